@@ -1,0 +1,243 @@
+"""Benchmark: does the ethnic context help?  Table V with intervals, beside a majority rule and a plain forest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib import benchmark_claims, runs
+from ethnicmer_lib.cohort import open_cohort
+from ethnicmer_lib.cohort.clips import LABELS, Cohort, Provenance
+from ethnicmer_lib.design import Fold, make_folds
+from ethnicmer_lib.findings import Finding, paper_results
+from ethnicmer_lib.forest import emotion_predictions, majority
+from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
+from ethnicmer_lib.motion.extract import apex_images, motion_images
+from ethnicmer_lib.parameters import Benchmark
+from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
+from ethnicmer_lib.training import predict_folds
+
+FOREST_SIZE = 28  #: side of the flow image that the forest sees, in px: that of the published features
+RESAMPLES = 2000
+PLAIN = "resnet18"
+NEEDS_RGB = ("dual_rgb", "tinyvit")
+#: Rows the paper lacks: method, motion context, ethnic context, representation.
+OWN_ROWS = {
+    "majority": ("Majority rule", False, False, "N/A"),
+    "forest": ("Random forest on the flow image", True, False, "N/A"),
+}
+#: a minus b, in macro F1; the first ones are claims of Section IV-B.
+PAIRS = (
+    ("dual_motion", PLAIN),
+    ("dual_rgb", PLAIN),
+    ("tinyvit", PLAIN),
+    ("tinyvit", "dual_motion"),
+    ("forest", PLAIN),
+    ("majority", PLAIN),
+)
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """What the chapter shows.
+
+    Attributes
+    ----------
+    parameters : Benchmark
+    provenance : Provenance of the cohort.
+    predictions : one row per variant, seed and clip: variant, seed, clip_id, subject, label, predicted, the
+        probabilities, and group and predicted_group where a variant has an ethnic branch.
+    table : one row per variant: method, motion_context, ethnic_context, representation; F1 of every label,
+        macro and UAR, each with ``_low``, ``_high`` (subject bootstrap of the mean over seeds) and, where the
+        paper prints one, ``_paper``; clips, seeds, protocol.
+    paired : one row per pair of variants: macro F1 of ``a`` minus ``b`` with its interval, and the paper's.
+    groups : one row per variant with an ethnic branch: accuracy for the group, that of guessing the group
+        from the database alone, and their difference, with intervals.
+    left_out : variant -> why it cannot be trained on this cohort.
+    runs : the runs that hold the predictions.
+    """
+
+    parameters: Benchmark
+    provenance: Provenance
+    predictions: pd.DataFrame
+    table: pd.DataFrame
+    paired: pd.DataFrame
+    groups: pd.DataFrame
+    left_out: dict[str, str]
+    runs: list[runs.Run]
+
+    def difference(self, a: str, b: str) -> Estimate:
+        """macro F1 of variant ``a`` minus that of ``b``; KeyError for a pair that was not compared."""
+        return Estimate(*self.paired.set_index(["a", "b"]).loc[(a, b), ["value", "low", "high"]])
+
+    def findings(self) -> list[Finding]:
+        """Verdicts on what Section IV-B says of Table V; the rules are in each finding's reason."""
+        return benchmark_claims.verdicts(self)
+
+
+def compute(p: Benchmark, progress: bool = False) -> BenchmarkResult:
+    """Train and test every variant and seed under one set of folds, then score; cached fold by fold.
+
+    A variant that needs RGB frames on a cohort that has none is left out, with the reason.
+
+    Raises
+    ------
+    StudyError
+        When the cohort cannot be opened, or has too few subjects for the folds.
+    """
+    cohort = open_cohort(p, progress=progress)
+    folds = make_folds(cohort.clips, p.folds, p.seed)
+    left_out = {
+        variant: f"{cohort.provenance.source}: there are no RGB frames, which {variant} needs"
+        for variant in p.variants
+        if variant in NEEDS_RGB and not cohort.has_frames
+    }
+    kept = [variant for variant in p.variants if variant not in left_out]
+    networks, training = _networks(cohort, p, kept, folds, progress)
+    forest, growing = _forest(cohort, p, progress)
+    rule = cohort.clips[["clip_id", "subject", "label"]].assign(
+        variant="majority", seed=p.seed, predicted=majority(cohort.clips["label"], folds, LABELS)
+    )
+    predictions = pd.concat([*networks, rule, forest], ignore_index=True)
+    return score(p, cohort.provenance, cohort.clips, predictions, left_out, [training, growing])
+
+
+def score(
+    p: Benchmark,
+    provenance: Provenance,
+    clips: pd.DataFrame,
+    predictions: pd.DataFrame,
+    left_out: dict[str, str],
+    used: list[runs.Run],
+) -> BenchmarkResult:
+    """Everything that follows from the predictions alone."""
+    parts = dict(list(predictions.groupby("variant", sort=False)))
+    return BenchmarkResult(
+        parameters=p,
+        provenance=provenance,
+        predictions=predictions,
+        table=pd.DataFrame([_row(p, name, part) for name, part in parts.items()]),
+        paired=_paired(p, parts),
+        groups=_groups(p, clips, parts),
+        left_out=left_out,
+        runs=used,
+    )
+
+
+def _networks(
+    cohort: Cohort, p: Benchmark, variants: Sequence[str], folds: Sequence[Fold], progress: bool
+) -> tuple[list[pd.DataFrame], runs.Run]:
+    """Predictions of every variant and seed, and their run."""
+
+    # Images are made only when a table is missing.
+    @cache
+    def motion() -> np.ndarray:
+        return motion_images(cohort, p, p.image_size, progress)
+
+    @cache
+    def rgb() -> np.ndarray:
+        return apex_images(cohort, p.image_size, progress)
+
+    names = {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
+    run = runs.Run.open(
+        "benchmark",
+        module="ethnicmer_lib.training",
+        cohort=cohort.provenance.fingerprint,
+        parameters=p.model_dump(mode="json", include=names)
+        | {
+            "weights": weights_identity(p.weights),
+            "folds": folds_identity(folds),
+            "inputs": code_identity("ethnicmer_lib.motion.extract"),
+        },
+    )
+
+    def predict(variant: str, seed: int) -> pd.DataFrame:
+        settings = p.model_copy(update={"seed": seed})
+        images = rgb() if variant in NEEDS_RGB else None
+        return predict_folds(variant, motion(), images, cohort.clips, folds, settings, run, progress)
+
+    tables = [
+        run.table(f"{variant}-seed{seed}", lambda variant=variant, seed=seed: predict(variant, seed))
+        for variant in variants
+        for seed in range(p.seed, p.seed + p.n_seeds)
+    ]
+    return tables, run
+
+
+def _forest(cohort: Cohort, p: Benchmark, progress: bool) -> tuple[pd.DataFrame, runs.Run]:
+    """Predictions of the plain forest on the small flow image, always LOSO: the least a network must beat."""
+    run = runs.Run.open(
+        "benchmark_forest",
+        module="ethnicmer_lib.forest",
+        cohort=cohort.provenance.fingerprint,
+        parameters=p.model_dump(mode="json", include={"flow_method", "normalisation", "n_trees", "seed"})
+        | {"size": FOREST_SIZE, "inputs": code_identity("ethnicmer_lib.motion.extract")},
+    )
+
+    def predict() -> pd.DataFrame:
+        images = np.asarray(motion_images(cohort, p, FOREST_SIZE, progress))
+        features = images.reshape(len(images), -1)
+        return emotion_predictions(features, cohort.clips, LABELS, p.seed, p.n_trees)
+
+    return run.table("forest", predict).assign(variant="forest", seed=p.seed), run
+
+
+def _row(p: Benchmark, variant: str, predictions: pd.DataFrame) -> dict[str, Any]:
+    """One row of the table."""
+    paper = paper_results()["table_v"]
+    method, motion, ethnic, representation = {**paper["methods"], **OWN_ROWS}[variant]
+    loso = variant == "forest" or p.folds == "loso"
+    row: dict[str, Any] = {
+        "variant": variant,
+        "method": method,
+        "motion_context": motion,
+        "ethnic_context": ethnic,
+        "representation": representation,
+    }
+    for name, estimate in bootstrap_f1(predictions, LABELS, RESAMPLES, p.seed, repeat="seed").items():
+        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    printed = paper["rows"].get(variant, [np.nan] * len(paper["columns"]))
+    row |= {f"{name}_paper": value for name, value in zip((*LABELS, MACRO), printed, strict=True)}
+    return row | {
+        "clips": predictions["clip_id"].nunique(),
+        "seeds": predictions["seed"].nunique(),
+        "protocol": "LOSO" if loso else f"{p.folds} folds of whole subjects",
+    }
+
+
+def _paired(p: Benchmark, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    printed = paper_results()["table_v"]["rows"]
+    rows = []
+    for a, b in PAIRS:
+        if a in parts and b in parts:
+            estimate = paired_difference(parts[a], parts[b], LABELS, RESAMPLES, p.seed, repeat="seed")
+            paper = printed[a][-1] - printed[b][-1] if a in printed and b in printed else np.nan
+            rows.append({"a": a, "b": b, **estimate._asdict(), "paper": paper})
+    return pd.DataFrame(rows, columns=["a", "b", "value", "low", "high", "paper"])
+
+
+def _groups(p: Benchmark, clips: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Is the group recognised, and better than by the database a clip comes from?"""
+    most = clips.groupby("database")["group"].agg(lambda groups: groups.mode().iloc[0])
+    rule = (clips["database"].map(most) == clips["group"]).to_numpy(float)
+    rule_hits = pd.Series(rule, index=clips["clip_id"])
+    columns = ["variant"]
+    for name in ("accuracy", "database_rule", "difference"):
+        columns += [name, f"{name}_low", f"{name}_high"]
+    rows = []
+    for variant, part in parts.items():
+        if "predicted_group" not in part or part["predicted_group"].fillna("").eq("").all():
+            continue
+        hits = (part["predicted_group"] == part["group"]).to_numpy(float)
+        base = rule_hits.loc[part["clip_id"]].to_numpy()
+        row: dict[str, Any] = {"variant": variant}
+        for name, values in (("accuracy", hits), ("database_rule", base), ("difference", hits - base)):
+            value, low, high = bootstrap_mean(values, part["subject"], RESAMPLES, p.seed)
+            row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=columns)

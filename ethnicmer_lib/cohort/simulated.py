@@ -1,0 +1,78 @@
+"""The simulated cohort: written once into the workspace, then read like the reader's own databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ethnicmer_lib import runs
+from ethnicmer_lib.cohort.clips import Cohort
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.parameters import CohortParameters
+from ethnicmer_lib.simulator.protocol import SimulatorSettings
+from ethnicmer_lib.simulator.write import fingerprint, truth_path, write_cohort
+
+
+class Truth(NamedTuple):
+    """What really moved between onset and apex, on the pixels of the onset frame.
+
+    Attributes
+    ----------
+    flow : (H, W, 2) float32, px, x right and y down; 0 in the background
+    mask : (H, W) uint8, 0 background, 1 skin, 2 eyes, 3 teeth
+    occluded : (H, W) bool, True where the surface is hidden at the apex
+    """
+
+    flow: np.ndarray
+    mask: np.ndarray
+    occluded: np.ndarray
+
+
+def settings_of(parameters: CohortParameters) -> SimulatorSettings:
+    """The simulator's settings among a chapter's parameters."""
+    return SimulatorSettings(parameters.cohort_size, parameters.simulator_seed, parameters.texture_cue)
+
+
+def simulated_folder(settings: SimulatorSettings) -> Path:
+    """Where the workspace keeps the cohort of these settings."""
+    return runs.workspace() / "cohorts" / f"simulated-{fingerprint(settings)}"
+
+
+def open_simulated(parameters: CohortParameters, progress: bool = False) -> Cohort:
+    """The simulated cohort of these parameters, rendered now as far as the workspace lacks it."""
+    from ethnicmer_lib.cohort.licensed import open_licensed
+
+    settings = settings_of(parameters)
+    root = write_cohort(simulated_folder(settings), settings, progress=progress)
+    return open_licensed(casme2_dir=root / "CASME2", samm_dir=root / "SAMM", groups=root / "groups.csv")
+
+
+def truth(cohort: Cohort, clip_id: str) -> Truth:
+    """The true motion of a clip; StudyError for an unknown clip or where the cohort is not simulated."""
+    with np.load(_stored(cohort, clip_id)) as stored:
+        return Truth(stored["flow"].astype(np.float32), stored["mask"], stored["occluded"])
+
+
+def true_action_units(cohort: Cohort, clip_id: str) -> dict[int, tuple[float, float]]:
+    """{AU: (left, right)} peak displacement in px from onset to apex, however small; StudyError as in `truth`."""
+    with np.load(_stored(cohort, clip_id)) as stored:
+        pairs = zip(stored["action_units"], stored["sides"], strict=True)
+        return {int(unit): (float(left), float(right)) for unit, (left, right) in pairs}
+
+
+def _stored(cohort: Cohort, clip_id: str) -> Path:
+    row = cohort.row(clip_id)
+    root = getattr(cohort, "root", None)
+    if not cohort.provenance.simulated or root is None:
+        raise StudyError(
+            f"clip {clip_id}: the true motion is known for simulated clips only, and this cohort is "
+            f"{cohort.provenance.source}; use data='simulated'"
+        )
+    path = truth_path(Path(root), row["database"], row["subject"], row["clip"])
+    if not path.is_file():
+        raise StudyError(
+            f"clip {clip_id}: {path} is missing; delete the folder {root} and open the cohort again"
+        )
+    return path

@@ -1,0 +1,149 @@
+"""Random forests and the majority rule under whole-subject folds: features in, predictions out, no
+scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.ensemble import RandomForestClassifier
+
+from ethnicmer_lib.design import Fold, leave_one_subject_out
+from ethnicmer_lib.errors import StudyError
+
+NEGATIVE, NON_NEGATIVE = "Negative", "Non-negative"
+BINARY = (NEGATIVE, NON_NEGATIVE)
+
+
+def loso_forest(
+    features: np.ndarray,
+    labels: ArrayLike,
+    subjects: ArrayLike,
+    seed: int,
+    n_trees: int,
+    classes: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Class probabilities of every clip from a random forest trained on all other subjects (LOSO; Table
+    IV).
+
+    Parameters
+    ----------
+    features : (n, d) float; row i is the clip of ``labels[i]`` and ``subjects[i]``.
+    labels, subjects : (n,).
+    seed : ``random_state`` of every fold's forest; the result does not depend on the number of cores.
+    n_trees : trees per forest.
+    classes : order of the columns; by default the labels, sorted.
+
+    Returns
+    -------
+    (n, classes) float64; rows sum to 1. A class that a training set lacks has probability 0 there.
+
+    Raises
+    ------
+    StudyError
+        When rows do not match, a feature is not finite, or a label is none of ``classes``.
+    """
+    features, labels = np.asarray(features), np.asarray(labels).astype(str)
+    classes = np.unique(labels) if classes is None else np.asarray(classes).astype(str)
+    if features.ndim != 2 or not len(features) == len(labels) == len(np.asarray(subjects)):
+        raise StudyError(f"features {features.shape} do not give one row to each of the {len(labels)} labels")
+    if not np.isfinite(features).all():
+        row = int(np.argmin(np.isfinite(features).all(axis=1)))
+        raise StudyError(
+            f"features of row {row} (subject {np.asarray(subjects)[row]}) are not finite numbers"
+        )
+    if strange := sorted(set(labels) - set(classes)):
+        raise StudyError(f"label {strange[0]!r} is none of {classes.tolist()}")
+
+    def probabilities(fold: Fold) -> np.ndarray:
+        forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1)
+        forest.fit(features[fold.train], labels[fold.train])
+        columns = [int(np.flatnonzero(classes == name)[0]) for name in forest.classes_]
+        out = np.zeros((len(fold.test), len(classes)))
+        out[:, columns] = forest.predict_proba(features[fold.test])
+        return out
+
+    folds = leave_one_subject_out(subjects)
+    result = np.empty((len(labels), len(classes)))
+    # Threads: growing a tree releases the GIL, and nothing has to be copied to other processes.
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        for fold, part in zip(folds, pool.map(probabilities, folds), strict=True):
+            result[fold.test] = part
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return result
+
+
+def majority(labels: ArrayLike, folds: Sequence[Fold], classes: Sequence[str]) -> np.ndarray:
+    """For every clip the most frequent training label of its fold; a tie goes to the first of ``classes``.
+
+    Returns
+    -------
+    (n,) text; '' for a clip that no fold tests.
+    """
+    labels = np.asarray(labels).astype(str)
+    out = np.full(len(labels), "", dtype=object)
+    for fold in folds:
+        counts = [(labels[fold.train] == name).sum() for name in classes]
+        out[fold.test] = classes[int(np.argmax(counts))]
+    return out
+
+
+def binary_labels(labels: ArrayLike) -> np.ndarray:
+    """'Negative' stays, 'Positive' and 'Surprise' become 'Non-negative' (Section IV-A)."""
+    return np.where(np.asarray(labels).astype(str) == NEGATIVE, NEGATIVE, NON_NEGATIVE).astype(object)
+
+
+def scenario_predictions(
+    features: np.ndarray, clips: pd.DataFrame, subjects: Sequence[str], seed: int, n_trees: int
+) -> pd.DataFrame:
+    """Held-out predictions of one scenario of Table IV: Negative against Non-negative, LOSO among
+    ``subjects``.
+
+    Parameters
+    ----------
+    features : (n, d), row i belongs to row i of ``clips``.
+    clips : the whole clips table.
+    subjects : the scenario's subjects.
+
+    Returns
+    -------
+    One row per clip of these subjects: clip_id, subject, group, label, predicted, p_non_negative, and
+    majority, the prediction of the rule that always says the most frequent training label.
+    """
+    if len(features) != len(clips):
+        raise StudyError(
+            f"{len(features)} rows of features for {len(clips)} clips; they must match row by row"
+        )
+    rows = np.flatnonzero(clips["subject"].isin(list(subjects)))
+    chosen = clips.iloc[rows]
+    labels = binary_labels(chosen["label"])
+    p = loso_forest(features[rows], labels, chosen["subject"], seed, n_trees, BINARY)
+    table = chosen[["clip_id", "subject", "group"]].reset_index(drop=True)
+    # argmax, as scikit-learn's own predict: a tie of the trees goes to the first class.
+    return table.assign(
+        label=labels,
+        predicted=np.asarray(BINARY, dtype=object)[p.argmax(1)],
+        p_non_negative=p[:, 1],
+        majority=majority(labels, leave_one_subject_out(chosen["subject"]), BINARY),
+    )
+
+
+def emotion_predictions(
+    features: np.ndarray, clips: pd.DataFrame, classes: Sequence[str], seed: int, n_trees: int
+) -> pd.DataFrame:
+    """Held-out three-class predictions of a plain forest, LOSO over the whole cohort.
+
+    Returns
+    -------
+    One row per clip, in the order of ``clips``: clip_id, subject, label, predicted, p_<class>.
+    """
+    p = loso_forest(features, clips["label"], clips["subject"], seed, n_trees, classes)
+    table = clips[["clip_id", "subject", "label"]].reset_index(drop=True)
+    table["predicted"] = np.asarray(classes, dtype=object)[p.argmax(1)]
+    return table.assign(**{f"p_{name}": p[:, i] for i, name in enumerate(classes)})

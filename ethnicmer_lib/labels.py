@@ -1,0 +1,219 @@
+"""From what the databases wrote down to the labels that are compared: emotions, ethnic codes, groups."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+import yaml
+
+from ethnicmer_lib.errors import StudyError
+
+CASME2, SAMM = "CASME II", "SAMM"
+
+#: Spelling in a label table (lower case, no spaces) -> the database's name in the clips table.
+DATABASES: Mapping[str, str] = MappingProxyType({"casme2": CASME2, "casmeii": CASME2, "samm": SAMM})
+
+#: Estimated emotion -> label (Table III).  None: the clip is left out, as the paper leaves out "Others".
+EMOTION_LABEL: Mapping[str, str | None] = MappingProxyType(
+    {
+        "happiness": "Positive",
+        "anger": "Negative",
+        "contempt": "Negative",
+        "disgust": "Negative",
+        "fear": "Negative",
+        "repression": "Negative",
+        "sadness": "Negative",
+        "surprise": "Surprise",
+        "others": None,  # CASME II
+        "other": None,  # SAMM
+    }
+)
+
+#: Label -> class of the prima facie study (Section IV-A).
+BINARY: Mapping[str, str] = MappingProxyType(
+    {"Negative": "Negative", "Positive": "Non-negative", "Surprise": "Non-negative"}
+)
+
+#: Code in the released label table -> ethnic label (Table I).
+RACE_CODES: Mapping[str, str] = MappingProxyType(
+    {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
+)
+
+#: Columns of a table of group labels, one row a clip.
+GROUP_COLUMNS = ("database", "subject", "clip", "ethnicity", "group")
+CLIP_KEY = ["database", "subject", "clip"]
+
+
+def label_of(emotion: str, clip: str, source: str) -> str | None:
+    """Label of an estimated emotion, None where the clip is left out (Table III).
+
+    Parameters
+    ----------
+    emotion : str
+        As the database writes it, any case.
+    clip, source : str
+        Only for the error: which clip, read from where.
+
+    Raises
+    ------
+    StudyError
+        For an emotion that Table III does not map.
+    """
+    name = emotion.strip().lower()
+    if name not in EMOTION_LABEL:
+        raise StudyError(
+            f"clip {clip}: emotion {emotion!r} in {source} is none of {', '.join(EMOTION_LABEL)}; "
+            "correct the cell, or write 'others' to leave the clip out"
+        )
+    return EMOTION_LABEL[name]
+
+
+def binary_labels(labels: pd.Series) -> pd.Series:
+    """'Negative' or 'Non-negative' for each label, same index (Section IV-A); StudyError for any other."""
+    unknown = labels[~labels.isin(list(BINARY))]
+    if len(unknown):
+        raise StudyError(f"label {unknown.iloc[0]!r} at row {unknown.index[0]} is none of {tuple(BINARY)}")
+    return labels.map(dict(BINARY))
+
+
+def database_name(value: str, source: str) -> str:
+    """'CASME II' or 'SAMM' for any spelling of them; StudyError otherwise."""
+    key = re.sub(r"[\s_-]", "", str(value)).lower()
+    if key not in DATABASES:
+        raise StudyError(f"{source}: database {value!r} is none of {sorted(set(DATABASES.values()))}")
+    return DATABASES[key]
+
+
+def subject_name(database: str, value: object, source: str) -> str:
+    """The subject as the database itself writes it: 'sub01' in CASME II, '006' in SAMM.
+
+    Spreadsheets turn both into integers (1, 6); CASME II's coding file holds integers to begin with.
+
+    Raises
+    ------
+    StudyError
+        When ``value`` is not a subject number.
+    """
+    text = str(value).strip()
+    match = re.fullmatch(r"(?:sub)?(\d{1,3})(?:\.0)?", text, flags=re.IGNORECASE)
+    if match is None:
+        raise StudyError(f"{source}: subject {value!r} is not a subject of {database}; write its number")
+    number = int(match.group(1))
+    return f"sub{number:02d}" if database == CASME2 else f"{number:03d}"
+
+
+def data_file(name: str) -> Path:
+    """Path of a file that ships in ``ethnicmer_lib/data``."""
+    return Path(str(resources.files("ethnicmer_lib").joinpath("data", name)))
+
+
+@functools.cache
+def _annotations() -> pd.DataFrame:
+    return pd.read_csv(data_file("annotations.csv"), dtype=str, keep_default_na=False)
+
+
+def annotations() -> pd.DataFrame:
+    """The released label table: 415 clips in the release's row order, every column text (subject '006')."""
+    return _annotations().copy()
+
+
+@functools.cache
+def _paper_tables() -> dict:
+    return yaml.safe_load(data_file("paper.yml").read_text(encoding="utf-8"))
+
+
+def paper_tables() -> dict:
+    """The numbers printed in the paper's Tables I-III, with the place of each (``data/paper.yml``)."""
+    return _paper_tables()
+
+
+def released_groups() -> pd.DataFrame:
+    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, all 415 clips."""
+    released = annotations()
+    return pd.DataFrame(
+        {
+            "database": [database_name(name, "annotations.csv") for name in released["dataset"]],
+            "subject": released["subject"],
+            "clip": released["filename"],
+            "ethnicity": released["race_code"].map(dict(RACE_CODES)),
+            "group": released["mapped_label"],
+        }
+    )
+
+
+def released_clips() -> pd.DataFrame:
+    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290)."""
+    released = annotations()
+    clips = released_groups()
+    clips.insert(0, "clip_id", clip_ids(clips))
+    clips["emotion"] = released["emotion"].str.lower()
+    clips["label"] = [
+        label_of(emotion, clip, "annotations.csv")
+        for emotion, clip in zip(clips["emotion"], clips["clip_id"], strict=True)
+    ]
+    clips["action_units"] = released["action_units"]
+    for moment in ("onset", "apex", "offset"):
+        clips[moment] = pd.array([pd.NA] * len(clips), dtype="Int64")
+    return clips[clips["label"].notna()].reset_index(drop=True)
+
+
+def clip_ids(clips: pd.DataFrame) -> pd.Series:
+    """The unique key '<database>/<subject>/<clip>' of each row."""
+    return clips["database"] + "/" + clips["subject"] + "/" + clips["clip"]
+
+
+def read_groups(path: Path) -> pd.DataFrame:
+    """Read a reader's own group labels: a CSV with the columns :data:`GROUP_COLUMNS`; others are ignored.
+
+    Raises
+    ------
+    StudyError
+        No such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
+    """
+    if not path.is_file():
+        raise StudyError(f"no group labels at {path}; give a CSV with the columns {','.join(GROUP_COLUMNS)}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise StudyError(
+            f"{path} cannot be read as CSV ({error}); save it as comma-separated UTF-8"
+        ) from error
+    missing = [name for name in GROUP_COLUMNS if name not in table]
+    if missing:
+        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(GROUP_COLUMNS)}")
+    table = table[list(GROUP_COLUMNS)].apply(lambda column: column.str.strip())
+    for line, row in enumerate(table.itertuples(index=False), start=2):
+        empty = [name for name in GROUP_COLUMNS if not getattr(row, name)]
+        if empty:
+            raise StudyError(f"{path} line {line} (clip {row.clip!r}): {empty[0]} is empty; fill it in")
+    table["database"] = [database_name(value, str(path)) for value in table["database"]]
+    pairs = zip(table["database"], table["subject"], strict=True)
+    table["subject"] = [subject_name(database, value, str(path)) for database, value in pairs]
+    twice = table[table.duplicated(CLIP_KEY)]
+    if len(twice):
+        raise StudyError(f"{path}: clip {clip_ids(twice).iloc[0]} is given twice; keep one line of it")
+    return table
+
+
+def join_groups(clips: pd.DataFrame, groups: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Add the columns ethnicity and group to ``clips``, in the order of ``clips``.
+
+    Raises
+    ------
+    StudyError
+        For the first clip that has no row in ``groups``.
+    """
+    joined = clips.merge(groups[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
+    lost = joined[joined["group"].isna()]
+    if len(lost):
+        raise StudyError(
+            f"clip {clip_ids(lost).iloc[0]} has no group label in {source} ({len(lost)} clips without one); "
+            "give labels for every kept clip with --annotations"
+        )
+    return joined

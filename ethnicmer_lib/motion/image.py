@@ -1,0 +1,81 @@
+"""The optical flow image (u, v, strain) and its scaling, clip by clip (Eq. 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.strain import optical_strain
+
+PERCENTILE = 99.0
+STILL = 1e-6  #: px; a range or scale below it is float32 rounding, not motion
+NORMALISATIONS = ("none", "robust", "clip_min_max")
+
+
+def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
+    """The three channels u, v and optical strain, scaled within the clip.
+
+    Parameters
+    ----------
+    flow : (H, W, 2) u, v in px.
+    normalisation :
+        'none': px, px, and px per px.
+        'robust': u and v minus their medians over the image (the head's own translation), both over the 99th
+        percentile of the length of what remains, clipped to [-1, 1]; strain over its 99th percentile, clipped to
+        [0, 1].  Zero stays zero and u and v keep their ratio.
+        'clip_min_max': every channel stretched to [0, 1] by its minimum and maximum, as released.
+
+    Returns
+    -------
+    (3, H, W) float32.  A channel that does not vary (a flow that is constant over the image) is all zeros under
+    both scalings.
+
+    Raises
+    ------
+    StudyError
+        Unknown normalisation, another shape, or a value that is not finite.
+    """
+    if normalisation not in NORMALISATIONS:
+        raise StudyError(f"normalisation={normalisation!r} is unknown; allowed: {', '.join(NORMALISATIONS)}")
+    strain = optical_strain(flow)
+    if not np.isfinite(strain).all():
+        raise StudyError("the flow holds values that are not finite; check the frames")
+    motion = np.moveaxis(flow, 2, 0).astype(np.float32)
+    if normalisation == "none":
+        return np.concatenate([motion, strain[None]])
+    if normalisation == "clip_min_max":
+        return np.stack([_min_max(channel) for channel in (*motion, strain)])
+    motion = motion - np.median(motion, axis=(1, 2), keepdims=True)
+    motion = _over(motion, np.percentile(np.hypot(*motion), PERCENTILE))
+    return np.concatenate([motion, _over(strain, np.percentile(strain, PERCENTILE))[None]])
+
+
+def published_image(image: np.ndarray) -> np.ndarray:
+    """Published flow features as an optical flow image like that of :func:`flow_image`.
+
+    The publishers stretched every channel to its own minimum and maximum, so size and, strictly, sign of the
+    motion are gone and no normalisation of ours can apply.  u and v become 2x - 1 minus their medians over the
+    image: at rest is 0, as most of a face is.  Strain stays.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32 in [0, 1], channels u, v, strain.
+
+    Returns
+    -------
+    (3, H, W) float32; u and v within [-2, 2], strain within [0, 1].
+    """
+    channels = np.moveaxis(image, 2, 0).astype(np.float32)
+    motion = 2 * channels[:2] - 1
+    motion = motion - np.median(motion, axis=(1, 2), keepdims=True)
+    return np.concatenate([motion, channels[2:]])
+
+
+def _min_max(channel: np.ndarray) -> np.ndarray:
+    low, high = channel.min(), channel.max()
+    return (channel - low) / (high - low) if high - low > STILL else np.zeros_like(channel)
+
+
+def _over(values: np.ndarray, scale: float) -> np.ndarray:
+    """``values`` over ``scale``, clipped to [-1, 1]; zeros where there is no motion to scale."""
+    return np.clip(values / np.float32(scale), -1, 1) if scale > STILL else np.zeros_like(values)

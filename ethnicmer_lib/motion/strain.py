@@ -1,0 +1,48 @@
+"""Optical strain: how much the face is locally stretched and sheared by a flow field (Eq. 6)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ethnicmer_lib.errors import StudyError
+
+
+def optical_strain(flow: np.ndarray) -> np.ndarray:
+    """Magnitude of the infinitesimal strain tensor of a flow field (Eq. 6; Shreve et al. 2009).
+
+    The tensor is the symmetric part of the flow's gradient, e_xx = du/dx, e_yy = dv/dy and e_xy = (du/dy +
+    dv/dx) / 2; the magnitude is sqrt(e_xx² + e_yy² + 2 e_xy²).  It is 0 for any translation and, to first order,
+    for any rotation.  Derivatives are second-order accurate everywhere, borders included.
+
+    Parameters
+    ----------
+    flow : (H, W, 2) u, v in px; at least 3 px a side.
+
+    Returns
+    -------
+    (H, W) float32, px per px, never negative.
+
+    Raises
+    ------
+    StudyError
+        When ``flow`` has another shape.
+    """
+    if flow.ndim != 3 or flow.shape[2] != 2 or min(flow.shape[:2]) < 3:
+        raise StudyError(f"flow is {flow.shape}; strain needs (H, W, 2) with at least 3 px a side")
+    u, v = np.moveaxis(flow.astype(np.float64), 2, 0)
+    xx, yy = _derivative(u, 1), _derivative(v, 0)
+    xy = (_derivative(u, 0) + _derivative(v, 1)) / 2
+    return np.sqrt(xx**2 + yy**2 + 2 * xy**2).astype(np.float32)
+
+
+def _derivative(values: np.ndarray, axis: int) -> np.ndarray:
+    """As ``np.gradient(values, axis=axis, edge_order=2)``.
+
+    Written with differences of neighbours, so that the derivative of a constant is exactly 0 at the borders too
+    (numpy's weights -1.5, 2, -0.5 leave a rounding error, which a scaling by percentiles would blow up).
+    """
+    steps = np.diff(values, axis=axis)
+    steps = np.moveaxis(steps, axis, 0)
+    first = 1.5 * steps[:1] - 0.5 * steps[1:2]
+    last = 1.5 * steps[-1:] - 0.5 * steps[-2:-1]
+    return np.moveaxis(np.concatenate([first, (steps[1:] + steps[:-1]) / 2, last]), 0, axis)

@@ -1,0 +1,139 @@
+"""What a chapter's notebook calls to show its results: glued numbers and figures, tables, findings."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from myst_nb import glue
+
+from ethnicmer_lib.cohort.clips import Provenance
+from ethnicmer_lib.findings import Finding
+
+_VERDICT_COLOURS = {
+    "reproduced": "var(--study-accent)",
+    "not reproduced": "var(--study-warm)",
+    "not supported": "var(--study-warm)",
+    "contradicted": "var(--study-warm)",
+    "cannot be tested here": "var(--pst-color-text-muted)",
+}
+
+
+class _Text(str):
+    """A text that is glued as it reads, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def publish(values: Mapping[str, Any]) -> None:
+    """Glue every value under its name: figures as figures, everything else as the text it prints.
+
+    The prose of the page takes them with ``{glue:text}`name``` and ``{glue:figure} name``.
+    """
+    for name, value in values.items():
+        glue(name, value if isinstance(value, Figure) else _Text(value), display=False)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number as a table shows it: whole numbers whole, others with ``digits`` decimals, nothing as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.{digits}f}"
+    return str(value)
+
+
+def with_interval(value: float, low: float, high: float, digits: int = 3) -> str:
+    """HTML of a value with its interval in small print."""
+    if value is None or math.isnan(value):
+        return "–"
+    if low is None or math.isnan(low):
+        return number(float(value), digits)
+    return (
+        f"{value:.{digits}f} <span class='interval'>[{number(float(low), digits)}, "
+        f"{number(float(high), digits)}]</span>"
+    )
+
+
+def badge(provenance: Provenance) -> str:
+    """The mark that a simulated table carries; '' for real data."""
+    return " <span class='simulated-badge'>SIMULATED</span>" if provenance.simulated else ""
+
+
+def table(
+    rows: pd.DataFrame,
+    caption: str,
+    provenance: Provenance | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    note: str = "",
+) -> HTML:
+    """A table with a caption that names its source.
+
+    Parameters
+    ----------
+    rows : the table; a column of strings that start with '<' or hold an interval is taken as HTML, made here.
+    columns : column -> heading, in the order shown; by default all columns under their own names.
+    note : one line under the table.
+    """
+    columns = dict(columns or {name: str(name) for name in rows.columns})
+    numeric = {
+        name: pd.api.types.is_numeric_dtype(rows[name])
+        or rows[name].astype(str).str.contains("interval").any()
+        for name in columns
+    }
+    head = "".join(
+        f"<th scope='col'{' class=num' if numeric[name] else ''}>{html.escape(title)}</th>"
+        for name, title in columns.items()
+    )
+    body = []
+    for _, row in rows.iterrows():
+        cells = []
+        for name in columns:
+            value = row[name]
+            text = value if isinstance(value, str) and "<span" in value else html.escape(number(value))
+            cells.append(f"<td{' class=num' if numeric[name] else ''}>{text}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    source = f" Source: {html.escape(provenance.source)}.{badge(provenance)}" if provenance else ""
+    tail = f"<p class='note'>{note}</p>" if note else ""
+    return HTML(
+        f"<div class='study-table' tabindex='0'><table><caption>{html.escape(caption)}{source}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{tail}</div>"
+    )
+
+
+def findings(found: Iterable[Finding], provenance: Provenance, caption: str = "What was found.") -> HTML:
+    """The findings of a chapter, or of the whole study, with verdicts."""
+    rows = []
+    for one in found:
+        colour = _VERDICT_COLOURS[one.verdict]
+        value = (
+            ""
+            if one.estimate is None
+            else with_interval(one.estimate, one.low or math.nan, one.high or math.nan)
+        )
+        if one.estimate is not None and one.low is not None:
+            value = with_interval(one.estimate, one.low, one.high)
+        verdict = f"<span class='verdict' style='color:{colour}'>{one.verdict}</span>"
+        rows.append(
+            {
+                "question": one.question,
+                "answer": one.answer,
+                "value": value,
+                "verdict": f"{verdict}<br><span class='note'>{html.escape(one.reason)}</span>",
+            }
+        )
+    frame = pd.DataFrame(rows, columns=["question", "answer", "value", "verdict"])
+    titles = {
+        "question": "The paper's claim",
+        "answer": "What we see",
+        "value": "Estimate, 95 % interval",
+        "verdict": "Verdict and why",
+    }
+    return table(frame, caption, provenance, columns=titles)

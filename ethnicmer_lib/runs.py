@@ -1,0 +1,193 @@
+"""The run store: results on disk under a key of parameters, cohort and code, written atomically, reused if valid."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import ethnicmer_lib
+
+PACKAGE = "ethnicmer_lib"
+_LIBRARIES = (
+    "numpy",
+    "pandas",
+    "opencv-contrib-python-headless",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "timm",
+)
+
+
+def project_root() -> Path | None:
+    """The checkout that holds the book: the nearest folder upwards with a ``_toc.yml``, or None."""
+    here = Path.cwd().resolve()
+    return next((p for p in (here, *here.parents) if (p / "_toc.yml").is_file()), None)
+
+
+def workspace() -> Path:
+    """Where cohorts, caches, runs and sites go: ``$ETHNICMER_WORKSPACE``, or ``_build`` of the checkout."""
+    if named := os.environ.get("ETHNICMER_WORKSPACE"):
+        return Path(named).expanduser().resolve()
+    return (project_root() or Path.cwd()) / "_build"
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of the SHA-256 of ``value`` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _imports(module: str) -> set[str]:
+    """Modules of this package that ``module`` imports, at any depth of its source."""
+    path = _source(module)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.split(".")[0] == PACKAGE and _source(name) is not None}
+
+
+def _source(module: str) -> Path | None:
+    base = Path(ethnicmer_lib.__file__).parent.parent / Path(*module.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+@functools.cache
+def code_fingerprint(module: str) -> str:
+    """Fingerprint of the library version and of the source of ``module`` and all it imports from here.
+
+    Editing anything that a result was computed with changes the key of that result; editing a plot does not.
+    """
+    seen: set[str] = set()
+    queue = [module]
+    while queue:
+        name = queue.pop()
+        if name not in seen:
+            seen.add(name)
+            queue += _imports(name)
+    sources = {name: hashlib.sha256(_source(name).read_bytes()).hexdigest() for name in sorted(seen)}
+    return digest([ethnicmer_lib.__version__, sources])
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One result folder: ``<workspace>/runs/<step>-<key>``."""
+
+    step: str
+    key: str
+    path: Path
+
+    @classmethod
+    def open(cls, step: str, *, module: str, cohort: str, parameters: Mapping[str, Any]) -> Run:
+        """The run of ``step``: keyed by its parameters, the cohort's fingerprint and the code of ``module``."""
+        content = {"parameters": dict(parameters), "cohort": cohort, "code": code_fingerprint(module)}
+        key = digest(content)
+        path = workspace() / "runs" / f"{step}-{key}"
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / "run.json").exists():
+            with atomic(path / "run.json") as part:
+                part.write_text(json.dumps({"step": step, **content, **environment()}, indent=1, default=str))
+        return cls(step, key, path)
+
+    def table(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """The table ``name``, computed once and kept as Parquet; an unreadable file is computed again."""
+        path = self.path / f"{name}.parquet"
+        if path.exists():
+            try:
+                return pd.read_parquet(path)
+            except (OSError, ValueError):  # truncated or foreign: never trusted
+                path.unlink()
+        with self.timed(name):
+            table = compute()
+        with atomic(path) as part:
+            table.to_parquet(part, index=False)
+        return pd.read_parquet(path)
+
+    def array(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array ``name``, computed once and kept as ``.npy``; an unreadable file is computed again."""
+        path = self.path / f"{name}.npy"
+        if path.exists():
+            try:
+                return np.load(path, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError):
+                path.unlink()
+        with self.timed(name):
+            values = compute()
+        with atomic(path) as part, part.open("wb") as stream:
+            np.save(stream, values, allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the block's wall-clock seconds to the run's ``seconds.json``."""
+        start = time.perf_counter()
+        yield
+        seconds = self.seconds() | {name: round(time.perf_counter() - start, 2)}
+        with atomic(self.path / "seconds.json") as part:
+            part.write_text(json.dumps(seconds, indent=1))
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds each table or array of this run took when it was computed."""
+        path = self.path / "seconds.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+
+def commit() -> str:
+    """The commit of the checkout, '+' when it has local changes, 'unknown' outside git."""
+    root = Path(ethnicmer_lib.__file__).parent.parent
+
+    def git(*args: str) -> str:
+        return subprocess.run(
+            ["git", *args], cwd=root, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def environment() -> dict[str, Any]:
+    """Versions, hardware, commit and time: the part of provenance that does not depend on the chapter."""
+    return {
+        "library": ethnicmer_lib.__version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in _LIBRARIES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

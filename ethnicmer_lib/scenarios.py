@@ -1,0 +1,113 @@
+"""Scores of the scenarios of Table IV: every draw, the middle of draws, differences, the printed cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from ethnicmer_lib.crossed import crossed_scores
+from ethnicmer_lib.design import MIXED
+from ethnicmer_lib.findings import paper_results
+from ethnicmer_lib.forest import BINARY, NEGATIVE
+from ethnicmer_lib.statistics import MACRO, bootstrap_f1, f1_per_class, macro_f1
+
+RESAMPLES = 2000
+
+
+def draw_scores(predictions: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """One row per draw and scenario: subjects, clips, share_negative, F1 per class, macro, majority's macro."""
+    parts = predictions.groupby(["draw", "scenario"])
+    keys = [(draw, name) for draw in sorted(predictions["draw"].unique()) for name in names]
+    return pd.DataFrame(
+        [{"draw": draw, "scenario": name, **_scores(parts.get_group((draw, name)))} for draw, name in keys]
+    )
+
+
+def first_draw_scores(predictions: pd.DataFrame, names: Sequence[str], seed: int) -> pd.DataFrame:
+    """One row per scenario and score (F1 per class, macro, UAR) of draw 0, with its subject interval."""
+    first = predictions[predictions["draw"] == 0]
+    rows = []
+    for name in names:
+        estimates = bootstrap_f1(first[first["scenario"] == name], BINARY, RESAMPLES, seed)
+        rows += [{"scenario": name, "score": key, **e._asdict()} for key, e in estimates.items()]
+    return pd.DataFrame(rows)
+
+
+def _scores(part: pd.DataFrame) -> dict[str, float]:
+    f1 = f1_per_class(part, BINARY)
+    return {
+        "subjects": part["subject"].nunique(),
+        "clips": len(part),
+        "share_negative": float((part["label"] == NEGATIVE).mean()),
+        **f1,
+        MACRO: float(np.mean(list(f1.values()))),
+        "majority": macro_f1(part.assign(predicted=part["majority"]), BINARY),
+    }
+
+
+def scenario_table(draws: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Median and middle 95 % of draws, scenario by scenario, beside the printed cells."""
+    paper = paper_results()["table_iv"]
+    columns = dict(zip((*BINARY, MACRO), paper["columns"], strict=True))
+    # The paper's rows in the order of our scenarios: groups A, B stand where Asian, Non-Asian do.
+    printed = dict(zip(names, paper["rows"].items(), strict=True))
+    rows = []
+    for name in names:
+        part = draws[draws["scenario"] == name]
+        row: dict[str, Any] = {"scenario": name, "paper_row": printed[name][0]}
+        for score in ("subjects", "clips", "share_negative", *columns, "majority"):
+            low, middle, high = np.quantile(part[score], [0.025, 0.5, 0.975])
+            row |= {score: middle, f"{score}_low": low, f"{score}_high": high}
+        row |= {f"{s}_paper": printed[name][1][i] for i, s in enumerate(columns)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def differences(
+    predictions: pd.DataFrame, draws: pd.DataFrame, names: Sequence[str], seed: int
+) -> pd.DataFrame:
+    """Differences between scenarios, and of Mixed to the rule that always says the majority."""
+    rule = predictions[predictions["scenario"] == MIXED].assign(
+        scenario="rule", predicted=lambda t: t["majority"]
+    )
+    scores = crossed_scores(
+        pd.concat([predictions, rule]).rename(columns={"scenario": "arm"}), [*names, "rule"], BINARY,
+        RESAMPLES, seed,
+    )  # fmt: skip
+    printed = np.asarray([*paper_results()["table_iv"]["rows"].values()])
+    both, minority = slice(None), slice(1, 2)
+    comparisons = {
+        "mixed minus mono": ((-0.5, -0.5, 1, 0), both, 2),
+        "mixed minus mono, Non-negative F1": ((-0.5, -0.5, 1, 0), minority, 1),
+        "mono: second minus first group": ((-1, 1, 0, 0), both, 2),
+        "mixed, Non-negative F1": ((0, 0, 1, 0), minority, 1),
+        "mixed minus majority rule": ((0, 0, 1, -1), both, None),
+    }
+    rows = []
+    for name, (combination, classes, column) in comparisons.items():
+        single = scores.per_draw(combination, classes)
+        below, above = int((single < 0).sum()), int((single > 0).sum())
+        low, high = np.quantile(single, [0.025, 0.975])
+        rows.append(
+            {
+                "comparison": name,
+                **scores.mean(combination, classes)._asdict(),
+                "draw_low": low,
+                "draw_high": high,
+                "draws_below_zero": below,
+                "draws": len(single),
+                "sign_p": binomtest(below, below + above).pvalue if below + above else 1.0,
+                "paper": np.nan if column is None else float(np.dot(combination[:3], printed[:, column])),
+            }
+        )
+    gap = draws.groupby("draw")["share_negative"].agg(lambda shares: shares.max() - shares.min())
+    low, high = np.quantile(gap, [0.025, 0.975])
+    rows.append(
+        {"comparison": "largest gap of Negative shares", "value": gap.mean(), "low": low, "high": high,
+         "draw_low": low, "draw_high": high, "draws": len(gap)}
+    )  # fmt: skip
+    return pd.DataFrame(rows)

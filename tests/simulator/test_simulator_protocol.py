@@ -1,0 +1,108 @@
+"""The protocol: the paper's counts, balance of the small cohort, and group texture as the only group effect."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.simulator import appearance, protocol
+from ethnicmer_lib.simulator.protocol import CASME2, SAMM, SimulatorSettings, plan_cohort
+
+POSITIVE, SURPRISE = {"happiness"}, {"surprise"}
+
+
+def label(clip):
+    return "Positive" if clip.emotion in POSITIVE else "Surprise" if clip.emotion in SURPRISE else "Negative"
+
+
+def clips_of(plan):
+    return [clip for subject in plan for clip in subject.clips]
+
+
+def test_full_cohort_has_the_papers_counts():
+    plan = plan_cohort(SimulatorSettings())
+    clips = clips_of(plan)
+    assert len(plan) == 53
+    assert Counter(label(clip) for clip in clips) == {"Positive": 58, "Negative": 192, "Surprise": 40}
+    assert Counter(clip.database for clip in clips) == {CASME2: 157, SAMM: 133}
+    assert Counter(subject.database for subject in plan) == {CASME2: 25, SAMM: 28}
+    assert Counter(
+        (c.database, c.group, label(c)) for c in clips if c.database == SAMM and c.group == "B"
+    ) == {
+        (SAMM, "B", "Negative"): 36,
+        (SAMM, "B", "Positive"): 1,
+        (SAMM, "B", "Surprise"): 5,
+    }
+    assert {clip.group for clip in clips if clip.database == CASME2} == {"B"}
+
+
+def test_names_are_those_of_the_databases_and_unique():
+    clips = clips_of(plan_cohort(SimulatorSettings()))
+    assert len({clip.clip_id for clip in clips}) == len(clips)
+    assert clips[0].clip_id == "CASME II/sub01/EP01_01"
+    first = next(clip for clip in clips if clip.database == SAMM)
+    assert (first.subject, first.clip) == ("001", "001_1_1")
+
+
+def test_tiny_cohort_has_every_label_in_both_groups_and_databases():
+    plan = plan_cohort(SimulatorSettings("tiny"))
+    assert Counter((s.database, s.group) for s in plan) == {(d, g): 3 for d in (CASME2, SAMM) for g in "AB"}
+    assert {len(subject.clips) for subject in plan} == {4, 5}
+    cells = Counter((clip.group, label(clip)) for clip in clips_of(plan))
+    assert len(cells) == 6
+    assert all(cells["A", name] == cells["B", name] for name in ("Negative", "Positive", "Surprise"))
+
+
+@given(seed=st.integers(0, 2**31 - 1))
+@settings(deadline=None, max_examples=10)
+def test_plans_are_well_formed_for_any_seed(seed):
+    plan = plan_cohort(SimulatorSettings("tiny", seed))
+    assert plan == plan_cohort(SimulatorSettings("tiny", seed, texture_cue=0.5))
+    for clip in clips_of(plan):
+        assert 0 < clip.onset < clip.apex < clip.offset
+        assert clip.offset - clip.onset <= 100  # at most half a second
+        assert clip.action_units
+        assert all(0 < max(sides) < 8 for sides in clip.action_units.values())
+        assert protocol.BLINK not in clip.action_units
+        assert clip.expression[0] < clip.expression[1] > clip.expression[2]
+
+
+def test_seeds_change_the_plan():
+    assert plan_cohort(SimulatorSettings("tiny", 1)) != plan_cohort(SimulatorSettings("tiny", 2))
+
+
+def test_facs_text():
+    units = {10: (1.0, 0.1), 4: (0.9, 0.8), 12: (0.2, 2.0)}
+    assert protocol.facs_text(units) == "4+L10+R12"
+    assert protocol.facs_text(units, intensity=True) == "4B+L10B+R12C"
+
+
+@pytest.mark.parametrize("wrong", [{"size": "big"}, {"seed": -1}, {"seed": 0.5}, {"texture_cue": 1.5}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(StudyError, match=str(next(iter(wrong.values())))):
+        SimulatorSettings(**wrong)
+
+
+def test_without_cue_both_groups_look_identical():
+    a, b = (appearance.paint(3, group, 0.0) for group in "AB")
+    assert np.array_equal(a.surface, b.surface)
+    assert np.array_equal(a.iris, b.iris)
+    assert np.array_equal(a.iris_grain, b.iris_grain)
+
+
+def test_cue_changes_the_texture_of_the_skin_and_nothing_else():
+    plain, marked = appearance.paint(3, "B", 0.0), appearance.paint(3, "B", 1.0)
+    assert not np.array_equal(plain.surface[..., :3], marked.surface[..., :3])
+    assert np.array_equal(plain.surface[..., 3:], marked.surface[..., 3:])  # lips and gloss
+    assert np.array_equal(plain.iris, marked.iris)
+    for group in "AB":
+        texture = appearance.group_texture(3, group)
+        assert texture.std() == pytest.approx(appearance.GROUP_CONTRAST, rel=1e-3)
+        assert abs(texture.mean()) < 0.1 * appearance.GROUP_CONTRAST
+    with pytest.raises(StudyError, match="'C'"):
+        appearance.group_texture(3, "C")

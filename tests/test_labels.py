@@ -1,0 +1,161 @@
+"""Emotions, codes and group labels, checked against the released table and the paper's Tables I-III."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ethnicmer_lib import labels
+from ethnicmer_lib.cohort.clips import LABELS, check_clips
+from ethnicmer_lib.errors import StudyError
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("ETHNICMER_SHARED", REPOSITORY / ".." / "shared")).resolve()
+
+
+def test_annotations_are_text_and_a_fresh_copy():
+    table = labels.annotations()
+    assert len(table) == 415
+    assert table["subject"].nunique() == 55
+    assert {"sub01", "006"} <= set(table["subject"])
+    assert table.map(lambda cell: isinstance(cell, str)).all(axis=None)
+    table.loc[0, "subject"] = "changed"
+    assert labels.annotations().loc[0, "subject"] == "sub01"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no facts at {SHARED} ($ETHNICMER_SHARED)")
+def test_annotations_are_the_facts_verbatim():
+    assert (
+        labels.data_file("annotations.csv").read_bytes()
+        == (SHARED / "facts" / "annotations.csv").read_bytes()
+    )
+
+
+def test_emotion_map_equals_the_releases():
+    table = labels.annotations()
+    ours = [labels.label_of(emotion, "clip", "here") or "Other" for emotion in table["emotion"]]
+    assert ours == list(table["mapped_emotion"])
+    assert set(labels.EMOTION_LABEL) == set(table["emotion"])
+
+
+def test_emotion_map_equals_table_iii():
+    printed = {
+        name: row["label"] for row in labels.paper_tables()["emotions"]["rows"] for name in row["emotions"]
+    }
+    assert printed == {name: label for name, label in labels.EMOTION_LABEL.items() if label}
+    assert set(printed.values()) == set(LABELS) == set(labels.BINARY)
+
+
+@pytest.mark.parametrize("emotion", ["Happiness", " happiness ", "HAPPINESS"])
+def test_emotions_are_read_in_any_case(emotion):
+    assert labels.label_of(emotion, "c", "s") == "Positive"
+
+
+def test_an_unknown_emotion_names_clip_value_and_fix():
+    with pytest.raises(StudyError, match=r"clip SAMM/006/x: emotion 'joy' in codes.xlsx .*'others'"):
+        labels.label_of("joy", "SAMM/006/x", "codes.xlsx")
+
+
+def test_binary_labels():
+    given_labels = pd.Series(["Surprise", "Negative", "Positive"], index=[4, 2, 9])
+    expected = pd.Series(["Non-negative", "Negative", "Non-negative"], index=[4, 2, 9])
+    pd.testing.assert_series_equal(labels.binary_labels(given_labels), expected)
+    with pytest.raises(StudyError, match="label 'Other' at row 0"):
+        labels.binary_labels(pd.Series(["Other"]))
+
+
+def test_paper_numbers_add_up_as_printed():
+    paper = labels.paper_tables()
+    assert (
+        sum(row["subjects"] for row in paper["subjects"]["rows"]) == paper["subjects"]["total"]["value"] == 54
+    )
+    assert sum(row["clips"] for row in paper["clips"]["rows"]) == 291
+    assert sum(row["clips"] for row in paper["emotions"]["rows"]) == 290
+
+
+def test_released_clips_are_the_kept_290():
+    clips = check_clips(labels.released_clips())
+    assert len(clips) == 290
+    assert clips["subject"].nunique() == 53
+    assert clips["label"].value_counts().to_dict() == {"Negative": 192, "Positive": 58, "Surprise": 40}
+    assert set(clips["ethnicity"]) == set(labels.RACE_CODES.values())
+    assert clips.loc[clips["ethnicity"].isin(["White", "Black"]), "group"].eq("Non-Asian").all()
+    assert clips.loc[~clips["ethnicity"].isin(["White", "Black"]), "group"].eq("Asian").all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(number=st.integers(1, 99))
+def test_subject_names_survive_spreadsheets(number):
+    casme2, samm = f"sub{number:02d}", f"{number:03d}"
+    for written in (number, float(number), str(number), casme2, f" {casme2} "):
+        assert labels.subject_name(labels.CASME2, written, "s") == casme2
+    for written in (number, float(number), str(number), samm):
+        assert labels.subject_name(labels.SAMM, written, "s") == samm
+
+
+@pytest.mark.parametrize("value", ["", "sub", "6.5", "s01x", None, "1234", -1])
+def test_wrong_subjects_are_refused(value):
+    with pytest.raises(StudyError, match=r"codes\.xlsx: subject .* is not a subject of SAMM"):
+        labels.subject_name(labels.SAMM, value, "codes.xlsx")
+
+
+@pytest.mark.parametrize("name", ["CASME2", "casme2", "CASME II", "CASME_II", "casmeii"])
+def test_database_names(name):
+    assert labels.database_name(name, "s") == "CASME II"
+    with pytest.raises(StudyError, match="database 'SMIC' is none of"):
+        labels.database_name("SMIC", "s")
+
+
+HEADER = "database,subject,clip,ethnicity,group,gender\n"
+
+
+def test_groups_are_read_from_a_readers_csv(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_text(HEADER + "SAMM,6,006_1_2,NA,X,0\nCASME II, sub01 ,EP02_01f,None,Y,\n")
+    table = labels.read_groups(path)
+    assert list(table.columns) == list(labels.GROUP_COLUMNS)
+    assert table.to_numpy().tolist() == [
+        ["SAMM", "006", "006_1_2", "NA", "X"],
+        ["CASME II", "sub01", "EP02_01f", "None", "Y"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("database,subject,clip,group\n", r"lacks the columns \['ethnicity'\]"),
+        ("", "cannot be read as CSV"),
+        (HEADER + "SAMM,6,006_1_2,X,,\n", r"line 2 \(clip '006_1_2'\): group is empty"),
+        (HEADER + "SAMM,6,c,X,X,\nSAMM,006,c,Y,Y,\n", "clip SAMM/006/c is given twice"),
+        (HEADER + "SMIC,6,c,X,X,\n", "database 'SMIC'"),
+        (HEADER + "SAMM,six,c,X,X,\n", "subject 'six'"),
+    ],
+)
+def test_a_wrong_csv_is_named(tmp_path, text, message):
+    path = tmp_path / "groups.csv"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=message) as error:
+        labels.read_groups(path)
+    assert "groups.csv" in str(error.value)
+    with pytest.raises(StudyError, match="no group labels at"):
+        labels.read_groups(tmp_path / "none.csv")
+
+
+@settings(deadline=None, max_examples=30)
+@given(order=st.permutations(range(12)), lost=st.integers(0, 11))
+def test_joining_keeps_rows_and_order_and_names_a_lost_clip(order, lost):
+    clips = labels.released_clips().iloc[:12].drop(columns=["ethnicity", "group"])
+    groups = labels.released_groups()
+    joined = labels.join_groups(clips.iloc[list(order)], groups, "s")
+    assert joined["clip_id"].tolist() == clips["clip_id"].iloc[list(order)].tolist()
+    expected = labels.released_clips().set_index("clip_id").loc[joined["clip_id"], "group"]
+    assert joined["group"].tolist() == expected.tolist()
+    name = clips["clip_id"].iloc[lost]
+    without = groups[labels.clip_ids(groups) != name]
+    with pytest.raises(StudyError, match=rf"clip {name} has no group label in s \(1 clips"):
+        labels.join_groups(clips, without, "s")
