@@ -20,7 +20,6 @@ from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.parameters import Benchmark
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
-from ethnicmer_lib.training import predict_folds
 
 FOREST_SIZE = 28  #: side of the flow image that the forest sees, in px: that of the published features
 RESAMPLES = 2000
@@ -159,7 +158,7 @@ def _networks(
     def predict(variant: str, seed: int) -> pd.DataFrame:
         settings = p.model_copy(update={"seed": seed})
         images = rgb() if variant in NEEDS_RGB else None
-        return predict_folds(variant, motion(), images, cohort.clips, folds, settings, run, progress)
+        return _train(variant, motion(), images, cohort.clips, folds, settings, run, progress)
 
     tables = [
         run.table(f"{variant}-seed{seed}", lambda variant=variant, seed=seed: predict(variant, seed))
@@ -167,6 +166,13 @@ def _networks(
         for seed in range(p.seed, p.seed + p.n_seeds)
     ]
     return tables, run
+
+
+def _train(*args: Any) -> pd.DataFrame:
+    """:func:`training.predict_folds`.  Imported here: a page whose runs are in the store needs no torch."""
+    from ethnicmer_lib.training import predict_folds
+
+    return predict_folds(*args)
 
 
 def _forest(cohort: Cohort, p: Benchmark, progress: bool) -> tuple[pd.DataFrame, runs.Run]:

@@ -116,6 +116,25 @@ def params(
 
 
 @app.command()
+def record(
+    name: Annotated[str, typer.Argument(help="Name of the recording, for example flow.")],
+    parameter: Changes = None,
+    data: Data = Source.flow,
+    profile: Profile = "paper",
+    flow_dir: FlowDir = None,
+    casme2: Casme2 = None,
+    samm: Samm = None,
+) -> None:
+    """Run prima facie and benchmark at length and keep their predictions in results/NAME, to be committed."""
+    from ethnicmer_lib import recorded
+
+    options = [f"--profile {profile}", f"--data {data.value}", *(f"-p {change}" for change in parameter or [])]
+    command = " ".join(["ethnicmer record", name, *options])
+    folder = recorded.save(name, profile, _overrides(parameter, data, flow_dir, casme2, samm), command)
+    typer.echo(f"recorded: {folder}")
+
+
+@app.command()
 def cells() -> None:
     """Write every chapter's parameters cell from its model, after a change of parameters or profile."""
     from ethnicmer_lib import book

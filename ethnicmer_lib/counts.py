@@ -18,7 +18,7 @@ from ethnicmer_lib.statistics import Estimate, interval, subject_weights
 TOTAL = "total"
 N_RESAMPLES = 2000
 #: The simulator gives its groups the design of these; bookkeeping for the counts, nothing else.
-DESIGN_OF = {"A": "Non-Asian", "B": "Asian"}
+DESIGN_OF = {"A": "Asian", "B": "Non-Asian"}
 
 
 @dataclass(frozen=True, eq=False)

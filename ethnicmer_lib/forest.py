@@ -1,11 +1,9 @@
-"""Random forests and the majority rule under whole-subject folds: features in, predictions out, no
-scores."""
+"""Random forests and the majority rule under whole-subject folds: features in, predictions out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ from ethnicmer_lib.errors import StudyError
 
 NEGATIVE, NON_NEGATIVE = "Negative", "Non-negative"
 BINARY = (NEGATIVE, NON_NEGATIVE)
+_THREADS = min(8, os.cpu_count() or 1)  # growing a tree lets go of the interpreter for half of its time
 
 
 def loso_forest(
@@ -27,8 +26,7 @@ def loso_forest(
     n_trees: int,
     classes: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Class probabilities of every clip from a random forest trained on all other subjects (LOSO; Table
-    IV).
+    """Class probabilities of every clip from a random forest trained on all other subjects (LOSO).
 
     Parameters
     ----------
@@ -59,23 +57,13 @@ def loso_forest(
     if strange := sorted(set(labels) - set(classes)):
         raise StudyError(f"label {strange[0]!r} is none of {classes.tolist()}")
 
-    def probabilities(fold: Fold) -> np.ndarray:
-        forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1)
-        forest.fit(features[fold.train], labels[fold.train])
-        columns = [int(np.flatnonzero(classes == name)[0]) for name in forest.classes_]
-        out = np.zeros((len(fold.test), len(classes)))
-        out[:, columns] = forest.predict_proba(features[fold.test])
-        return out
-
-    folds = leave_one_subject_out(subjects)
-    result = np.empty((len(labels), len(classes)))
-    # Threads: growing a tree releases the GIL, and nothing has to be copied to other processes.
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
-    try:
-        for fold, part in zip(folds, pool.map(probabilities, folds), strict=True):
-            result[fold.test] = part
-    finally:
-        pool.shutdown(cancel_futures=True)
+    result = np.zeros((len(labels), len(classes)))
+    for train, test in leave_one_subject_out(subjects):
+        forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=_THREADS)
+        forest.fit(features[train], labels[train])
+        # One thread here: several would add up the trees in an order that changes the last bits.
+        p = forest.set_params(n_jobs=1).predict_proba(features[test])
+        result[np.ix_(test, [classes.tolist().index(name) for name in forest.classes_])] = p
     return result
 
 

@@ -23,7 +23,6 @@ from ethnicmer_lib.findings import (
 )
 from ethnicmer_lib.forest import scenario_predictions
 from ethnicmer_lib.inputs import code_identity, weights_identity
-from ethnicmer_lib.models import resnet18_features
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.parameters import PrimaFacie
 from ethnicmer_lib.statistics import Estimate
@@ -31,6 +30,8 @@ from ethnicmer_lib.statistics import Estimate
 FLOW_SIZE = 28  #: side of the flow image that a forest sees directly, in px: that of the published features
 EQUIVALENCE = 0.05  #: two mono-ethnic scores 'remain consistent' when they differ by less than this macro F1
 BALANCE = 0.10  #: class shares are 'almost consistent' when they differ by less than this
+#: One draw of subjects shows how that draw turned out; verdicts on scenarios need at least this many.
+MIN_DRAWS = 5
 _METHODS = {"resnet18": "ResNet-18 features", "flow": "flow image"}
 
 
@@ -147,7 +148,13 @@ def _features(cohort: Cohort, p: PrimaFacie, progress: bool) -> np.ndarray:
     if p.features == "flow":
         images = motion_images(cohort, p, FLOW_SIZE, progress)
         return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
-    images = motion_images(cohort, p, p.image_size, progress)
+    return _resnet18(motion_images(cohort, p, p.image_size, progress), p)
+
+
+def _resnet18(images: np.ndarray, p: PrimaFacie) -> np.ndarray:
+    """(n, 512) float32.  Imported here: a page whose draws are in the run store needs no torch."""
+    from ethnicmer_lib.models import resnet18_features
+
     return resnet18_features(images, p.weights, p.seed)
 
 
@@ -163,6 +170,9 @@ def _findings(result: PrimaFacieResult) -> list[Finding]:
     def finding(name: str, question: str, answer: str, verdict: str, rule: str) -> Finding:
         row = table.loc[name]
         reason = f"{rule}; {setting}."
+        if p.n_draws < MIN_DRAWS:
+            verdict = "cannot be tested here"
+            reason = f"Needs {MIN_DRAWS} draws or more; with those: {reason}"
         if result.provenance.simulated:
             verdict = "cannot be tested here"
             reason = f"{simulated_reason(p.texture_cue)} For real data the rule is: {reason}"

@@ -98,6 +98,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        temporary.chmod(0o644)  # a temporary file is private, a result is not
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -91,6 +91,7 @@ def differences(
     for name, (combination, classes, column) in comparisons.items():
         single = scores.per_draw(combination, classes)
         below, above = int((single < 0).sum()), int((single > 0).sum())
+        is_difference = sum(combination) == 0
         low, high = np.quantile(single, [0.025, 0.975])
         rows.append(
             {
@@ -98,9 +99,9 @@ def differences(
                 **scores.mean(combination, classes)._asdict(),
                 "draw_low": low,
                 "draw_high": high,
-                "draws_below_zero": below,
+                "draws_below_zero": below if is_difference else np.nan,
                 "draws": len(single),
-                "sign_p": binomtest(below, below + above).pvalue if below + above else 1.0,
+                "sign_p": _sign_test(below, above) if is_difference else np.nan,
                 "paper": np.nan if column is None else float(np.dot(combination[:3], printed[:, column])),
             }
         )
@@ -111,3 +112,8 @@ def differences(
          "draw_low": low, "draw_high": high, "draws": len(gap)}
     )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _sign_test(below: int, above: int) -> float:
+    """Two-sided exact sign test; ties count for neither side."""
+    return float(binomtest(below, below + above).pvalue) if below + above else 1.0

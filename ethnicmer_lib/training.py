@@ -122,7 +122,9 @@ def prepare(variant: str, motion: np.ndarray, rgb: np.ndarray | None, clips: pd.
 
     def images(name: str, values: np.ndarray) -> Tensor:
         if values.ndim != 4 or len(values) != len(clips):
-            raise StudyError(f"{name} images are {values.shape} for {len(clips)} clips; give one (3, S, S) each")
+            raise StudyError(
+                f"{name} images are {values.shape} for {len(clips)} clips; give one (3, S, S) each"
+            )
         finite = np.isfinite(values).all(axis=(1, 2, 3))
         if not finite.all():
             clip_id = clips["clip_id"].iloc[int(np.argmin(finite))]
@@ -246,7 +248,10 @@ def _reproducible(device: torch.device) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be deterministic
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     cudnn = torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False

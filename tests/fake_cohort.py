@@ -33,7 +33,7 @@ class FakeCohort(Cohort):
                     label = ("Negative", "Positive", "Negative", "Surprise")[(c + s) % 4]
                     rows.append(
                         {
-                            "database": "CASME II" if g == 0 and s % 4 else "SAMM",
+                            "database": "CASME II" if g == 0 and s % 2 else "SAMM",
                             "subject": f"{'ab'[g]}{s:02d}",
                             "clip": f"clip{c}",
                             "emotion": EMOTIONS[label],
@@ -57,3 +57,7 @@ class FakeCohort(Cohort):
 
     def frames(self, clip_id, moment):
         raise AssertionError("a fake cohort has no frame to look at")
+
+    def flow(self, clip_id):
+        image = np.moveaxis(self.images[self._row[clip_id]], 0, 2)
+        return np.clip((image + 4) / 8, 0, 1).repeat(7, 0).repeat(7, 1).astype(np.float32)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.design import draw_scenarios, grouped_folds, leave_one_subject_out, make_folds, scenario_names
+from ethnicmer_lib.design import (
+    draw_scenarios,
+    grouped_folds,
+    leave_one_subject_out,
+    make_folds,
+    scenario_names,
+)
 from ethnicmer_lib.errors import StudyError
 
 SUBJECTS = st.lists(st.integers(0, 9).map("s{}".format), min_size=8, max_size=60)
@@ -45,7 +51,9 @@ def test_grouped_folds_never_share_a_subject(subjects, k, seed, data):
     folds = grouped_folds(subjects, labels, k, seed)
     check(folds, subjects)
     again = grouped_folds(subjects, labels, k, seed)
-    assert all(np.array_equal(x, y) for a, b in zip(folds, again, strict=True) for x, y in zip(a, b, strict=True))
+    assert all(
+        np.array_equal(x, y) for a, b in zip(folds, again, strict=True) for x, y in zip(a, b, strict=True)
+    )
 
 
 def test_make_folds_takes_loso_or_a_number():
@@ -74,7 +82,9 @@ def test_what_cannot_be_designed_says_why(call, says):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(6, 12), st.integers(6, 12), st.sampled_from([2, 4, 6]), st.integers(0, 99), st.integers(0, 99))
+@given(
+    st.integers(6, 12), st.integers(6, 12), st.sampled_from([2, 4, 6]), st.integers(0, 99), st.integers(0, 99)
+)
 def test_scenarios_hold_the_right_number_of_each_group(a, b, n, seed, draw):
     clips = clips_of(a, b)
     scenarios = draw_scenarios(clips, n, seed, draw)
@@ -93,5 +103,5 @@ def test_draws_differ_and_do_not_depend_on_each_other():
     half = [sorted(s for s in d["Mixed"] if s[0] == "a") for d in drawn]
     # The mixed half is its own draw, not a part of the mono-ethnic scenario.
     assert any(not set(h) <= set(d["A only"]) for h, d in zip(half, drawn, strict=True))
-    counts = pd.Series(sum((d["A only"] for d in drawn), [])).value_counts()
+    counts = pd.Series([s for d in drawn for s in d["A only"]]).value_counts()
     assert len(counts) == 12

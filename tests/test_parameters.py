@@ -51,5 +51,7 @@ def test_where_the_data_lie_does_not_change_the_identity_of_a_result():
 def test_allowed_values_are_said_in_words():
     assert parameters.allowed(parameters.Benchmark, "folds") == "'loso' or a whole number from 2 to 20"
     assert parameters.allowed(parameters.Benchmark, "learning_rate") == "a number above 0, at most 1"
-    assert parameters.allowed(parameters.Benchmark, "variants").startswith("a list of 'resnet18', 'dual_motion'")
+    assert parameters.allowed(parameters.Benchmark, "variants").startswith(
+        "a list of 'resnet18', 'dual_motion'"
+    )
     assert parameters.allowed(parameters.Dataset, "flow_dir") == "a path or None"

@@ -67,7 +67,9 @@ def test_bootstrap_equals_resampling_rows_of_subjects():
     weights = statistics.subject_weights(len(names), n, np.random.default_rng([3, n]))
     brute = []
     for row in weights.astype(int):
-        drawn = pd.concat([table[table["subject"] == s] for s, w in zip(names, row, strict=True) for _ in range(w)])
+        drawn = pd.concat(
+            [table[table["subject"] == s] for s, w in zip(names, row, strict=True) for _ in range(w)]
+        )
         brute.append(f1_score(drawn["label"], drawn["predicted"], labels=LABELS, average="macro"))
     estimate = statistics.bootstrap_f1(table, LABELS, n, seed=3)["macro"]
     assert np.allclose(estimate, [scores.macro_f1(table, LABELS), *np.quantile(brute, [0.025, 0.975])])
@@ -134,7 +136,9 @@ def test_paired_difference_is_antisymmetric_and_narrower_than_unpaired():
     assert statistics.paired_difference(a, a, LABELS, 100, 0) == (0, 0, 0)
     single = [statistics.bootstrap_f1(t, LABELS, 1000, 0)["macro"] for t in (a, b)]
     assert forth.high - forth.low < np.hypot(*[s.high - s.low for s in single])
-    assert np.allclose(statistics.paired_difference(a.sample(frac=1, random_state=1), b, LABELS, 1000, 0), forth)
+    assert np.allclose(
+        statistics.paired_difference(a.sample(frac=1, random_state=1), b, LABELS, 1000, 0), forth
+    )
 
 
 def test_permutation_test_equals_enumeration():
@@ -184,7 +188,12 @@ def test_strata_keep_their_size():
 
 
 def test_an_estimate_knows_its_side_and_prints():
-    assert [statistics.Estimate(0, *ends).side for ends in ((-1, 1), (0.1, 1), (-1, -0.1), (0, 1))] == [0, 1, -1, 0]
+    assert [statistics.Estimate(0, *ends).side for ends in ((-1, 1), (0.1, 1), (-1, -0.1), (0, 1))] == [
+        0,
+        1,
+        -1,
+        0,
+    ]
     assert str(statistics.Estimate(0.12345, -0.1, 0.5)) == "0.123 [-0.100, 0.500]"
 
 
@@ -200,7 +209,10 @@ def altered(row, column, value):
         (lambda: scores.macro_f1(predictions(5).iloc[:0], LABELS), "empty"),
         (lambda: scores.macro_f1(altered(3, "predicted", "Joy"), LABELS), "clip c003: predicted 'Joy'"),
         (lambda: statistics.bootstrap_f1(predictions(5, subjects=1), LABELS), "there are 1"),
-        (lambda: statistics.paired_difference(predictions(20), altered(3, "label", "?"), LABELS), "clip c003"),
+        (
+            lambda: statistics.paired_difference(predictions(20), altered(3, "label", "?"), LABELS),
+            "clip c003",
+        ),
         (
             lambda: statistics.paired_difference(
                 pd.concat([predictions(20), predictions(1)]), predictions(20), LABELS
@@ -210,7 +222,10 @@ def altered(row, column, value):
         (lambda: statistics.bootstrap_mean([1.0, np.nan], ["a", "b"]), "value 1 .subject b. is nan"),
         (lambda: statistics.bootstrap_mean([1.0], ["a", "b"]), "one of each per clip"),
         (lambda: statistics.permutation_difference([1, 2], ["a", "b"], ["A", "A"]), "exactly two groups"),
-        (lambda: statistics.permutation_difference([1, 2, 3], list("aab"), list("ABB")), "subject a is in both"),
+        (
+            lambda: statistics.permutation_difference([1, 2, 3], list("aab"), list("ABB")),
+            "subject a is in both",
+        ),
         (lambda: statistics.permutation_difference([1, 2], ["a", "b"], ["A"]), "give one per clip"),
         (lambda: statistics.interval(0.5, np.array([np.nan])), "no bootstrap resample"),
     ],

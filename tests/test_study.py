@@ -61,6 +61,11 @@ def test_flow_leaves_out_the_chapters_that_need_frames_and_says_why():
 
 
 def test_values_on_the_command_line_are_typed():
-    assert study.typed(["a=3", "b=loso", "c=[x, y]", "d=0.5"]) == {"a": 3, "b": "loso", "c": ["x", "y"], "d": 0.5}
+    assert study.typed(["a=3", "b=loso", "c=[x, y]", "d=0.5"]) == {
+        "a": 3,
+        "b": "loso",
+        "c": ["x", "y"],
+        "d": 0.5,
+    }
     with pytest.raises(StudyError, match="write name=value"):
         study.typed(["seed"])

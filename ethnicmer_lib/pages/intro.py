@@ -50,9 +50,7 @@ def _headline(real: Recorded) -> str:
     draws = real.prima_facie.parameters.n_draws
     rows = real.benchmark.table.set_index("variant")
     forest = rows.loc["forest"]
-    best = max(
-        row["macro_paper"] for _, row in rows.iterrows() if row["macro_paper"] == row["macro_paper"]
-    )
+    best = max(row["macro_paper"] for _, row in rows.iterrows() if row["macro_paper"] == row["macro_paper"])
     relation = "below" if mixed["high"] < 0 else "above" if mixed["low"] > 0 else "indistinguishable from"
     compared = real.benchmark.difference("dual_motion", "resnet18")
     context = {1: "raises", -1: "lowers", 0: "does not measurably change"}[compared.side]

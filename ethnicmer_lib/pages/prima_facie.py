@@ -21,8 +21,7 @@ def values(result: PrimaFacieResult) -> dict[str, Any]:
     """Figures and texts of the page."""
     p, table = result.parameters, result.table.set_index("scenario")
     features = (
-        f"Features are the 512 outputs of a ResNet-18 at {p.image_size} pixels with "
-        f"{_weights(p.weights)}."
+        f"Features are the 512 outputs of a ResNet-18 at {p.image_size} pixels with {_weights(p.weights)}."
         if p.features == "resnet18"
         else "The forest sees the optical flow image itself, at 28 × 28 pixels."
     )

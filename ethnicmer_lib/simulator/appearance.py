@@ -19,10 +19,12 @@ TEXELS, LEFT, TOP, WIDTH, HEIGHT = 400, -1.0, 8.55, 800, 1120
 X = np.linspace(LEFT, LEFT + (WIDTH - 1) / TEXELS, WIDTH, dtype=np.float32)[None, :]
 Y = np.linspace(TOP, TOP - (HEIGHT - 1) / TEXELS, HEIGHT, dtype=np.float32)[:, None]
 
-#: Pass bands of the group texture in cycles per texel (1 texel is about 0.4 px of a frame): coarse and fine.
-#: Both survive the reduction of a 280 x 340 frame to the 112 px input of the networks.
-GROUP_BANDS = {"A": (0.008, 0.013), "B": (0.020, 0.030)}
-GROUP_CONTRAST = 0.05  #: standard deviation of log luminance at full strength, the same for both groups
+#: The group texture is a faint lattice that no skin has, turned by 0 for one group and 45 degrees for the other:
+#: frequency, contrast and thus trackability by optical flow are the same for both.  Cycles per texel (a texel is
+#: about 0.4 px of a frame; the lattice survives the reduction to the 112 px input of the networks).
+GROUP_DIRECTIONS = {"A": 0.0, "B": np.pi / 4}
+GROUP_FREQUENCY = 0.022
+GROUP_CONTRAST = 0.05  #: standard deviation of log luminance at full strength
 
 IRIS_COLOURS = np.array([[0.10, 0.055, 0.03], [0.06, 0.042, 0.03], [0.085, 0.07, 0.04], [0.07, 0.075, 0.075]])
 
@@ -82,13 +84,19 @@ def paint(seed: int, group: str, texture_cue: float) -> Appearance:
 def group_texture(seed: int, group: str) -> np.ndarray:
     """The abstract texture of a group, (HEIGHT, WIDTH) float32 of log luminance at full strength.
 
-    Isotropic grain, coarse for 'A' and fine for 'B', of one contrast; it has its own random stream, so that
-    nothing else about the subject changes with it.
+    Phase and a slight extra turn are the subject's own; they have their own random stream, so that nothing
+    else about the subject changes with the texture.
     """
-    if group not in GROUP_BANDS:
-        raise StudyError(f"simulated group {group!r} is unknown; allowed: {sorted(GROUP_BANDS)}")
+    if group not in GROUP_DIRECTIONS:
+        raise StudyError(f"simulated group {group!r} is unknown; allowed: {sorted(GROUP_DIRECTIONS)}")
     rng = np.random.default_rng([seed, 99])
-    return GROUP_CONTRAST * noise(rng, *GROUP_BANDS[group])
+    turn = GROUP_DIRECTIONS[group] + rng.uniform(-0.12, 0.12)
+    wave = 2 * np.pi * GROUP_FREQUENCY * TEXELS
+    waves = [
+        np.cos(wave * (X * np.cos(angle) + Y * np.sin(angle)) + rng.uniform(0, 2 * np.pi))
+        for angle in (turn, turn + np.pi / 2)
+    ]
+    return (GROUP_CONTRAST * sum(waves)).astype(np.float32)
 
 
 def noise(

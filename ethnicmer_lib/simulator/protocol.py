@@ -23,7 +23,7 @@ CASME2, SAMM = "CASME II", "SAMM"
 BLINK = 43  #: the Action Unit of the lids, which coders do not write down
 
 #: The packaged label table -> the group that a simulated subject is given (bookkeeping, no appearance).
-GROUPS = {"Non-Asian": "A", "Asian": "B"}
+GROUPS = {"Asian": "A", "Non-Asian": "B"}
 LABEL_TABLE = files("ethnicmer_lib") / "data" / "annotations.csv"
 DATABASES = {"CASME2": CASME2, "SAMM": SAMM}
 NOT_KEPT = "Other"  # mapped emotion of the clips that the paper leaves out

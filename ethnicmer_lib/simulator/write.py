@@ -9,15 +9,14 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 import openpyxl
 import pandas as pd
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 import ethnicmer_lib
@@ -152,13 +151,14 @@ def _run(out: Path, settings: SimulatorSettings, subjects: Sequence[SubjectPlan]
         for subject in subjects:
             yield write_subject(out, settings, subject)
         return
-    # 'spawn' works alike on every system and does not copy the threads of a notebook kernel.
-    pool = ProcessPoolExecutor(min(jobs, len(subjects)), get_context("spawn"), cv2.setNumThreads, (1,))
-    try:
-        for future in as_completed([pool.submit(write_subject, out, settings, s) for s in subjects]):
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)  # after an interrupt: what is being written is finished, no more
+    # loky neither forks the threads of a notebook kernel nor imports the caller's script again.
+    pool = Parallel(min(jobs, len(subjects)), backend="loky", return_as="generator_unordered")
+    yield from pool(delayed(_one_thread)(out, settings, subject) for subject in subjects)
+
+
+def _one_thread(out: Path, settings: SimulatorSettings, subject: SubjectPlan) -> int:
+    cv2.setNumThreads(1)
+    return write_subject(out, settings, subject)
 
 
 def _missing(out: Path, clip: ClipPlan) -> bool:

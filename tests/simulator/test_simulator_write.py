@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,9 +162,11 @@ def test_truth_reader(written):
         simulated.truth(Stored(written / "nowhere"), clip.clip_id)
 
 
-def test_open_simulated_goes_through_the_licensed_loader(tmp_path, monkeypatch):
+def test_open_simulated_goes_through_the_licensed_loader(written, tmp_path, monkeypatch):
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path))
-    monkeypatch.setattr(write.os, "cpu_count", lambda: 1)
+    folder = simulated.simulated_folder(SETTINGS)
+    assert folder == tmp_path / "cohorts" / f"simulated-{write.fingerprint(SETTINGS)}"
+    shutil.copytree(written, folder)
     parameters = CohortParameters(cohort_size="tiny", simulator_seed=5)
     cohort = simulated.open_simulated(parameters)
     assert cohort.provenance.simulated

@@ -1,0 +1,132 @@
+"""Motion images of a cohort: order, cache, resumption, refusals."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from ethnicmer_lib.cohort.clips import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion import extract
+from ethnicmer_lib.motion.flow import optical_flow
+from ethnicmer_lib.motion.image import flow_image, published_image
+from ethnicmer_lib.parameters import MotionParameters
+
+SETTINGS = MotionParameters()
+
+
+class SmallCohort(Cohort):
+    """Three clips of moving noise; counts how often a frame is read."""
+
+    def __init__(self, has_frames: bool = True, gray: bool = False, missing: str | None = None):
+        rows = pd.DataFrame([dict.fromkeys(COLUMNS, "") | {"clip": f"c{i}"} for i in range(3)])
+        rows["clip_id"] = "SAMM/006/" + rows["clip"]
+        rows = rows.assign(subject="006", label="Positive", group="A", database="SAMM")
+        super().__init__(rows, Provenance("test clips", True, f"{has_frames}{gray}"))
+        self.has_frames, self.gray, self.missing, self.reads = has_frames, gray, missing, 0
+
+    def frames(self, clip_id, moment):
+        self.reads += 1
+        if clip_id == self.missing:
+            raise StudyError(f"clip {clip_id}: no {moment} frame")
+        rng = np.random.default_rng(self._row[clip_id])
+        picture = cv2.GaussianBlur(rng.random((60, 48, 3)).astype(np.float32), (0, 0), 2)
+        picture = np.uint8(255 * (picture - picture.min()) / np.ptp(picture))
+        if moment == "apex":
+            picture = np.roll(picture, 1 + self._row[clip_id], axis=1)
+        return np.ascontiguousarray(picture[..., 0]) if self.gray else picture
+
+    def flow(self, clip_id):
+        return np.random.default_rng(self._row[clip_id]).random((28, 28, 3)).astype(np.float32)
+
+
+def test_images_are_flow_images_in_the_order_of_the_clips(workspace):
+    cohort = SmallCohort()
+    images = extract.motion_images(cohort, SETTINGS, 48)
+    assert images.shape == (3, 3, 48, 48)
+    assert images.dtype == np.float32
+    for i, clip_id in enumerate(cohort.clips["clip_id"]):
+        flow = optical_flow(cohort.frames(clip_id, "onset"), cohort.frames(clip_id, "apex"))
+        assert np.array_equal(images[i], extract.resize(flow_image(flow), 48))
+
+
+def test_computed_once_and_again_for_what_matters(workspace):
+    cohort = SmallCohort()
+    first = extract.motion_images(cohort, SETTINGS, 32)
+    read = cohort.reads
+    again = extract.motion_images(cohort, MotionParameters(seed=9), 32)
+    assert cohort.reads == read
+    assert np.array_equal(first, again)
+    other = extract.motion_images(cohort, MotionParameters(normalisation="none"), 32)
+    assert cohort.reads > read
+    assert not np.array_equal(first, other)
+
+
+def test_interrupted_extraction_resumes_and_ends_the_same(workspace, monkeypatch):
+    whole = np.array(extract.motion_images(SmallCohort(), SETTINGS, 32))
+    folder = next(workspace.glob("runs/motion-*"))
+    (folder / "images.npy").unlink()
+    monkeypatch.setattr(extract, "_PART", 1)
+    broken = SmallCohort(missing="SAMM/006/c2")
+    with pytest.raises(StudyError, match="SAMM/006/c2"):
+        extract.motion_images(broken, SETTINGS, 32)
+    assert {path.name for path in folder.glob("*.npy")} == {"part00000.npy", "part00001.npy"}
+    cohort = SmallCohort()
+    assert np.array_equal(extract.motion_images(cohort, SETTINGS, 32), whole)
+    assert cohort.reads == 2
+    assert [path.name for path in folder.glob("*.npy")] == ["images.npy"]
+
+
+def test_ready_made_flow_ignores_method_and_scaling(workspace):
+    cohort = SmallCohort(has_frames=False)
+    images = extract.motion_images(cohort, SETTINGS, 28)
+    expected = np.stack([published_image(cohort.flow(clip_id)) for clip_id in cohort.clips["clip_id"]])
+    assert np.allclose(images, expected)
+    extract.motion_images(cohort, MotionParameters(flow_method="deepflow", normalisation="none"), 28)
+    assert len(list(workspace.glob("runs/motion-*"))) == 1
+    assert extract.motion_images(cohort, SETTINGS, 56).shape == (3, 3, 56, 56)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_apex_images_are_rgb_between_0_and_1(workspace, gray):
+    cohort = SmallCohort(gray=gray)
+    images = extract.apex_images(cohort, 48)
+    assert images.shape == (3, 3, 48, 48)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    frame = cohort.frames("SAMM/006/c1", "apex").reshape(60, 48, -1)
+    expected = [
+        cv2.resize(frame[..., c] / np.float32(255), (48, 48), interpolation=cv2.INTER_AREA)
+        for c in (range(3) if not gray else [0, 0, 0])
+    ]
+    assert np.allclose(images[1], expected, atol=1e-6)
+
+
+def test_apex_images_need_frames(workspace):
+    with pytest.raises(StudyError, match=r"test clips.*no apex frames"):
+        extract.apex_images(SmallCohort(has_frames=False), 28)
+
+
+def test_an_unfit_frame_is_named_with_its_clip(workspace, monkeypatch):
+    cohort = SmallCohort()
+    monkeypatch.setattr(cohort, "frames", lambda clip_id, moment: np.zeros((20, 20), np.uint8))
+    with pytest.raises(StudyError, match=r"clip SAMM/006/c0: .*32 px"):
+        extract.motion_images(cohort, SETTINGS, 28)
+
+
+def test_threads_of_opencv_are_given_back(workspace):
+    before = cv2.getNumThreads()
+    extract.motion_images(SmallCohort(), SimpleNamespace(flow_method="dis", normalisation="robust"), 30)
+    assert cv2.getNumThreads() == before
+
+
+@pytest.mark.parametrize("size", [28, 100])
+def test_resizing_keeps_a_constant_and_a_mean(size):
+    flat = np.full((3, 60, 50), 0.25, np.float32)
+    assert np.allclose(extract.resize(flat, size), 0.25)
+    noise = np.random.default_rng(0).random((3, 60, 60)).astype(np.float32)
+    assert np.allclose(extract.resize(noise, 30).mean(axis=(1, 2)), noise.mean(axis=(1, 2)), atol=1e-5)

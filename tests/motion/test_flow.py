@@ -1,0 +1,82 @@
+"""Optical flow against motion that is known, and its refusals."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.flow import METHODS, gray, optical_flow
+
+
+def texture(seed: int = 0, shape: tuple[int, int] = (96, 80)) -> np.ndarray:
+    noise = np.random.default_rng(seed).random(shape).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.5)
+    return np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
+
+
+def shifted(image: np.ndarray, dx: float, dy: float) -> np.ndarray:
+    matrix = np.float32([[1, 0, dx], [0, 1, dy]])
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_translation_is_found_with_its_signs(method):
+    onset = texture()
+    flow = optical_flow(onset, shifted(onset, 1.5, -1.0), method)
+    assert flow.shape == (96, 80, 2)
+    assert flow.dtype == np.float32
+    middle = flow[16:-16, 16:-16].reshape(-1, 2)
+    assert np.abs(np.median(middle, axis=0) - [1.5, -1.0]).max() < 0.15
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_frames_do_not_move(method):
+    frame = texture(1)
+    # Farneback leaves up to a tenth of a pixel in the corners, hence the mean.
+    assert np.abs(optical_flow(frame, frame.copy(), method)).mean() < 0.01
+
+
+def test_colour_is_turned_to_gray_once_in_rgb_order():
+    red = np.zeros((40, 40, 3), np.uint8)
+    red[..., 0] = 200
+    assert (gray(red) == round(0.299 * 200)).all()
+    onset = texture(2)
+    apex = shifted(onset, 1, 0)
+    colour = [np.repeat(frame[..., None], 3, axis=2) for frame in (onset, apex)]
+    assert np.array_equal(optical_flow(*colour), optical_flow(onset, apex))
+
+
+def test_same_frames_give_the_same_bytes():
+    onset, apex = texture(3), texture(4)
+    assert optical_flow(onset, apex).tobytes() == optical_flow(onset, apex).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("onset", "apex", "method", "words"),
+    [
+        (texture(), texture(shape=(96, 81)), "dis", r"\(96, 80\).*\(96, 81\)"),
+        (texture().astype(np.float32), texture().astype(np.float32), "dis", "float32.*uint8"),
+        (texture(shape=(31, 80)), texture(shape=(31, 80)), "dis", "31, 80.*32"),
+        (np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40, 4), np.uint8), "dis", "RGB"),
+        (texture(), texture(), "tvl1", "tvl1.*dis, farneback, deepflow"),
+    ],
+)
+def test_refusals_name_the_value(onset, apex, method, words):
+    with pytest.raises(StudyError, match=words):
+        optical_flow(onset, apex, method)
+
+
+def test_real_pairs_are_close_to_the_truth(shared):
+    found = sorted((shared / "golden" / "flow").glob("*.npz"))
+    if not found:
+        pytest.skip(f"no synthetic flow pairs (*.npz) in {shared / 'golden' / 'flow'}")
+    for path in found:
+        with np.load(path) as pair:
+            if not {"frame1", "frame2", "flow_true"} <= set(pair.files):
+                continue
+            frames = [np.uint8(np.clip(np.rint(pair[name]), 0, 255)) for name in ("frame1", "frame2")]
+            truth = pair["flow_true"]
+            error = np.linalg.norm(optical_flow(*frames, "deepflow") - truth, axis=2).mean()
+            assert error < 0.5 * np.linalg.norm(truth, axis=2).mean(), path.name
