@@ -134,6 +134,7 @@ def _papermill(chapter: Chapter, parameters: CohortParameters, target: Path) -> 
     import jupytext
     import nbformat
     import papermill
+    from traitlets.config import Config
 
     notebook = jupytext.read(source(chapter))
     with runs.atomic(target) as part:
@@ -146,6 +147,8 @@ def _papermill(chapter: Chapter, parameters: CohortParameters, target: Path) -> 
                 cwd=str(root()),
                 progress_bar=False,
                 log_output=False,
+                # Sockets in files, not on ports, where the system has them: nobody else can listen.
+                config=Config({"KernelManager": {"transport": "ipc"}}) if os.name == "posix" else Config(),
             )
         except papermill.PapermillExecutionError as error:
             raise StudyError(

@@ -1,5 +1,4 @@
-"""Intervals over subjects and draws at once, for a study that is repeated with other subjects of the same
-cohort.
+"""Intervals over subjects and draws at once, for a study repeated with other subjects of one cohort.
 
 Draws of subjects share subjects, so they are not independent studies and their spread alone is no
 interval of the mean.  Both factors are resampled: subjects of the cohort (the same resample in every

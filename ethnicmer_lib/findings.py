@@ -1,5 +1,4 @@
-"""Findings: one answered question about a claim of the paper, with its interval, its verdict and the
-reason."""
+"""Findings: one answered question about a claim of the paper, with its interval, its verdict and why."""
 
 from __future__ import annotations
 
@@ -67,8 +66,7 @@ class Finding:
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """The findings as a table, one row each, in the order given; the columns are the fields of
-    :class:`Finding`."""
+    """The findings as a table, one row each, in the order given; columns are the fields of a finding."""
     names = [field.name for field in fields(Finding)]
     table = pd.DataFrame([asdict(finding) for finding in findings], columns=names)
     return table.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))

@@ -130,8 +130,7 @@ def score(
 
 
 def _identity(p: PrimaFacie) -> dict[str, Any]:
-    """What can change a prediction: not the number of draws, and of the features only what these features
-    use."""
+    """What can change a prediction: not the number of draws, and only what the chosen features use."""
     names = {"flow_method", "normalisation", "n_subjects", "features", "n_trees", "seed"}
     code = ["ethnicmer_lib.motion.extract"]
     if p.features == "resnet18":
