@@ -196,7 +196,7 @@ def _sources(only: str | None) -> dict[str, bytes]:
     """The book's configuration (with execution off), contents and static pages."""
     base = root()
     config = yaml.safe_load((base / "_config.yml").read_text())
-    config["execute"] = {"execute_notebooks": "off"}
+    config["execute"] = config["execute"] | {"execute_notebooks": "off"}
     contents = yaml.safe_load((base / "_toc.yml").read_text())
     if only:
         contents = {

@@ -128,7 +128,11 @@ def record(
     """Run prima facie and benchmark at length and keep their predictions in results/NAME, to be committed."""
     from ethnicmer_lib import recorded
 
-    options = [f"--profile {profile}", f"--data {data.value}", *(f"-p {change}" for change in parameter or [])]
+    options = [
+        f"--profile {profile}",
+        f"--data {data.value}",
+        *(f"-p {change}" for change in parameter or []),
+    ]
     command = " ".join(["ethnicmer record", name, *options])
     folder = recorded.save(name, profile, _overrides(parameter, data, flow_dir, casme2, samm), command)
     typer.echo(f"recorded: {folder}")

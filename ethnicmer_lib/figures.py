@@ -19,7 +19,7 @@ from ethnicmer_lib.cohort.clips import LABELS, Provenance
 
 INK = "#24343a"
 TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
-#: Colours of the labels; groups get the two accents in alphabetical order, without any meaning.
+#: Colours of the labels.
 LABEL_COLOURS = dict(zip(LABELS, ("#5b6f8f", GOLD, "#8d5a97"), strict=True))
 WIDTH = 8.0
 
@@ -31,7 +31,7 @@ _STYLE = {
     "axes.labelcolor": INK,
     "axes.titlesize": 10.5,
     "axes.titlecolor": INK,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "xtick.color": INK,
     "ytick.color": INK,
     "axes.spines.top": False,
@@ -41,11 +41,6 @@ _STYLE = {
     "savefig.bbox": "tight",
     "svg.hashsalt": "ethnicmer",
 }
-
-
-def group_colours(groups: Sequence[str]) -> dict[str, str]:
-    """A colour per group and a neutral one for mixtures; the order is alphabetical and means nothing."""
-    return dict(zip(sorted(groups), (TEAL, CORAL), strict=False))
 
 
 def stamp(fig: Figure, provenance: Provenance) -> Figure:
@@ -140,9 +135,15 @@ def filmstrip(
     gain : factor on the difference of grey levels.
     """
     with plt.rc_context(_STYLE):
+        ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
         fig, axes = plt.subplots(
-            3, len(rows), figsize=(WIDTH, 10.0), squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.05}
+            3,
+            len(rows),
+            figsize=(WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6),
+            squeeze=False,
+            layout="constrained",
         )
+        fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         for column, (caption, onset, apex) in enumerate(rows):
             difference = _grey(apex) - _grey(onset)
             for ax, image, name in zip(axes[:, column], (onset, apex), ("onset", "apex"), strict=False):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestClassifier
 
@@ -15,7 +16,7 @@ from ethnicmer_lib.errors import StudyError
 
 NEGATIVE, NON_NEGATIVE = "Negative", "Non-negative"
 BINARY = (NEGATIVE, NON_NEGATIVE)
-_THREADS = min(8, os.cpu_count() or 1)  # growing a tree lets go of the interpreter for half of its time
+_WORTH_WORKERS = 1000  #: trees in all folds from which on several processes are faster than one
 
 
 def loso_forest(
@@ -58,13 +59,23 @@ def loso_forest(
         raise StudyError(f"label {strange[0]!r} is none of {classes.tolist()}")
 
     result = np.zeros((len(labels), len(classes)))
-    for train, test in leave_one_subject_out(subjects):
-        forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=_THREADS)
-        forest.fit(features[train], labels[train])
-        # One thread here: several would add up the trees in an order that changes the last bits.
-        p = forest.set_params(n_jobs=1).predict_proba(features[test])
-        result[np.ix_(test, [classes.tolist().index(name) for name in forest.classes_])] = p
+    folds = leave_one_subject_out(subjects)
+    # Workers take seconds to start: not worth it for a few small forests.
+    jobs = min(8, os.cpu_count() or 1) if len(folds) * n_trees > _WORTH_WORKERS else 1
+    fitted = Parallel(jobs)(
+        delayed(_fold)(features[train], labels[train], features[test], seed, n_trees) for train, test in folds
+    )
+    for (_, test), (names, p) in zip(folds, fitted, strict=True):
+        result[np.ix_(test, [classes.tolist().index(name) for name in names])] = p
     return result
+
+
+def _fold(
+    train: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int, n_trees: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and probabilities of one fold; one thread, so that the trees are added up in one order."""
+    forest = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1).fit(train, labels)
+    return forest.classes_, forest.predict_proba(test)
 
 
 def majority(labels: ArrayLike, folds: Sequence[Fold], classes: Sequence[str]) -> np.ndarray:

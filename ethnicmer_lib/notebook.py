@@ -15,14 +15,6 @@ from myst_nb import glue
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import Finding
 
-_VERDICT_COLOURS = {
-    "reproduced": "var(--study-accent)",
-    "not reproduced": "var(--study-warm)",
-    "not supported": "var(--study-warm)",
-    "contradicted": "var(--study-warm)",
-    "cannot be tested here": "var(--pst-color-text-muted)",
-}
-
 
 class _Text(str):
     """A text that is glued as it reads, without quotes."""
@@ -108,32 +100,31 @@ def table(
     )
 
 
-def findings(found: Iterable[Finding], provenance: Provenance, caption: str = "What was found.") -> HTML:
-    """The findings of a chapter, or of the whole study, with verdicts."""
+def findings(
+    found: Iterable[Finding], provenance: Provenance, caption: str = "Findings.", *, folded: bool = False
+) -> HTML:
+    """Findings with estimate and verdict, one per line; the answer and the reason unfold below it.
+
+    Parameters
+    ----------
+    folded : start with answers and reasons hidden, for pages that list many.
+    """
     rows = []
     for one in found:
-        colour = _VERDICT_COLOURS[one.verdict]
-        value = (
-            ""
-            if one.estimate is None
-            else with_interval(one.estimate, one.low or math.nan, one.high or math.nan)
-        )
-        if one.estimate is not None and one.low is not None:
-            value = with_interval(one.estimate, one.low, one.high)
-        verdict = f"<span class='verdict' style='color:{colour}'>{one.verdict}</span>"
+        value = ""
+        if one.estimate is not None:
+            low, high = (math.nan if end is None else end for end in (one.low, one.high))
+            whole = one.low is None and float(one.estimate).is_integer()
+            value = str(int(one.estimate)) if whole else with_interval(one.estimate, low, high)
+        kind = one.verdict.replace(" ", "-")
         rows.append(
-            {
-                "question": one.question,
-                "answer": one.answer,
-                "value": value,
-                "verdict": f"{verdict}<br><span class='note'>{html.escape(one.reason)}</span>",
-            }
+            f"<details class='finding'{'' if folded else ' open'}>"
+            f"<summary><span class='question'>{html.escape(one.question)}</span>"
+            f"<span class='estimate'>{value}</span>"
+            f"<span class='verdict {kind}'>{one.verdict}</span></summary>"
+            f"<p>{html.escape(one.answer)}</p><p class='note'>{html.escape(one.reason)}</p></details>"
         )
-    frame = pd.DataFrame(rows, columns=["question", "answer", "value", "verdict"])
-    titles = {
-        "question": "The paper's claim",
-        "answer": "What we see",
-        "value": "Estimate, 95 % interval",
-        "verdict": "Verdict and why",
-    }
-    return table(frame, caption, provenance, columns=titles)
+    source = f" Source: {html.escape(provenance.source)}.{badge(provenance)}"
+    return HTML(
+        f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{source}</p>{''.join(rows)}</div>"
+    )

@@ -232,5 +232,7 @@ def notebook_cell(values: Parameters) -> str:
         value = getattr(values, name)
         value = list(value) if isinstance(value, tuple) else value
         # Double quotes in the code, as the formatter would have it; apostrophes in the comment stay.
-        lines.append(f"{name} = {repr(value).replace(chr(39), chr(34))}  # {field.description}: {allowed(model, name)}")
+        lines.append(
+            f"{name} = {repr(value).replace(chr(39), chr(34))}  # {field.description}: {allowed(model, name)}"
+        )
     return "\n".join(lines)

@@ -80,9 +80,14 @@ def test_an_interrupted_computation_leaves_nothing_behind(workspace):
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     target = tmp_path / "a.json"
     target.write_text("old")
-    with pytest.raises(ZeroDivisionError), runs.atomic(target) as part:
-        part.write_text("new")
-        _ = 1 / 0
+
+    def write():
+        with runs.atomic(target) as part:
+            part.write_text("new")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

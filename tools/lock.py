@@ -44,7 +44,16 @@ def environment(lock: str) -> str:
 def main() -> None:
     """Resolve for every supported Python at once, with hashes and without any index address."""
     uv = sys.argv[1] if len(sys.argv) > 1 else "uv"
-    command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+    ]
     command += ["--no-emit-index-url", "--no-header", "--no-annotate", "--extra", "book", "--extra", "dev"]
     subprocess.run([*command, "pyproject.toml", "--output-file", str(LOCK)], cwd=ROOT, check=True)
     (ROOT / "environment.yml").write_text(environment(LOCK.read_text()))

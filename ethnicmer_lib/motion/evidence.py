@@ -95,8 +95,17 @@ def _example(cohort: Cohort, clip: pd.Series, method: str) -> Example:
     if cohort.provenance.simulated:
         from ethnicmer_lib.cohort.simulated import truth
 
-        true = _maps(truth(cohort, clip["clip_id"]).flow)
+        known = truth(cohort, clip["clip_id"])
+        # The background has no motion to know, and strain would show nothing but the outline of the head.
+        true = {
+            name: np.where(_inside(known.mask > 0), values, 0) for name, values in _maps(known.flow).items()
+        }
     return Example(clip["clip_id"], clip["label"], _maps(_flow(cohort, clip["clip_id"], method)), true)
+
+
+def _inside(area: np.ndarray) -> np.ndarray:
+    """(H, W) bool: four pixels inside the border of an area."""
+    return cv2.erode(area.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
 
 
 def _errors(cohort: Cohort, method: str, progress: bool) -> pd.DataFrame:
@@ -109,10 +118,10 @@ def _errors(cohort: Cohort, method: str, progress: bool) -> pd.DataFrame:
         flow = _flow(cohort, clip.clip_id, method)
         seen = (known.mask == 1) & ~known.occluded
         # Strain jumps at the outline of the face, where no method can be right: compare inside.
-        inside = cv2.erode(seen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        inside = _inside(seen)
         length = np.hypot(known.flow[..., 0], known.flow[..., 1])
         distance = np.hypot(*np.moveaxis(flow - known.flow, 2, 0))
-        strain = np.corrcoef(optical_strain(flow)[inside], optical_strain(known.flow)[inside])[0, 1]
+        strain = _correlation(optical_strain(flow)[inside], optical_strain(known.flow)[inside])
         rows.append(
             {
                 "clip_id": clip.clip_id,
@@ -121,10 +130,15 @@ def _errors(cohort: Cohort, method: str, progress: bool) -> pd.DataFrame:
                 "peak_px": float(np.percentile(length[seen], 99)),
                 "error_px": float(distance[seen].mean()),
                 "zero_px": float(length[seen].mean()),
-                "strain_r": float(strain),
+                "strain_r": strain,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson's r; NaN where one side does not vary, as the strain of a rigid motion."""
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")
 
 
 def _capability(result: MotionResult) -> Finding:

@@ -64,8 +64,15 @@ def _headline(real: Recorded) -> str:
     )
 
 
-def recorded_table(real: Recorded) -> HTML:
+def recorded_findings(real: Recorded) -> HTML:
     """The findings of the recorded run on real data."""
-    return notebook.findings(
-        real.findings(), real.provenance, f"Findings on real data (recorded {real.made['time'][:10]})."
+    caption = f"Findings on real data, recorded {real.made['time'][:10]}."
+    return notebook.findings(real.findings(), real.provenance, caption, folded=True)
+
+
+def copy_findings(found: list[Finding], source: Provenance) -> HTML:
+    """All findings of this copy, folded twice: there are many."""
+    listed = notebook.findings(found, source, "Findings of this copy.", folded=True)
+    return HTML(
+        f"<details class='all-findings'><summary>All {len(found)} findings</summary>{listed.data}</details>"
     )

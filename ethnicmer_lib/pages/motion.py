@@ -9,17 +9,12 @@ import numpy as np
 from ethnicmer_lib import figures
 from ethnicmer_lib.motion.evidence import MotionResult
 
-METHODS = {
-    "dis": "dense inverse search (DIS) {cite:p}`kroeger2016`",
-    "farneback": "Farnebäck's polynomial expansion",
-    "deepflow": "DeepFlow's variational method",
-}
-PLAIN = {"dis": "DIS", "farneback": "Farnebäck", "deepflow": "DeepFlow"}
+METHODS = {"dis": "DIS", "farneback": "Farnebäck", "deepflow": "DeepFlow"}
 
 
 def values(result: MotionResult) -> dict[str, Any]:
     """Figures and texts of the page."""
-    method = PLAIN[result.parameters.flow_method]
+    method = METHODS[result.parameters.flow_method]
     rows, top = [], 0.5
     for example in result.examples:
         rows.append((f"{example.label}\ncomputed ({method})", example.computed))
@@ -50,8 +45,8 @@ def values(result: MotionResult) -> dict[str, Any]:
         "error_note": (
             f"On the simulated cohort the true motion is known. Half of the clips peak below "
             f"{errors['peak_px'].median():.2f} pixels. The mean endpoint error of {method} is "
-            f"{errors['error_px'].mean():.3f} px over all clips and {small['error_px'].mean():.3f} px over that smaller "
-            f"half, where claiming no motion at all would cost {small['zero_px'].mean():.3f} px. In {worse:.0%} of the "
+            f"{errors['error_px'].mean():.3f} px over all clips and {small['error_px'].mean():.3f} px over that "
+            f"smaller half, where claiming no motion at all would cost {small['zero_px'].mean():.3f} px. In {worse:.0%} of the "
             "clips the computed flow is further from the truth than no flow. Sensor noise, JPEG and flicker are in "
             "the frames, as in a recording."
         ),
