@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.design import make_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.findings import Finding, judge_effect, simulated_reason
-from ethnicmer_lib.gradcam import class_activation_maps, held_out_maps, map_side
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
+from ethnicmer_lib.map_side import map_side
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.parameters import ActivationMaps
 from ethnicmer_lib.statistics import (
@@ -25,8 +26,6 @@ from ethnicmer_lib.statistics import (
     permutation_difference,
     subject_weights,
 )
-
-__all__ = ["LABELS_SHOWN", "MEASURES", "ActivationResult", "class_activation_maps", "compute", "measures"]
 
 LABELS_SHOWN = ("Positive", "Surprise")  #: Negative mixes several emotions (Section IV-C)
 #: measure of a map -> what it says
@@ -135,10 +134,17 @@ def compute(p: ActivationMaps, progress: bool = False) -> ActivationResult:
             "inputs": code_identity("ethnicmer_lib.motion.extract"),
         },
     )
-    motion = motion_images(cohort, p, p.image_size, progress)
-    maps, predicted = held_out_maps(
-        motion, cohort.clips, folds, LABELS_SHOWN, p, p.layer, run, progress=progress
-    )
+
+    @cache
+    def held_out() -> tuple[np.ndarray, pd.DataFrame]:
+        # Loading the networks takes longer than reading maps that are there already.
+        from ethnicmer_lib.gradcam import held_out_maps
+
+        motion = motion_images(cohort, p, p.image_size, progress)
+        return held_out_maps(motion, cohort.clips, folds, LABELS_SHOWN, p, p.layer, run, progress=progress)
+
+    maps = run.array("maps", lambda: held_out()[0])
+    predicted = run.table("mapped", lambda: held_out()[1])
     columns = ["clip_id", "subject", "group", "database", "label"]
     table = predicted[["clip_id"]].merge(cohort.clips[columns], on="clip_id", validate="one_to_one")
     table["predicted"] = predicted["predicted"]

@@ -154,10 +154,13 @@ class Run:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the block's wall-clock seconds to the run's ``seconds.json``."""
-        start = time.perf_counter()
+        """Add the block's wall-clock seconds to the run's ``seconds.json``.
+
+        What was timed inside the block is part of it and goes; what an earlier, killed process timed stays.
+        """
+        before, start = self.seconds(), time.perf_counter()
         yield
-        seconds = self.seconds() | {name: round(time.perf_counter() - start, 2)}
+        seconds = before | {name: round(time.perf_counter() - start, 2)}
         with atomic(self.path / "seconds.json") as part:
             part.write_text(json.dumps(seconds, indent=1))
 

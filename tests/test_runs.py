@@ -77,6 +77,17 @@ def test_an_interrupted_computation_leaves_nothing_behind(workspace):
     assert sorted(p.name for p in run.path.iterdir()) == ["run.json"]
 
 
+def test_time_is_counted_once_however_computations_nest(workspace):
+    run = open_run()
+    run.table("earlier", lambda: pd.DataFrame({"a": [1]}))
+
+    def outer():
+        return pd.concat([run.table(f"fold{i}", lambda: pd.DataFrame({"a": [1]})) for i in range(2)])
+
+    run.table("all", outer)
+    assert set(run.seconds()) == {"earlier", "all"}
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     target = tmp_path / "a.json"
     target.write_text("old")

@@ -46,8 +46,9 @@ def values(result: MotionResult) -> dict[str, Any]:
             f"On the simulated cohort the true motion is known. Half of the clips peak below "
             f"{errors['peak_px'].median():.2f} pixels. The mean endpoint error of {method} is "
             f"{errors['error_px'].mean():.3f} px over all clips and {small['error_px'].mean():.3f} px over that "
-            f"smaller half, where claiming no motion at all would cost {small['zero_px'].mean():.3f} px. In {worse:.0%} of the "
-            "clips the computed flow is further from the truth than no flow. Sensor noise, JPEG and flicker are in "
+            f"smaller half, where claiming no motion at all would cost {small['zero_px'].mean():.3f} px. "
+            f"In {worse:.0%} of the clips the computed flow is further from the truth than no flow. "
+            "Sensor noise, JPEG and flicker are in "
             "the frames, as in a recording."
         ),
         "errors": figures.error_against_amplitude(errors, result.provenance),
