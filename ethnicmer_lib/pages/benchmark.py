@@ -37,7 +37,7 @@ def values(result: BenchmarkResult) -> dict[str, Any]:
         protocol += (
             f" That departs from the paper in {', '.join(changed)}, so that it fits into minutes; the scores of the "
             "networks are those of a short training and must not be read against the printed ones. "
-            "`ethnicmer build --profile paper` runs the paper's protocol."
+            "The profile named paper runs the paper's protocol."
         )
     shown = pd.DataFrame(
         {

@@ -25,9 +25,10 @@ def values(found: list[Finding], source: Provenance, real: Recorded) -> dict[str
     return {
         "headline": _headline(real),
         "confound": (
-            f"Two things limit any answer. Group and database nearly coincide (Cramér's V {released.association}; the "
+            f"What limits any answer: group and database nearly coincide (Cramér's V {released.association}; the "
             f"database alone tells the group of {released.database_rule.value:.0%} of the clips), so a difference "
-            "between groups may be one between laboratories. And the differences are small beside their intervals."
+            "between groups may be one between laboratories; and there are "
+            f"{int(released.ethnicity['subjects'].iloc[-1])} subjects in all."
         ),
         "recorded_clips": int(forest["clips"]),
         "recorded_command": real.command,
@@ -59,8 +60,8 @@ def _headline(real: Recorded) -> str:
         f"groups: mixed minus mono macro F1 is {mixed['value']:+.3f} [{mixed['low']:+.3f}, {mixed['high']:+.3f}] over "
         f"{draws} draws of subjects. A second branch that learns the group {context} macro F1 ({compared}). "
         f"A plain random forest on the same motion, with no network and no ethnic context, reaches a macro F1 of "
-        f"{forest['macro']:.2f} [{forest['macro_low']:.2f}, {forest['macro_high']:.2f}]; the paper's rows on "
-        f"motion end at {best:.2f}."
+        f"{forest['macro']:.2f} [{forest['macro_low']:.2f}, {forest['macro_high']:.2f}]; the best "
+        f"of the paper's rows without frames is {best:.2f}."
     )
 
 
