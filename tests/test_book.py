@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import browser, errors, requests, served
-from conftest import ROOT
+from checkout import ROOT
 
 from ethnicmer_lib import book, study
 from ethnicmer_lib.errors import StudyError

@@ -9,7 +9,7 @@ import tomllib
 import cv2
 import pytest
 import yaml
-from conftest import ROOT
+from checkout import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

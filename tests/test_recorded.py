@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from conftest import ROOT
+from checkout import ROOT
 from sklearn.metrics import f1_score
 
 from ethnicmer_lib import recorded

@@ -32,13 +32,13 @@ def test_full_cohort_has_the_papers_counts():
     assert Counter(clip.database for clip in clips) == {CASME2: 157, SAMM: 133}
     assert Counter(subject.database for subject in plan) == {CASME2: 25, SAMM: 28}
     assert Counter(
-        (c.database, c.group, label(c)) for c in clips if c.database == SAMM and c.group == "B"
+        (c.database, c.group, label(c)) for c in clips if c.database == SAMM and c.group == "A"
     ) == {
-        (SAMM, "B", "Negative"): 36,
-        (SAMM, "B", "Positive"): 1,
-        (SAMM, "B", "Surprise"): 5,
+        (SAMM, "A", "Negative"): 36,
+        (SAMM, "A", "Positive"): 1,
+        (SAMM, "A", "Surprise"): 5,
     }
-    assert {clip.group for clip in clips if clip.database == CASME2} == {"B"}
+    assert {clip.group for clip in clips if clip.database == CASME2} == {"A"}
 
 
 def test_names_are_those_of_the_databases_and_unique():
