@@ -86,7 +86,8 @@ def build(profile: str, overrides: Mapping[str, Any], *, say=print) -> Path:
 
 def left_out_page(chapter: Chapter, reason: str) -> str:
     """The page that stands in for a chapter which the source cannot feed."""
-    return f"# {chapter.title}\n\n:::{{admonition}} Left out on this source\n:class: note\n{reason}\n:::\n"
+    label = chapter.name.replace("_", "-")  # other pages link to it
+    return f"({label})=\n# {chapter.title}\n\n:::{{admonition}} Left out on this source\n:class: note\n{reason}\n:::\n"
 
 
 def execute(
