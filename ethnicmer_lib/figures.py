@@ -344,9 +344,9 @@ def activation_grid(
         fig, axes = plt.subplots(
             len(groups),
             len(labels),
-            figsize=(WIDTH * 0.68, 3.1 * len(groups)),
+            figsize=(WIDTH * 0.8, 2.9 * len(groups)),
             squeeze=False,
-            gridspec_kw={"wspace": 0.05, "hspace": 0.16},
+            layout="constrained",
         )
         for i, group in enumerate(groups):
             for j, label in enumerate(labels):

@@ -23,8 +23,8 @@ def values(result: ActivationResult, cohort: Cohort) -> dict[str, Any]:
     blank = int(table[list(MEASURES)].isna().any(axis=1).sum())
     return {
         "training_note": (
-            f"The network is a ResNet-18 without ethnic context, trained for {p.epochs} epochs at {p.image_size} "
-            "pixels "
+            "The network is a ResNet-18 without ethnic context, trained for "
+            f"{p.epochs} epoch{'s' * (p.epochs != 1)} at {p.image_size} pixels "
             + ("leaving one subject out." if p.folds == "loso" else f"in {p.folds} folds of whole subjects.")
         ),
         "maps": figures.activation_grid(result.mean_maps(), result.counts(), background, result.provenance),

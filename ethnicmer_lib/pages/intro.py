@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from typing import Any
 
@@ -31,7 +32,6 @@ def values(found: list[Finding], source: Provenance, real: Recorded) -> dict[str
             f"{int(released.ethnicity['subjects'].iloc[-1])} subjects in all."
         ),
         "recorded_clips": int(forest["clips"]),
-        "recorded_command": real.command,
         "mixed": f"{mixed['value']:.3f}",
         "this_copy": (
             f"This copy was computed on {source.source}. "
@@ -68,7 +68,8 @@ def _headline(real: Recorded) -> str:
 def recorded_findings(real: Recorded) -> HTML:
     """The findings of the recorded run on real data."""
     caption = f"Findings on real data, recorded {real.made['time'][:10]}."
-    return notebook.findings(real.findings(), real.provenance, caption, folded=True)
+    listed = notebook.findings(real.findings(), real.provenance, caption, folded=True)
+    return HTML(f"{listed.data}<p class='note'>Recorded by <code>{html.escape(real.command)}</code></p>")
 
 
 def copy_findings(found: list[Finding], source: Provenance) -> HTML:
