@@ -20,7 +20,7 @@ from ethnicmer_lib.labels import released_clips
 from ethnicmer_lib.parameters import Benchmark, PrimaFacie
 from ethnicmer_lib.prima_facie import PrimaFacieResult
 
-#: What is kept of every prediction: the truth, the answer and its probabilities.
+#: The chapters that are recorded, with their parameters.
 _CHAPTERS = {"prima_facie": PrimaFacie, "benchmark": Benchmark}
 
 

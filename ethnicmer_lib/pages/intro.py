@@ -20,7 +20,6 @@ def values(found: list[Finding], source: Provenance, real: Recorded) -> dict[str
     released = released_tables()
     rows = real.benchmark.table.set_index("variant")
     forest = rows.loc["forest"]
-    mixed = real.prima_facie.differences.set_index("comparison").loc["mixed minus mono"]
     verdicts = Counter(one.verdict for one in found)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     return {
@@ -32,7 +31,6 @@ def values(found: list[Finding], source: Provenance, real: Recorded) -> dict[str
             f"{int(released.ethnicity['subjects'].iloc[-1])} subjects in all."
         ),
         "recorded_clips": int(forest["clips"]),
-        "mixed": f"{mixed['value']:.3f}",
         "this_copy": (
             f"This copy was computed on {source.source}. "
             + (
