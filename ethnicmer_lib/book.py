@@ -9,12 +9,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from traitlets.config import Config
 
 import ethnicmer_lib
 from ethnicmer_lib import runs, study
@@ -131,14 +134,28 @@ def library_fingerprint() -> str:
     )
 
 
+@contextmanager
+def kernel_config() -> Iterator[Config]:
+    """Configuration under which one kernel talks over files of its own, where the system has such sockets.
+
+    Nobody else can listen there, unlike on a port; and the names are never shared: Jupyter's default
+    name is the same for every kernel started in a folder, so that two builds at once would meet.
+    """
+    if os.name != "posix":
+        yield Config()
+        return
+    # The name of a socket may have about 100 characters: the shortest folder that is private.
+    with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp") as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+
+
 def _papermill(chapter: Chapter, parameters: CohortParameters, target: Path) -> None:
     import jupytext
     import nbformat
     import papermill
-    from traitlets.config import Config
 
     notebook = jupytext.read(source(chapter))
-    with runs.atomic(target) as part:
+    with runs.atomic(target) as part, kernel_config() as config:
         try:
             executed = papermill.execute_notebook(
                 notebook,
@@ -148,8 +165,7 @@ def _papermill(chapter: Chapter, parameters: CohortParameters, target: Path) -> 
                 cwd=str(root()),
                 progress_bar=False,
                 log_output=False,
-                # Sockets in files, not on ports, where the system has them: nobody else can listen.
-                config=Config({"KernelManager": {"transport": "ipc"}}) if os.name == "posix" else Config(),
+                config=config,
             )
         except papermill.PapermillExecutionError as error:
             raise StudyError(

@@ -168,6 +168,17 @@ def test_the_parameters_cells_are_those_of_the_models():
         assert cell[2] == study.notebook_cell(chapter), "run `ethnicmer cells`"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kernels talk over ports here")
+def test_kernels_started_at_once_share_no_socket():
+    with book.kernel_config() as one, book.kernel_config() as other:
+        names = {config.KernelManager.ip for config in (one, other)}
+        assert len(names) == 2
+        for name in names:
+            assert Path(name).is_absolute() and len(name) < 90  # the system's limit is about 100 characters
+            assert Path(name).parent.stat().st_mode & 0o077 == 0  # nobody else may connect
+    assert not any(Path(name).parent.exists() for name in names)
+
+
 def test_only_changed_sources_are_written_and_stale_ones_go(tmp_path):
     book._synchronise(tmp_path, {"a.md": b"1", "b/c.md": b"2"})
     before = (tmp_path / "a.md").stat().st_mtime_ns
