@@ -174,7 +174,8 @@ def test_kernels_started_at_once_share_no_socket():
         names = {config.KernelManager.ip for config in (one, other)}
         assert len(names) == 2
         for name in names:
-            assert Path(name).is_absolute() and len(name) < 90  # the system's limit is about 100 characters
+            assert Path(name).is_absolute()
+            assert len(name) < 90  # the system's limit is about 100 characters
             assert Path(name).parent.stat().st_mode & 0o077 == 0  # nobody else may connect
     assert not any(Path(name).parent.exists() for name in names)
 
