@@ -14,6 +14,9 @@ def _without_thebe(app: Sphinx, _: Config) -> None:
         app.events.listeners[event] = [
             one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")
         ]
+    # Its style sheet and script were announced when it was loaded, before this could be called.
+    for announced in (app.registry.css_files, app.registry.js_files):
+        announced[:] = [(name, how) for name, how in announced if "thebe" not in (name or "")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -195,6 +195,10 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
     assert book.render({}, tmp_path / "stage", site)
     assert not book.render({}, tmp_path / "stage", site)
     old = (site / "index.html").read_text()
+    assert "thebe" not in old
+    local = re.findall(r'(?:href|src)="(_static/[^"?#]+)', old)
+    assert local
+    assert not [name for name in local if not (site / name).is_file()]
     with pytest.raises(StudyError, match="warnings are errors"):
         book.render({"page.md": b"# Page\n\n[](nowhere.md)\n"}, tmp_path / "stage", site)
     assert (site / "index.html").read_text() == old
