@@ -195,8 +195,9 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
     assert book.render({}, tmp_path / "stage", site)
     assert not book.render({}, tmp_path / "stage", site)
     old = (site / "index.html").read_text()
-    assert "thebe" not in old
-    local = re.findall(r'(?:href|src)="(_static/[^"?#]+)', old)
+    shown = (site / "page.html").read_text()
+    assert "thebe" not in shown
+    local = re.findall(r'(?:href|src)="(_static/[^"?#]+)', shown)
     assert local
     assert not [name for name in local if not (site / name).is_file()]
     with pytest.raises(StudyError, match="warnings are errors"):
@@ -206,6 +207,7 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
 
 def _one_page() -> dict[str, bytes]:
     config = b"title: t\nexecute: {execute_notebooks: 'off'}\n"
+    config += b"sphinx: {extra_extensions: [ethnicmer_lib.sphinx_offline]}\n"
     return {"_config.yml": config, "_toc.yml": b"format: jb-book\nroot: page\n", "page.md": b"# Page\n"}
 
 
