@@ -95,6 +95,24 @@ class CohortParameters(Parameters):
     texture_cue: float = Field(
         0.0, ge=0, le=1, description="simulated only: strength of the abstract texture that marks the group"
     )
+    action_unit_effect: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="simulated only: share of clips that move by group as the paper's Figs 3-4 describe",
+    )
+    database_shift: float = Field(
+        1.0, ge=0, le=1, description="simulated only: how far the databases differ, 1 as the real ones do"
+    )
+    label_noise: float = Field(
+        0.0, ge=0, le=1, description="simulated only: share of clips with a wrong emotion written down"
+    )
+    confounding: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="simulated only: how nearly group and database coincide, 1 as in the real study",
+    )
     flow_dir: Path | None = Field(None, description="flow only: folder of the published flow features")
     casme2_dir: Path | None = Field(None, description="licensed only: your CASME II folder")
     samm_dir: Path | None = Field(None, description="licensed only: your SAMM folder")
@@ -102,6 +120,12 @@ class CohortParameters(Parameters):
         None, description="licensed only: CSV of group labels per clip; default: the released label table"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of everything random after the cohort")
+
+
+class Simulator(CohortParameters):
+    """The simulated cohort itself: faces, Action Units, knobs and how real it is."""
+
+    n_faces: int = Field(12, ge=4, le=24, multiple_of=4, description="how many subjects are shown")
 
 
 class MotionParameters(CohortParameters):

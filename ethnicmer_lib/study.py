@@ -26,6 +26,7 @@ class Chapter:
     model: type[CohortParameters]
     module: str
     frames_for: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
+    simulated_only: bool = False  #: whether it is about the simulated cohort
 
     def compute(self, parameters: CohortParameters, progress: bool = False) -> Any:
         """Compute the chapter, or load what the run store already has."""
@@ -33,6 +34,8 @@ class Chapter:
 
     def left_out(self, data: models.Source) -> str | None:
         """Why this chapter cannot be built on a source, or None where it can."""
+        if self.simulated_only and data != "simulated":
+            return "This chapter introduces the simulated cohort. It is part of the study that runs on it."
         if data == "flow" and self.frames_for:
             return (
                 f"The published flow features hold no frames, and this chapter needs them {self.frames_for}. "
@@ -44,6 +47,13 @@ class Chapter:
 CHAPTERS = (
     Chapter(
         "dataset", "Who is in the data", models.Dataset, "ethnicmer_lib.dataset", "to show what a clip is"
+    ),
+    Chapter(
+        "simulator",
+        "The simulated cohort",
+        models.Simulator,
+        "ethnicmer_lib.simulated_cohort",
+        simulated_only=True,
     ),
     Chapter(
         "motion",

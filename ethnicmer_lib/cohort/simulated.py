@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +11,14 @@ import numpy as np
 from ethnicmer_lib import runs
 from ethnicmer_lib.cohort.clips import Cohort
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.labels import CASME2, SAMM
 from ethnicmer_lib.parameters import CohortParameters
-from ethnicmer_lib.simulator.protocol import SimulatorSettings
-from ethnicmer_lib.simulator.write import fingerprint, truth_path, write_cohort
+from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS, truth_path
+from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.simulator.write import fingerprint, write_cohort
+
+#: Names that a setting of the simulator has among a chapter's parameters, where they differ.
+_PARAMETERS = {"size": "cohort_size", "seed": "simulator_seed"}
 
 
 class Truth(NamedTuple):
@@ -31,8 +37,10 @@ class Truth(NamedTuple):
 
 
 def settings_of(parameters: CohortParameters) -> SimulatorSettings:
-    """The simulator's settings among a chapter's parameters."""
-    return SimulatorSettings(parameters.cohort_size, parameters.simulator_seed, parameters.texture_cue)
+    """The simulator's settings among a chapter's parameters; the default of those that are no parameter."""
+    names = {field.name: _PARAMETERS.get(field.name, field.name) for field in fields(SimulatorSettings)}
+    known = {setting: name for setting, name in names.items() if name in CohortParameters.model_fields}
+    return SimulatorSettings(**{setting: getattr(parameters, name) for setting, name in known.items()})
 
 
 def simulated_folder(settings: SimulatorSettings) -> Path:
@@ -46,7 +54,7 @@ def open_simulated(parameters: CohortParameters, progress: bool = False) -> Coho
 
     settings = settings_of(parameters)
     root = write_cohort(simulated_folder(settings), settings, progress=progress)
-    return open_licensed(casme2_dir=root / "CASME2", samm_dir=root / "SAMM", groups=root / "groups.csv")
+    return open_licensed(root / FOLDERS[CASME2], root / FOLDERS[SAMM], root / GROUPS)
 
 
 def truth(cohort: Cohort, clip_id: str) -> Truth:

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.simulator.hair import hairstyle, volume
+from ethnicmer_lib.simulator.raster import vertex_normals
 
 ASSET = Path(__file__).parent / "assets" / "head.npz"
 TARGET_UNIT = 1e-3  # dm per unit of the stored 16-bit displacements
@@ -149,7 +151,7 @@ def identity_shape(seed: int) -> np.ndarray:
         vertices, displacement = head().targets[name]
         shape[vertices] += amount * displacement
 
-    male, old = rng.beta(1.2, 1.2), 0.55 * rng.beta(1.3, 3)
+    male, old = _sex_and_age(rng)
     for name in MACRO_TARGETS:
         move(name, (male if "/male" in name else 1 - male) * (old if name.endswith("old") else 1 - old))
     for increasing, decreasing in local_pairs():
@@ -163,8 +165,20 @@ def identity_shape(seed: int) -> np.ndarray:
         present, amount = rng.random() < 0.2, 0.15 * rng.random()
         if present:
             move(name, amount)
+    x, y, _ = head().vertices.T
+    shape += volume(hairstyle(seed), x, y)[:, None] * _scalp_normals()
     lid, squint = rng.uniform(0.07, 0.13), rng.uniform(0, 0.25)  # the mesh stares: rest the lids
     return deform(shape, {43: (lid, lid), 7: (squint, squint)})
+
+
+def age(seed: int) -> float:
+    """How old a subject looks: 0 young, 1 old."""
+    return _sex_and_age(np.random.default_rng([seed, 0]))[1]
+
+
+def _sex_and_age(rng: np.random.Generator) -> tuple[float, float]:
+    """The first draws of a subject's shape: share of the male targets, share of the old ones."""
+    return rng.beta(1.2, 1.2), 0.55 * rng.beta(1.3, 3)
 
 
 @cache
@@ -200,10 +214,17 @@ def deform(shape: np.ndarray, strengths: Mapping[int, Sides]) -> np.ndarray:
     return moved
 
 
+@cache
 def peak_displacement(action_unit: int) -> float:
     """Largest movement in the image plane (x, y) at full strength of both sides, dm, inside of the mouth apart."""
     both = displacement(action_unit).sum(0)[_outside(), :2]
     return float(np.hypot(*both.T).max())
+
+
+@cache
+def _scalp_normals() -> np.ndarray:
+    """Unit normals (n, 3) of the unmorphed skin, zero elsewhere: where hair grows to."""
+    return vertex_normals(head().vertices, head().triangles[head().parts == SKIN])
 
 
 @cache

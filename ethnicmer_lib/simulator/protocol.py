@@ -1,81 +1,41 @@
-"""The protocol: who is in a simulated cohort and what each clip shows.
+"""The protocol: what each clip of a simulated cohort shows, drawn from the seed and the experimenter's knobs.
 
-A plan is drawn from the seed alone.  Subjects differ by expressivity and asymmetry, clips by which Action
-Units carry the emotion; nothing in a clip depends on the group of its subject.
+Subjects differ by expressivity and asymmetry, clips by which Action Units carry the emotion.  Nothing that a
+clip shows depends on the group of its subject, unless ``action_unit_effect`` asks for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib import labels
+from ethnicmer_lib.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS, Sides
 from ethnicmer_lib.simulator.camera import Pose
+from ethnicmer_lib.simulator.codes import BLINK, PROTOTYPES, Code, deck
+from ethnicmer_lib.simulator.roster import OTHERS, Entry, roster
+from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 FRAMES_PER_SECOND = 200
-CASME2, SAMM = "CASME II", "SAMM"
-BLINK = 43  #: the Action Unit of the lids, which coders do not write down
 
-#: The packaged label table -> the group that a simulated subject is given (bookkeeping, no appearance).
-GROUPS = {"Asian": "A", "Non-Asian": "B"}
-LABEL_TABLE = files("ethnicmer_lib") / "data" / "annotations.csv"
-DATABASES = {"CASME2": CASME2, "SAMM": SAMM}
-NOT_KEPT = "Other"  # mapped emotion of the clips that the paper leaves out
+# What makes the task as hard as the real one; the realism study reports what each contributes.
+TYPICAL_AMPLITUDE = 1.4  # median peak displacement of an Action Unit at full expression, px
+STRAY = 0.01  # chance of each other Action Unit to join in, unseen by the coders
+EXPRESSIVITY, STRENGTH, UNIT_STRENGTH = 0.25, 0.35, 0.4  # log-normal spread of subjects, clips, Action Units
+LIDS = 0.08  # standard deviation of the lids' own movement, share of a full blink; they open as well
+LIDS_RANGE = (-0.12, 0.25)
+SWAY = np.array([0.003, 0.003, 0.0012, 0.3, 0.3])  # of the head from onset to apex: radians, px
+LIGHT = 0.01  # spread of the light between frames
 
-#: Emotion -> {Action Unit: chance that it takes part}.
-EMOTIONS: dict[str, dict[int, float]] = {
-    "happiness": {12: 0.85, 6: 0.55, 7: 0.12, 14: 0.10, 10: 0.08, 25: 0.15},
-    "surprise": {1: 0.75, 2: 0.75, 5: 0.35, 25: 0.30, 26: 0.20, 4: 0.08},
-    "disgust": {4: 0.60, 9: 0.35, 10: 0.35, 7: 0.50, 17: 0.15},
-    "repression": {14: 0.50, 15: 0.35, 17: 0.45, 24: 0.30, 20: 0.15, 12: 0.12},
-    "contempt": {14: 0.50, 15: 0.35, 17: 0.45, 24: 0.30, 20: 0.15, 12: 0.12},
-    "sadness": {1: 0.45, 4: 0.40, 15: 0.40, 20: 0.20, 17: 0.20},
-    "fear": {1: 0.45, 4: 0.40, 15: 0.40, 20: 0.20, 17: 0.20},
-    "anger": {4: 0.70, 7: 0.50, 23: 0.40, 24: 0.30},
-}
-#: Chance that an Action Unit moves on one side only; 0.05 for those not named.
-UNILATERAL = {12: 0.35, 14: 0.55, 2: 0.20, 15: 0.25, 9: 0.20, 10: 0.20}
-
-# The three numbers that make the task hard; chosen so that a random forest on the true motion, with whole
-# subjects held out, scores about what it scores on the published flow of the real clips.
-TYPICAL_AMPLITUDE = 1.0  # median peak displacement of an Action Unit, px
-CONTRADICTION = (
-    0.22  # share of clips whose Action Units are those of a random emotion (self-report against FACS)
-)
-STRAY = 0.03  # chance of each other Action Unit to join in
-
-_SMALL = {7: 0.5, 25: 0.5}  # Action Units that stay small: lids, parting lips
+_SMALL = {7: 0.6, 25: 0.6}  # Action Units that stay small: lids, parting lips
+_PEAK_RANGE = (0.25, 4.0)  # px
+_OTHER_SIDE = 0.25  # a one-sided movement takes the other side along by up to this share
+_ALLIES = (1, 2, 5)  # what the paper sees of one group in surprise (Fig. 4), against AU 26 of the other
 _INTENSITY = "ABCDE"  # FACS intensity, a letter per this many px
 _PX_PER_INTENSITY = 0.8
-
-#: The small cohort: emotions of every subject in turn; both groups appear in both databases.
-_TINY_EMOTIONS = {
-    CASME2: ("happiness", "disgust", "surprise", "repression", "sadness"),
-    SAMM: ("happiness", "anger", "surprise", "contempt", "fear"),
-}
-
-
-@dataclass(frozen=True)
-class SimulatorSettings:
-    """What a simulated cohort depends on: its size, the seed, and the strength (0..1) of the group texture."""
-
-    size: Literal["full", "tiny"] = "full"
-    seed: int = 2025
-    texture_cue: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.size not in ("full", "tiny"):
-            raise StudyError(f"simulated cohort of size {self.size!r}: allowed are 'full' and 'tiny'")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise StudyError(f"simulator seed {self.seed!r}: must be a whole number from 0")
-        if not 0 <= self.texture_cue <= 1:
-            raise StudyError(f"texture_cue {self.texture_cue!r}: must be a number from 0 to 1")
+_EMOTIONS = tuple(name for name in labels.EMOTION_LABEL if labels.EMOTION_LABEL[name])
 
 
 @dataclass(frozen=True)
@@ -84,14 +44,15 @@ class ClipPlan:
 
     Attributes
     ----------
-    database, subject, group, clip, emotion : as in the clips table (emotion in lower case)
+    database, subject, group, clip, emotion : as in the clips table (emotion in lower case, as written down)
     action_units : {AU: (left, right)} peak displacement in px at full expression
     action_unit_text : the same as a FACS coder would write it, '4+L10'
     onset, apex, offset : frame numbers at 200 frames per second
     expression : share of the full expression shown at onset, apex, offset
-    blink : strength of a partial blink at the apex, 0 for none
+    blink : movement of the lids at the apex, share of a full blink; below 0 they open
     poses, gains : head pose and light at onset, apex, offset
     stream : seeds of the clip's sensor noise
+    felt : the emotion that the clip's label should be; another than ``emotion`` under label noise
     """
 
     database: str
@@ -109,6 +70,7 @@ class ClipPlan:
     poses: tuple[Pose, Pose, Pose]
     gains: tuple[float, float, float]
     stream: tuple[int, ...]
+    felt: str = field(default="")
 
     @property
     def clip_id(self) -> str:
@@ -128,113 +90,137 @@ class SubjectPlan:
 
 
 def plan_cohort(settings: SimulatorSettings) -> list[SubjectPlan]:
-    """All subjects of a cohort, in order.
+    """All subjects of a cohort, in order; the same settings give the same plan.
 
-    ``full`` has the paper's counts exactly: databases, groups, subjects and raw emotions are those of the
-    clips kept in the released label table (290 clips of 53 subjects; Tables I-III).
+    Every knob has random streams of its own: turning one leaves all that it does not touch as it was.
     """
-    roster = _paper_roster() if settings.size == "full" else _tiny_roster()
     counts = {CASME2: 0, SAMM: 0}
     plans = []
-    for number, (database, group, emotions) in enumerate(roster):
-        counts[database] += 1
-        name = f"sub{counts[database]:02d}" if database == CASME2 else f"{counts[database]:03d}"
-        plans.append(_plan_subject(settings.seed, number, database, name, group, emotions))
+    for number, entry in enumerate(roster(settings)):
+        counts[entry.database] += 1
+        count = counts[entry.database]
+        name = f"sub{count:02d}" if entry.database == CASME2 else f"{count:03d}"
+        plans.append(_plan_subject(settings, number, name, entry))
     return plans
 
 
-@cache
-def _paper_roster() -> list[tuple[str, str, tuple[str, ...]]]:
-    """(database, group, emotions of the clips) of every subject that has kept clips."""
-    with LABEL_TABLE.open() as stream:
-        table = pd.read_csv(stream, dtype=str)
-    kept = table[table["mapped_emotion"] != NOT_KEPT]
-    return [
-        (DATABASES[database], GROUPS[clips["mapped_label"].iloc[0]], tuple(clips["emotion"]))
-        for (database, _), clips in kept.groupby(["dataset", "subject"], sort=False)
-    ]
-
-
-def _tiny_roster() -> list[tuple[str, str, tuple[str, ...]]]:
-    """Twelve subjects, three of each group in each database, with four or five clips each."""
-    return [
-        (database, group, _TINY_EMOTIONS[database][: 4 + number // 2 % 2])
-        for database in (CASME2, SAMM)
-        for number, group in enumerate("ABABAB")
-    ]
-
-
-def _plan_subject(
-    seed: int, number: int, database: str, name: str, group: str, emotions: tuple[str, ...]
-) -> SubjectPlan:
-    rng = np.random.default_rng([seed, number, 1])
+def _plan_subject(settings: SimulatorSettings, number: int, name: str, entry: Entry) -> SubjectPlan:
+    rng = np.random.default_rng([settings.seed, number, 1])
     face = int(rng.integers(2**31))
-    expressivity, asymmetry = np.exp(0.25 * rng.normal()), 0.08 * rng.normal()
+    expressivity, asymmetry = np.exp(EXPRESSIVITY * rng.normal()), 0.08 * rng.normal()
+    if "subjects" in settings.without:
+        expressivity, asymmetry = 1.0, 0.0
     clips = []
-    for k, emotion in enumerate(emotions):
+    for k, emotion in enumerate(entry.emotions):
         # One stream a clip, so that adding a clip to a subject leaves the others as they are.
-        draw = np.random.default_rng([seed, number, 2, k])
+        draw = np.random.default_rng([settings.seed, number, 2, k])
         episode, take = 1 + k // 2, 1 + k % 2
-        clip = f"EP{episode:02d}_{take:02d}" if database == CASME2 else f"{name}_{episode}_{take}"
-        action_units = _draw_action_units(draw, emotion, expressivity, asymmetry)
-        onset = int(draw.integers(20, 400 if database == CASME2 else 6000))
+        clip = f"EP{episode:02d}_{take:02d}" if entry.database == CASME2 else f"{name}_{episode}_{take}"
+        written = _written(settings, number, k, emotion)
+        action_units = _draw_action_units(draw, emotion, entry.database, expressivity, asymmetry, settings)
+        _group_effect(action_units, settings, (number, k), entry.group, labels.EMOTION_LABEL[emotion])
+        onset = int(draw.integers(20, 400 if entry.database == CASME2 else 6000))
         apex = onset + int(draw.integers(10, 45))
-        first = _floats(draw.normal(size=5) * [0.02, 0.02, 0.01, 1, 1])
-        poses = (first, _sway(draw, first), _sway(draw, first))
-        blinks, blink = draw.random() < 0.12, draw.uniform(0.02, 0.10)
+        offset = apex + int(draw.integers(10, 55))
+        expression = (draw.uniform(0, 0.12), draw.uniform(0.65, 1.0), draw.uniform(0.05, 0.35))
+        sway = SWAY * ("head" not in settings.without)
+        first = draw.normal(size=5) * [0.02, 0.02, 0.01, 1, 1]
+        poses = [_floats(first + sway * moved * draw.normal(size=5)) for moved in (0, 1, 1)]
+        lids = float(np.clip(LIDS * draw.normal(), *LIDS_RANGE))
+        light = LIGHT * ("light" not in settings.without)
         clips.append(
             ClipPlan(
-                database=database,
+                database=entry.database,
                 subject=name,
-                group=group,
+                group=entry.group,
                 clip=clip,
-                emotion=emotion,
+                emotion=written,
                 action_units=action_units,
-                action_unit_text=facs_text(action_units, intensity=database == SAMM),
+                action_unit_text=facs_text(action_units, intensity=entry.database == SAMM),
                 onset=onset,
                 apex=apex,
-                offset=apex + int(draw.integers(10, 55)),
-                expression=(draw.uniform(0, 0.12), draw.uniform(0.65, 1.0), draw.uniform(0.05, 0.35)),
-                blink=blink if blinks else 0.0,
-                poses=poses,
-                gains=_floats(1 + 0.01 * draw.normal(size=3)),
-                stream=(seed, number, 3, k),
+                offset=offset,
+                expression=expression,
+                blink=0.0 if "lids" in settings.without else lids,
+                poses=tuple(poses),
+                gains=_floats(1 + light * draw.normal(size=3)),
+                stream=(settings.seed, number, 3, k),
+                felt=emotion,
             )
         )
-    return SubjectPlan(database, name, group, face, tuple(clips))
-
-
-def _sway(rng: np.random.Generator, pose: Pose) -> Pose:
-    """The head a fraction of a second later."""
-    return _floats(pose + rng.normal(size=5) * [0.0015, 0.0015, 0.0006, 0.25, 0.25])
+    return SubjectPlan(entry.database, name, entry.group, face, tuple(clips))
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
+def _written(settings: SimulatorSettings, number: int, k: int, emotion: str) -> str:
+    """The emotion that is written down: another one, of another label, in a share ``label_noise`` of clips."""
+    rng = np.random.default_rng([settings.seed, number, 5, k])
+    wrong = rng.random() < settings.label_noise
+    if emotion == OTHERS or not wrong:
+        return emotion
+    label = labels.EMOTION_LABEL[emotion]
+    return str(rng.choice([name for name in _EMOTIONS if labels.EMOTION_LABEL[name] != label]))
+
+
 def _draw_action_units(
-    rng: np.random.Generator, emotion: str, expressivity: float, asymmetry: float
+    rng: np.random.Generator,
+    emotion: str,
+    database: str,
+    expressivity: float,
+    asymmetry: float,
+    settings: SimulatorSettings,
 ) -> dict[int, Sides]:
     """{AU: (left, right)} in px of one clip."""
-    chances = EMOTIONS[emotion]
-    if rng.random() < CONTRADICTION:
-        chances = EMOTIONS[list(EMOTIONS)[rng.integers(len(EMOTIONS))]]
-    chosen: list[int] = []
-    while not chosen:
-        chosen = [unit for unit, chance in chances.items() if rng.random() < chance]
-    strays = [unit for unit in ACTION_UNITS if unit != BLINK and rng.random() < STRAY]
-    chosen += [unit for unit in strays if unit not in chosen]
-    typical = TYPICAL_AMPLITUDE * expressivity * np.exp(0.35 * rng.normal())
+    own, card, joins = rng.random(), rng.random(), rng.random(len(ACTION_UNITS))
+    if "codes" in settings.without:
+        code: Code = PROTOTYPES[emotion]
+    else:
+        source = database if own < settings.database_shift else None
+        cards = deck(emotion, source if settings.codes == "both" else settings.codes)
+        code = cards[int(card * len(cards))]
+    code = dict(code)
+    for unit, chance in zip(sorted(ACTION_UNITS), joins, strict=True):
+        if "strays" not in settings.without and chance < STRAY and unit != BLINK:
+            code.setdefault(unit, "")
+    spread = "subjects" not in settings.without
+    typical = TYPICAL_AMPLITUDE * expressivity * np.exp(STRENGTH * spread * rng.normal())
     drawn = {}
-    for unit in sorted(chosen):
-        peak = np.clip(typical * np.exp(0.4 * rng.normal()), 0.25, 4.0) * _SMALL.get(unit, 1.0)
-        lean = np.exp(0.15 * rng.normal() + asymmetry)
-        sides = np.array([peak * lean, peak / lean])
-        if rng.random() < UNILATERAL.get(unit, 0.05):
-            sides[rng.integers(2)] *= 0.25 * rng.random()
+    for unit in sorted(code):
+        peak = np.clip(typical * np.exp(UNIT_STRENGTH * spread * rng.normal()), *_PEAK_RANGE)
+        lean, rest = np.exp(0.15 * rng.normal() + asymmetry), _OTHER_SIDE * rng.random()
+        sides = peak * _SMALL.get(unit, 1.0) * np.array([lean, 1 / lean])
+        if "sides" in settings.without:
+            sides[:] = sides.max()
+        elif code[unit]:
+            sides["LR".index(code[unit]) - 1] *= rest  # the side that is not named
         drawn[unit] = (float(sides[0]), float(sides[1]))
     return drawn
+
+
+def _group_effect(
+    units: dict[int, Sides], settings: SimulatorSettings, clip: tuple[int, int], group: str, label: str | None
+) -> None:
+    """Change ``units`` as the paper describes the groups (Figs 3-4), in a share ``action_unit_effect`` of clips.
+
+    Positive, group B: AU 12 and 6 half as large and on one side.  Surprise: AU 26 in group B, AU 1, 2 and 5 in A.
+    """
+    number, k = clip
+    rng = np.random.default_rng([settings.seed, number, 4, k])
+    applies, side, rest = rng.random() < settings.action_unit_effect, rng.integers(2), rng.random()
+    if not applies or label not in ("Positive", "Surprise"):
+        return
+    peak = max(max(sides) for sides in units.values())
+    if label == "Surprise":
+        for unit in (*_ALLIES, 26):
+            units.pop(unit, None)
+        units.update(dict.fromkeys(_ALLIES if group == "A" else (26,), (peak, peak)))
+    elif group == "B":
+        smaller = [0.5 * peak, 0.5 * peak]
+        smaller[side] *= _OTHER_SIDE * rest
+        units.update(dict.fromkeys({12} | {6} & units.keys(), (smaller[0], smaller[1])))
 
 
 def facs_text(action_units: dict[int, Sides], *, intensity: bool = False) -> str:

@@ -91,31 +91,23 @@ def _interpolate(values, triangles, faces, weights):
     return out
 
 
-@njit(cache=True)
-def sample(image, x, y):
-    """Bilinear samples of ``image`` (h, w, k) float32 at ``x``, ``y`` (n,) px: (n, k), edges repeated."""
-    height, width, channels = image.shape
-    out = np.empty((x.size, channels), np.float32)
-    for p in range(x.size):
-        u = min(max(x[p], np.float32(0)), np.float32(width - 1.001))
-        v = min(max(y[p], np.float32(0)), np.float32(height - 1.001))
-        i, j = int(v), int(u)
-        fv, fu = v - np.float32(i), u - np.float32(j)
-        for k in range(channels):
-            upper = image[i, j, k] + fu * (image[i, j + 1, k] - image[i, j, k])
-            lower = image[i + 1, j, k] + fu * (image[i + 1, j + 1, k] - image[i + 1, j, k])
-            out[p, k] = upper + fv * (lower - upper)
-    return out
-
-
 def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals (n, 3) float64 of the vertices, faces weighted by area; zero where no face is."""
-    edges = (
-        points[triangles[:, 1]] - points[triangles[:, 0]],
-        points[triangles[:, 2]] - points[triangles[:, 0]],
-    )
-    faces = np.cross(*edges)
+    return _normals(points, triangles)
+
+
+@njit(cache=True)
+def _normals(points, triangles):
     normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
-    return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
+    for t in range(triangles.shape[0]):
+        a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+        ux, uy, uz, vx, vy, vz = b[0] - a[0], b[1] - a[1], b[2] - a[2], c[0] - a[0], c[1] - a[1], c[2] - a[2]
+        face = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+        for corner in range(3):
+            for k in range(3):
+                normals[triangles[t, corner], k] += face[k]
+    for p in range(points.shape[0]):
+        length = np.sqrt(normals[p, 0] ** 2 + normals[p, 1] ** 2 + normals[p, 2] ** 2) + 1e-12
+        for k in range(3):
+            normals[p, k] /= length
+    return normals
