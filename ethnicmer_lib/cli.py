@@ -144,6 +144,17 @@ def record(
     typer.echo(f"recorded: {folder}")
 
 
+@app.command()
+def evidence(
+    flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
+    jobs: Annotated[int | None, typer.Option(help="Processes; default one per core.")] = None,
+) -> None:
+    """Record in results/simulator how real the simulated motion is, and whether anything tells the groups apart."""
+    from ethnicmer_lib import simulator_evidence
+
+    typer.echo(f"recorded: {simulator_evidence.save(flow_dir, jobs=jobs)}")
+
+
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each field of SimulatorSettings, described by that class's docstring."""
     described = dict(re.findall(r"^(\w+) : (.*(?:\n +.*)*)", inspect.getdoc(SimulatorSettings) or "", re.M))

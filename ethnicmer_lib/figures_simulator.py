@@ -237,3 +237,39 @@ def sizes(peaks: pd.DataFrame, provenance: Provenance) -> Figure:
         ax.grid(axis="x", color="#e3eaea")
         ax.set_axisbelow(True)
         return stamp(fig, provenance)
+
+
+def traces(table: pd.DataFrame, level: float, provenance: Provenance) -> Figure:
+    """How well groups are told apart: p of every plain cohort, and the area under the curve against each knob.
+
+    Parameters
+    ----------
+    table : columns knob, strength, input, auc, p; knob 'none' for cohorts with every knob at 0
+    level : p below it counts as told apart
+    """
+    inputs = {"colour": GREY, "texture": TEAL, "motion": CORAL}
+    knobs = [name for name in table["knob"].unique() if name != "none"]
+    with plt.rc_context(_STYLE):
+        fig, axes = plt.subplots(
+            1 + len(knobs), 1, figsize=(NARROW, 2.1 * (1 + len(knobs))), layout="constrained"
+        )
+        for at, (name, colour) in enumerate(inputs.items()):
+            values = np.sort(table.loc[(table["knob"] == "none") & (table["input"] == name), "p"])
+            across = at + np.linspace(-0.28, 0.28, len(values))
+            axes[0].scatter(across, values, s=16, color=colour, zorder=3)
+        axes[0].axhline(level, color=INK, lw=1, ls=":")
+        axes[0].annotate(
+            f"{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=8
+        )
+        axes[0].set(xticks=range(len(inputs)), xticklabels=inputs, ylim=(-0.03, 1.03), ylabel="p")
+        axes[0].set_title("every knob at 0: one dot a cohort", loc="left")
+        for ax, knob in zip(axes[1:], knobs, strict=True):
+            rows = table[table["knob"].isin([knob])]
+            zero = table[(table["knob"] == "none") & table["seed"].isin(rows["seed"])]
+            means = pd.concat([zero.assign(strength=0.0), rows]).groupby(["input", "strength"])["auc"].mean()
+            for name, colour in inputs.items():
+                ax.plot(means[name].index, means[name], "o-", color=colour, label=name, ms=4)
+            ax.axhline(0.5, color=GREY, lw=1, ls=":")
+            ax.set(ylim=(0, 1.05), ylabel="area under curve", xlabel=f"strength of {knob}")
+        axes[1].legend(frameon=False, fontsize=8.5, ncols=3, loc="lower right")
+        return stamp(fig, provenance)

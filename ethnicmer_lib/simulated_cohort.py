@@ -69,7 +69,7 @@ class SimulatedCohortResult:
         from onset to apex, head movement apart).
     frequencies : share of the clips of each label that show each Action Unit, ``simulated`` and ``coded`` (the
         released FACS codes of the real clips); see ``coded_units.frequencies``.
-    unambiguous, textbook : ``difference`` of a cohort without stray and contradicting Action Units, and of one with
+    without_strays, textbook : ``difference`` of a cohort without stray Action Units, and of one with
         the textbook Action Units of each emotion instead of the codes.
     yardstick : mean absolute difference of such shares between two resamples of the real subjects, 95 % range.
     """
@@ -85,7 +85,7 @@ class SimulatedCohortResult:
     profile: pd.DataFrame
     amplitudes: pd.DataFrame
     frequencies: pd.DataFrame
-    unambiguous: float
+    without_strays: float
     textbook: float
     yardstick: Estimate
 
@@ -141,8 +141,8 @@ def compute(p: Simulator, progress: bool = False) -> SimulatedCohortResult:
         profile=_profile(_planned(plan, examples[-1].clip_id)),
         amplitudes=amplitudes,
         frequencies=coded_units.frequencies(cohort.clips, real),
-        unambiguous=_difference(coded_units.frequencies(_clips_without(settings, "ambiguity"), real)),
-        textbook=_difference(coded_units.frequencies(_clips_without(settings, "ambiguity", "codes"), real)),
+        without_strays=_difference(coded_units.frequencies(_clips_without(settings, "strays"), real)),
+        textbook=_difference(coded_units.frequencies(_clips_without(settings, "strays", "codes"), real)),
         yardstick=coded_units.yardstick(real, p.seed),
     )
 
@@ -258,8 +258,8 @@ def _codes(result: SimulatedCohortResult) -> Finding:
         verdict = "reproduced" if result.difference <= chance.high else "not reproduced"
         reason = (
             "Reproduced when the difference is no larger than between two resamples of the real subjects (95 % "
-            "range). Clips draw their code from the real ones; stray and contradicting Action Units are added on "
-            f"purpose, and without them the difference is {result.unambiguous:.1%}."
+            "range). Clips draw their code from the real ones; stray Action Units are added on purpose, and "
+            f" without them the difference is {result.without_strays:.1%}."
         )
     return Finding(
         chapter=CHAPTER,

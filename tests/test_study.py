@@ -49,15 +49,16 @@ def test_a_rerun_takes_only_the_chapters_own_names():
 def test_unknown_profiles_and_chapters_name_the_known_ones():
     with pytest.raises(StudyError, match="profiles: quick, paper, tiny"):
         study.resolve(study.chapter("dataset"), "fast")
-    with pytest.raises(StudyError, match="chapters: intro, dataset, motion"):
+    with pytest.raises(StudyError, match="chapters: intro, dataset, simulator, motion"):
         study.chapter("data")
 
 
 def test_flow_leaves_out_the_chapters_that_need_frames_and_says_why():
     reasons = {one.name: one.left_out("flow") for one in study.CHAPTERS}
-    assert {name for name, reason in reasons.items() if reason} == {"dataset", "motion"}
+    assert {name for name, reason in reasons.items() if reason} == {"dataset", "simulator", "motion"}
     assert "hold no frames" in reasons["motion"]
-    assert not any(one.left_out(data) for one in study.CHAPTERS for data in ("simulated", "licensed"))
+    assert not any(one.left_out("simulated") for one in study.CHAPTERS)
+    assert [one.name for one in study.CHAPTERS if one.left_out("licensed")] == ["simulator"]
 
 
 def test_values_on_the_command_line_are_typed():

@@ -131,10 +131,9 @@ def _codes(result: SimulatedCohortResult) -> dict[str, str]:
     return {
         "n_coded": str(len(real)),
         "lacking": f"{coded_units.lacking(real):.0%}",
-        "contradiction": f"{protocol.CONTRADICTION:.0%}",
         "stray": f"{protocol.STRAY:.0%}",
         "difference": f"{result.difference:.1%}",
-        "unambiguous": f"{result.unambiguous:.1%}",
+        "without_strays": f"{result.without_strays:.1%}",
         "textbook": f"{result.textbook:.1%}",
         "chance": f"{chance.value:.1%} [{chance.low:.1%}, {chance.high:.1%}]",
     }

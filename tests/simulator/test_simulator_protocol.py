@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import appearance, protocol
-from ethnicmer_lib.simulator.protocol import CASME2, SAMM, SimulatorSettings, plan_cohort
+from ethnicmer_lib.simulator.protocol import CASME2, SAMM, plan_cohort
+from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
 
 POSITIVE, SURPRISE = {"happiness"}, {"surprise"}
 
@@ -41,6 +43,76 @@ def test_full_cohort_has_the_papers_counts():
     assert {clip.group for clip in clips if clip.database == CASME2} == {"A"}
 
 
+def test_no_knob_moves_what_it_does_not_touch():
+    plain = clips_of(plan_cohort(SimulatorSettings()))
+    for knobs in (
+        {"texture_cue": 1.0},
+        {"confounding": 0.0},
+        {"label_noise": 0.5},
+        {"action_unit_effect": 1.0},
+    ):
+        turned = clips_of(plan_cohort(SimulatorSettings(**knobs)))
+        for before, after in zip(plain, turned, strict=True):
+            assert (before.onset, before.poses, before.blink, before.gains, before.expression) == (
+                after.onset,
+                after.poses,
+                after.blink,
+                after.gains,
+                after.expression,
+            )
+            if "action_unit_effect" not in knobs:
+                assert before.action_units == after.action_units
+            assert before.felt == after.felt
+
+
+def test_group_moves_nothing_unless_asked():
+    plain, crossed = (clips_of(plan_cohort(SimulatorSettings(confounding=c))) for c in (1.0, 0.0))
+    traded = [(a, b) for a, b in zip(plain, crossed, strict=True) if a.group != b.group]
+    assert traded
+    assert all(replace(b, group=a.group) == a for a, b in traded)
+
+
+@given(effect=st.sampled_from([0.0, 1.0]), seed=st.integers(0, 1000))
+@settings(deadline=None, max_examples=10)
+def test_action_unit_effect_is_that_of_the_figures(effect, seed):
+    for clip in clips_of(plan_cohort(SimulatorSettings("tiny", seed, action_unit_effect=effect))):
+        units = set(clip.action_units)
+        if effect and label(clip) == "Surprise":
+            assert (units & {1, 2, 5, 26}) == ({1, 2, 5} if clip.group == "A" else {26})
+        if effect and label(clip) == "Positive" and clip.group == "B":
+            left, right = clip.action_units[12]
+            assert min(left, right) <= 0.25 * max(left, right)
+
+
+def test_label_noise_writes_another_label_in_its_share_of_clips():
+    shares = []
+    for seed in range(5):
+        clips = clips_of(plan_cohort(SimulatorSettings(seed=seed, label_noise=0.3)))
+        wrong = [clip for clip in clips if clip.emotion != clip.felt]
+        assert all(label(clip) != label(replace(clip, emotion=clip.felt)) for clip in wrong)
+        shares.append(len(wrong) / len(clips))
+    assert abs(np.mean(shares) - 0.3) < 0.05
+
+
+def test_components_can_be_left_out():
+    for name in COMPONENTS:
+        assert clips_of(plan_cohort(SimulatorSettings("tiny", without=(name,))))
+    still = clips_of(plan_cohort(SimulatorSettings("tiny", without=("head", "light", "lids", "sides"))))
+    for clip in still:
+        assert len(set(clip.poses)) == 1
+        assert set(clip.gains) == {1.0}
+        assert clip.blink == 0
+        assert all(left == right for left, right in clip.action_units.values())
+
+
+def test_repeats_and_others_add_subjects_and_clips():
+    plan = plan_cohort(SimulatorSettings(repeats=2, others=True))
+    assert len(plan) == 2 * 55
+    assert len(clips_of(plan)) == 2 * 415
+    assert len({subject.seed for subject in plan}) == len(plan)
+    assert len({clip.clip_id for clip in clips_of(plan)}) == 2 * 415
+
+
 def test_names_are_those_of_the_databases_and_unique():
     clips = clips_of(plan_cohort(SimulatorSettings()))
     assert len({clip.clip_id for clip in clips}) == len(clips)
@@ -68,6 +140,8 @@ def test_plans_are_well_formed_for_any_seed(seed):
         assert clip.offset - clip.onset <= 100  # at most half a second
         assert clip.action_units
         assert all(0 < max(sides) < 8 for sides in clip.action_units.values())
+        assert protocol.LIDS_RANGE[0] <= clip.blink <= protocol.LIDS_RANGE[1]
+        assert clip.emotion == clip.felt
         assert protocol.BLINK not in clip.action_units
         assert clip.expression[0] < clip.expression[1] > clip.expression[2]
 
@@ -82,9 +156,23 @@ def test_facs_text():
     assert protocol.facs_text(units, intensity=True) == "4B+L10B+R12C"
 
 
-@pytest.mark.parametrize("wrong", [{"size": "big"}, {"seed": -1}, {"seed": 0.5}, {"texture_cue": 1.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": "big"},
+        {"seed": -1},
+        {"seed": 0.5},
+        {"texture_cue": 1.5},
+        {"confounding": -0.1},
+        {"repeats": 0},
+        {"repeats": 31},
+        {"codes": "SMIC"},
+        {"without": ("hair",)},
+    ],
+)
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(StudyError, match=str(next(iter(wrong.values())))):
+    name, value = next(iter(wrong.items()))
+    with pytest.raises(StudyError, match=rf"{name}.*{value[0] if isinstance(value, tuple) else value}"):
         SimulatorSettings(**wrong)
 
 

@@ -1,0 +1,117 @@
+"""Two sections of the simulator page: how real the motion is, and whether anything tells the groups apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from ethnicmer_lib import figures, figures_simulator, notebook
+from ethnicmer_lib.cohort.clips import LABELS, Provenance
+from ethnicmer_lib.labels import CASME2, SAMM
+from ethnicmer_lib.simulator_evidence import LEVEL, Evidence
+from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
+
+KNOBS = {"texture_cue": "texture", "action_unit_effect": "motion"}  #: knob -> the input in which it shows
+
+
+def values(evidence: Evidence) -> dict[str, Any]:
+    """Figures and texts of the two sections."""
+    crossed, strict = evidence.crossed(), evidence.crossed(strict=True)
+    real = evidence.predictions("real", "logistic")
+    alone = evidence.predictions("all", "logistic", "random")
+    difficulty = evidence.difficulty_table()
+    none = {kind: evidence.told_apart(kind) for kind in ("colour", "texture", "motion")}
+    at = evidence.made
+    return {
+        "crossed": _macro(crossed),
+        "crossed_casme2": _macro(crossed[crossed["database"] == CASME2]),
+        "crossed_samm": _macro(crossed[crossed["database"] == SAMM]),
+        "strict": _macro(strict),
+        "real_loso": _macro(real),
+        "gap": str(paired_difference(alone, real, LABELS)),
+        "chosen_casme2": " on ".join(evidence.chosen(CASME2)),
+        "chosen_samm": " on ".join(evidence.chosen(SAMM)),
+        "difficulty_note": _difficulty(difficulty),
+        "ablation": figures.intervals(
+            evidence.ablation_table("logistic").assign(paper=np.nan),
+            tested(evidence),
+            "change of macro F1 on the real clips",
+            zero=0,
+        ),
+        "ablation_note": _ablation(evidence.ablation_table("logistic")),
+        "traces": figures_simulator.traces(evidence.traces, LEVEL, simulated(evidence)),
+        "null_note": _null(none),
+        "knob_note": " ".join(_knob(evidence, knob, kind) for knob, kind in KNOBS.items()),
+        "evidence_made": f"{evidence.command} (commit {at['commit']}, {at['time']})",
+    }
+
+
+def tested(evidence: Evidence) -> Provenance:
+    """The source of scores on real clips."""
+    return Provenance(f"{evidence.real.source}; recorded run", False, evidence.real.fingerprint)
+
+
+def simulated(evidence: Evidence) -> Provenance:
+    """The source of scores on simulated clips."""
+    return Provenance("simulated cohorts; recorded run", True, evidence.real.fingerprint)
+
+
+def transfer(evidence: Evidence) -> HTML:
+    """The table of ways of training, all tested on the real clips."""
+    rows = evidence.transfer_table()
+    columns = ["macro", *LABELS, CASME2, SAMM]
+    shown = rows.assign(
+        **{name: [notebook.with_interval(*value, 2) for value in rows[name]] for name in columns}
+    )
+    heads = {"trained on": "trained on", "macro": "macro F1"}
+    heads |= {label: f"F1 {label}" for label in LABELS}
+    heads |= {name: f"macro F1 in {name}" for name in (CASME2, SAMM)}
+    return notebook.table(
+        shown, "Recognising the published motion of real clips.", tested(evidence), columns=heads
+    )
+
+
+def _macro(table: pd.DataFrame) -> str:
+    return str(bootstrap_f1(table, LABELS)[MACRO])
+
+
+def _difficulty(rows: pd.DataFrame) -> str:
+    words = []
+    for name, found in rows.groupby("classifier", sort=False):
+        ours = ", ".join(str(value) for value in found["simulated"])
+        real: Estimate = found["real"].iloc[0]
+        words.append(
+            f"with {'a forest' if name == 'forest' else 'logistic regression'} {ours} against {real} "
+            f"(mean difference {found['difference'].mean():+.3f})"
+        )
+    return "; ".join(words)
+
+
+def _ablation(rows: pd.DataFrame) -> str:
+    worse = rows[rows["high"] < 0].sort_values("value")
+    if worse.empty:
+        return "No single component changes the score by more than the interval allows for."
+    named = ", ".join(
+        f"{row['name'].removeprefix('without ')} ({row['value']:+.2f})" for _, row in worse.iterrows()
+    )
+    return (
+        f"Left out alone, these lower the score by more than chance: {named}. The other intervals hold zero, so that "
+        "on these clips nothing can be said for or against those components."
+    )
+
+
+def _null(none: dict[str, tuple[int, int]]) -> str:
+    found = ", ".join(
+        f"in {hits} of {n} from {'the ' * (kind != 'motion')}{kind}" for kind, (hits, n) in none.items()
+    )
+    return f"With every knob at 0 the groups are told apart (p < {LEVEL:g}) {found}"
+
+
+def _knob(evidence: Evidence, knob: str, kind: str) -> str:
+    rows = evidence.traces
+    rows = rows[(rows["knob"] == knob) & (rows["input"] == kind)].groupby("strength")["auc"].mean()
+    steps = ", ".join(f"{value:.2f} at {strength:g}" for strength, value in rows.items())
+    return f"With {knob} the mean area under the curve from {kind} is {steps}."

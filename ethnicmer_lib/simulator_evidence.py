@@ -1,0 +1,206 @@
+"""Evidence about the simulator, recorded: how real its motion is, and whether anything tells its groups apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ethnicmer_lib import group_trace, realism, runs
+from ethnicmer_lib.cohort.clips import LABELS, Provenance
+from ethnicmer_lib.cohort.flow import open_flow
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.labels import CASME2, SAMM
+from ethnicmer_lib.recorded import folder
+from ethnicmer_lib.simulator.settings import COMPONENTS
+from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
+
+NAME = "simulator"
+_FILES = ("realism", "traces")
+LEVEL = 0.05  #: p below it: the groups are told apart
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The recorded predictions and traces, scored by the code that loads them.
+
+    Attributes
+    ----------
+    realism : as of :func:`realism.compare`
+    traces : as of :func:`group_trace.compare`
+    real : provenance of the published features
+    command, made : what made the recording, and where
+    """
+
+    realism: pd.DataFrame
+    traces: pd.DataFrame
+    real: Provenance
+    command: str
+    made: dict[str, Any]
+
+    def predictions(self, condition: str, classifier: str, framing: str | None = None) -> pd.DataFrame:
+        """The predictions of one condition and classifier; StudyError where there are none."""
+        rows = self.realism
+        rows = rows[(rows["condition"] == condition) & (rows["classifier"] == classifier)]
+        if framing is not None:
+            rows = rows[rows["framing"] == framing]
+        if len(set(rows["framing"])) != 1:
+            raise StudyError(f"no single recorded prediction of {condition!r}, {classifier!r}, {framing!r}")
+        return rows.reset_index(drop=True)
+
+    def score(self, condition: str, classifier: str, framing: str | None = None) -> Estimate:
+        """Macro F1 with its subject-bootstrap interval."""
+        return bootstrap_f1(self.predictions(condition, classifier, framing), LABELS)[MACRO]
+
+    def chosen(self, database: str) -> tuple[str, str]:
+        """(classifier, framing) with the highest macro F1 on the real clips of ``database``."""
+        options = [(name, framing) for name in realism.CLASSIFIERS for framing in ("random", "whole frame")]
+        return max(options, key=lambda option: self._on(database, "all", *option)[1].value)
+
+    def crossed(self, *, strict: bool = False) -> pd.DataFrame:
+        """Predictions for each database with the options chosen on the other one.
+
+        With ``strict`` the training cohort knows the codes of the other database only, too.
+        """
+        tables = []
+        for tested, other in ((CASME2, SAMM), (SAMM, CASME2)):
+            classifier, framing = self.chosen(other)
+            condition = f"codes of {other}" if strict else "all"
+            tables.append(self._on(tested, condition, classifier, None if strict else framing)[0])
+        return pd.concat(tables, ignore_index=True)
+
+    def _on(
+        self, database: str, condition: str, classifier: str, framing: str | None
+    ) -> tuple[pd.DataFrame, Estimate]:
+        rows = self.predictions(condition, classifier, framing)
+        rows = rows[rows["database"] == database]
+        return rows, bootstrap_f1(rows, LABELS)[MACRO]
+
+    def transfer_table(self) -> pd.DataFrame:
+        """One row a way of training and testing: name, value, low, high, the F1 of each label, of each database."""
+        majority = self.predictions("real", "logistic")
+        most = majority["label"].mode()[0]
+        tables = {
+            "majority class": majority.assign(predicted=most),
+            "simulated, codes of the other database only": self.crossed(strict=True),
+            "simulated, chosen on the other database": self.crossed(),
+            "simulated, forest": self.predictions("all", "forest", "random"),
+            "simulated, logistic regression": self.predictions("all", "logistic", "random"),
+            "simulated, other faces and draws, logistic": self.predictions("again", "logistic", "random"),
+            "real, other subjects, forest": self.predictions("real", "forest"),
+            "real, other subjects, logistic regression": self.predictions("real", "logistic"),
+        }
+        return pd.DataFrame([{"trained on": name, **_scores(table)} for name, table in tables.items()])
+
+    def ablation_table(self, classifier: str) -> pd.DataFrame:
+        """What leaving out each component changes: name, value, low, high of the difference in macro F1, and score."""
+        everything = self.predictions("all", classifier, "random")
+        rows = []
+        for name in COMPONENTS:
+            table = self.predictions(f"without {name}", classifier, "random")
+            change = paired_difference(table, everything, LABELS)
+            rows.append(
+                {
+                    "name": f"without {name}",
+                    **change._asdict(),
+                    "score": bootstrap_f1(table, LABELS)[MACRO].value,
+                }
+            )
+        whole = self.predictions("all", classifier, "whole frame")
+        change = paired_difference(whole, everything, LABELS)
+        rows.append(
+            {
+                "name": "without random crops",
+                **change._asdict(),
+                "score": bootstrap_f1(whole, LABELS)[MACRO].value,
+            }
+        )
+        return pd.DataFrame(rows)
+
+    def difficulty_table(self) -> pd.DataFrame:
+        """LOSO macro F1 within the simulated cohort and within the real clips, by classifier."""
+        rows = []
+        for name in realism.CLASSIFIERS:
+            real = self.score("real", name)
+            for condition in ("all", "again"):
+                simulated = self.score(f"{condition}, within", name)
+                rows.append(
+                    {
+                        "classifier": name,
+                        "cohort": condition,
+                        "simulated": simulated,
+                        "real": real,
+                        "difference": simulated.value - real.value,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def told_apart(self, kind: str, knob: str = "none", strength: float = 0.0) -> tuple[int, int]:
+        """(cohorts in which the groups are told apart from ``kind`` of input at ``LEVEL``, cohorts)."""
+        rows = self.traces
+        rows = rows[(rows["input"] == kind) & (rows["knob"] == knob) & (rows["strength"] == strength)]
+        return int((rows["p"] < LEVEL).sum()), len(rows)
+
+
+def _scores(table: pd.DataFrame) -> dict[str, Any]:
+    found = bootstrap_f1(table, LABELS)
+    row: dict[str, Any] = {"macro": found[MACRO], **{label: found[label] for label in LABELS}}
+    for database in (CASME2, SAMM):
+        row[database] = bootstrap_f1(table[table["database"] == database], LABELS)[MACRO]
+    return row
+
+
+def save(flow_dir: Path, *, jobs: int | None = None, progress: bool = True) -> Path:
+    """Compute the evidence, or take it from the run store as far as it is there, and write ``results/simulator/``."""
+    real = open_flow(flow_dir)
+    tables = {
+        "traces": group_trace.compare(jobs=jobs, progress=progress),
+        "realism": realism.compare(real, jobs=jobs, progress=progress),
+    }
+    target = folder() / NAME
+    record: dict[str, Any] = {
+        "command": "ethnicmer evidence --flow-dir DIR",
+        "source": real.provenance.source,
+        "fingerprint": real.provenance.fingerprint,
+        "code": {name: runs.code_fingerprint(f"ethnicmer_lib.{name}") for name in ("realism", "group_trace")},
+        "made": runs.environment(),
+        "sha256": {},
+    }
+    for name, table in tables.items():
+        path = target / f"{name}.parquet"
+        with runs.atomic(path) as part:
+            table.to_parquet(part, index=False, compression="zstd")
+        record["sha256"][name] = _sha256(path)
+    with runs.atomic(target / "provenance.json") as part:
+        part.write_text(json.dumps(record, indent=1) + "\n")
+    return target
+
+
+def load() -> Evidence:
+    """Read ``results/simulator/``.
+
+    Raises
+    ------
+    StudyError
+        When a file is missing, or its content is not the one that was recorded.
+    """
+    where = folder() / NAME
+    if not (where / "provenance.json").is_file():
+        raise StudyError(f"no recorded evidence in {where}; make it with `ethnicmer evidence --help`")
+    record = json.loads((where / "provenance.json").read_text())
+    tables = {}
+    for name in _FILES:
+        path = where / f"{name}.parquet"
+        if not path.is_file() or _sha256(path) != record["sha256"][name]:
+            raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
+        tables[name] = pd.read_parquet(path)
+    real = Provenance(record["source"], False, record["fingerprint"])
+    return Evidence(tables["realism"], tables["traces"], real, record["command"], record["made"])
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
