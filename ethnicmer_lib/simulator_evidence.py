@@ -86,13 +86,13 @@ class Evidence:
         most = majority["label"].mode()[0]
         tables = {
             "majority class": majority.assign(predicted=most),
-            "simulated, codes of the other database only": self.crossed(strict=True),
-            "simulated, chosen on the other database": self.crossed(),
-            "simulated, forest": self.predictions("all", "forest", "random"),
-            "simulated, logistic regression": self.predictions("all", "logistic", "random"),
-            "simulated, other faces and draws, logistic": self.predictions("again", "logistic", "random"),
-            "real, other subjects, forest": self.predictions("real", "forest"),
-            "real, other subjects, logistic regression": self.predictions("real", "logistic"),
+            "simulated clips, codes of the other database": self.crossed(strict=True),
+            "simulated clips, chosen on the other database": self.crossed(),
+            "simulated clips, forest": self.predictions("all", "forest", "random"),
+            "simulated clips, logistic": self.predictions("all", "logistic", "random"),
+            "simulated clips drawn anew, logistic": self.predictions("again", "logistic", "random"),
+            "real clips of other subjects, forest": self.predictions("real", "forest"),
+            "real clips of other subjects, logistic": self.predictions("real", "logistic"),
         }
         return pd.DataFrame([{"trained on": name, **_scores(table)} for name, table in tables.items()])
 
