@@ -16,7 +16,7 @@ book: $(READY) ## build the study as a website from the simulated cohort
 	@$(BIN)/ethnicmer build
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## check style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

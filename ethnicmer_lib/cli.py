@@ -147,12 +147,15 @@ def record(
 @app.command()
 def evidence(
     flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
+    part: Annotated[
+        list[str] | None, typer.Option(help="'traces' or 'realism'; repeatable; default both.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default one per core.")] = None,
 ) -> None:
     """Record in results/simulator how real the simulated motion is, and whether anything tells the groups apart."""
     from ethnicmer_lib import simulator_evidence
 
-    typer.echo(f"recorded: {simulator_evidence.save(flow_dir, jobs=jobs)}")
+    typer.echo(f"recorded: {simulator_evidence.save(flow_dir, part or simulator_evidence.PARTS, jobs=jobs)}")
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:

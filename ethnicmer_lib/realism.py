@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import cv2
@@ -21,7 +21,7 @@ from ethnicmer_lib.labels import CASME2, SAMM
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.runs import Run
-from ethnicmer_lib.simulator.protocol import ClipPlan
+from ethnicmer_lib.simulator.protocol import ClipPlan, plan_cohort
 from ethnicmer_lib.simulator.recording import Recording
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
@@ -41,7 +41,7 @@ def classifier(name: str, seed: int = 0):
     """A plain classifier of scikit-learn for feature vectors: 'forest' or 'logistic' (on 60 principal components)."""
     if name == "forest":
         return RandomForestClassifier(
-            300, min_samples_leaf=3, class_weight="balanced_subsample", random_state=seed, n_jobs=-1
+            300, min_samples_leaf=3, class_weight="balanced_subsample", random_state=seed
         )
     if name == "logistic":
         return make_pipeline(
@@ -96,10 +96,14 @@ def clip_features(scene: Scene, clip: ClipPlan, method: str = "dis") -> np.ndarr
 
 
 def simulated_features(
-    settings: SimulatorSettings, *, jobs: int | None = None, progress: bool = False
+    settings: SimulatorSettings,
+    *,
+    chosen: Callable[[ClipPlan], bool] | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Clips of a simulated cohort and their features, (n, FRAMINGS + 2, 28, 28, 3) uint8."""
-    clips, found = measure(settings, clip_features, jobs=jobs, progress=progress)
+    """Clips of a simulated cohort (``chosen``; None for all) and their features, (n, FRAMINGS + 2, 28, 28, 3) uint8."""
+    clips, found = measure(settings, clip_features, chosen=chosen, jobs=jobs, progress=progress)
     return clips, np.stack(found)
 
 
@@ -138,7 +142,10 @@ def transfer(
     """
     chosen = features[:, -1:] if whole_frame else features[:, :FRAMINGS]
     truth = np.repeat(clips["label"].to_numpy(str), chosen.shape[1])
-    model = classifier(name, seed).fit(vectors(chosen.reshape(-1, SIDE, SIDE, 3)), truth)
+    model = classifier(name, seed)
+    if name == "forest":
+        model.set_params(n_jobs=-1)
+    model.fit(vectors(chosen.reshape(-1, SIDE, SIDE, 3)), truth)
     return _table(real, model.predict(vectors(real_images(real))))
 
 
@@ -162,7 +169,8 @@ def within_simulated(clips: pd.DataFrame, features: np.ndarray, name: str, *, se
 
 
 def _loso(x: np.ndarray, y: np.ndarray, subjects: np.ndarray, name: str, seed: int) -> np.ndarray:
-    return cross_val_predict(classifier(name, seed), x, y, groups=subjects, cv=LeaveOneGroupOut())
+    folds = LeaveOneGroupOut()
+    return cross_val_predict(classifier(name, seed), x, y, groups=subjects, cv=folds, n_jobs=-1)
 
 
 def _table(real: FlowCohort, predicted: np.ndarray | str) -> pd.DataFrame:
@@ -176,7 +184,8 @@ def conditions() -> dict[str, SimulatorSettings]:
 
     'all' has every component of realism, 'again' too, with other faces and another draw.  'codes of CASME II' and
     'codes of SAMM' take Action Units from the codes of one database alone, so that nothing about the other's clips is
-    known; 'without ...' leaves a component out.
+    known; 'without ...' leaves a component out.  The ablation trains on every second clip of each subject; 'half' is
+    what it is compared with, the same clips of 'all'.
     """
     base = SimulatorSettings()
     named = {"all": base, "again": replace(base, seed=base.seed + 1)}
@@ -191,7 +200,7 @@ def compare(real: FlowCohort, *, jobs: int | None = None, progress: bool = False
     -------
     Table with condition, framing, classifier, clip_id, database, subject, label, predicted.
     """
-    tables = [_condition("real", within_real(real, name), name, "as published") for name in CLASSIFIERS]
+    tables = []
     for condition, settings in conditions().items():
         run = Run.open(
             "realism",
@@ -202,23 +211,50 @@ def compare(real: FlowCohort, *, jobs: int | None = None, progress: bool = False
         tables.append(
             run.table("predictions", lambda c=condition, s=settings: _predict(c, s, real, jobs, progress))
         )
+    run = Run.open(
+        "realism",
+        module="ethnicmer_lib.realism",
+        cohort=real.provenance.fingerprint,
+        parameters={"real": True},
+    )
+    tables.append(run.table("predictions", lambda: _within(real)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _within(real: FlowCohort) -> pd.DataFrame:
+    tables = [_condition("real", within_real(real, name), name, "as published") for name in CLASSIFIERS]
     return pd.concat(tables, ignore_index=True)
 
 
 def _predict(
     condition: str, settings: SimulatorSettings, real: FlowCohort, jobs: int | None, progress: bool
 ) -> pd.DataFrame:
-    clips, features = simulated_features(settings, jobs=jobs, progress=progress)
+    ablation = condition.startswith("without")
+    clips, features = simulated_features(
+        settings, chosen=_every_second if ablation else None, jobs=jobs, progress=progress
+    )
     tables = []
     for name in CLASSIFIERS:
         tables.append(_condition(condition, transfer(clips, features, real, name), name, "random"))
         if condition == "all":
-            whole = transfer(clips, features, real, name, whole_frame=True)
-            tables.append(_condition(condition, whole, name, "whole frame"))
+            half = [_every_second(clip) for clip in _clips(settings)]
+            for part, rows in (("all", slice(None)), ("half", half)):
+                whole = transfer(clips[rows], features[rows], real, name, whole_frame=True)
+                tables.append(_condition(part, whole, name, "whole frame"))
+            table = transfer(clips[half], features[half], real, name)
+            tables.append(_condition("half", table, name, "random"))
         if condition in ("all", "again"):
             within = within_simulated(clips, features, name)
             tables.append(_condition(f"{condition}, within", within, name, "middle"))
     return pd.concat(tables, ignore_index=True)
+
+
+def _clips(settings: SimulatorSettings) -> list[ClipPlan]:
+    return [clip for subject in plan_cohort(settings) for clip in subject.clips]
+
+
+def _every_second(clip: ClipPlan) -> bool:
+    return clip.stream[-1] % 2 == 0  # the clip's number within its subject
 
 
 def _condition(condition: str, table: pd.DataFrame, name: str, framing: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 
 from ethnicmer_lib import group_trace, realism, runs
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
-from ethnicmer_lib.cohort.flow import open_flow
+from ethnicmer_lib.cohort.flow import FlowCohort, open_flow
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import CASME2, SAMM
 from ethnicmer_lib.recorded import folder
@@ -20,7 +21,7 @@ from ethnicmer_lib.simulator.settings import COMPONENTS
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 
 NAME = "simulator"
-_FILES = ("realism", "traces")
+PARTS = ("traces", "realism")
 LEVEL = 0.05  #: p below it: the groups are told apart
 
 
@@ -98,7 +99,7 @@ class Evidence:
 
     def ablation_table(self, classifier: str) -> pd.DataFrame:
         """What leaving out each component changes: name, value, low, high of the difference in macro F1, and score."""
-        everything = self.predictions("all", classifier, "random")
+        everything = self.predictions("half", classifier, "random")
         rows = []
         for name in COMPONENTS:
             table = self.predictions(f"without {name}", classifier, "random")
@@ -110,7 +111,7 @@ class Evidence:
                     "score": bootstrap_f1(table, LABELS)[MACRO].value,
                 }
             )
-        whole = self.predictions("all", classifier, "whole frame")
+        whole = self.predictions("half", classifier, "whole frame")
         change = paired_difference(whole, everything, LABELS)
         rows.append(
             {
@@ -154,30 +155,43 @@ def _scores(table: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def save(flow_dir: Path, *, jobs: int | None = None, progress: bool = True) -> Path:
-    """Compute the evidence, or take it from the run store as far as it is there, and write ``results/simulator/``."""
+def save(
+    flow_dir: Path, parts: Sequence[str] = PARTS, *, jobs: int | None = None, progress: bool = True
+) -> Path:
+    """Compute parts of the evidence, or take them from the run store, and write them to ``results/simulator/``.
+
+    Raises
+    ------
+    StudyError
+        For an unknown part, or where the published flow features are not as published.
+    """
     real = open_flow(flow_dir)
-    tables = {
-        "traces": group_trace.compare(jobs=jobs, progress=progress),
-        "realism": realism.compare(real, jobs=jobs, progress=progress),
-    }
-    target = folder() / NAME
-    record: dict[str, Any] = {
+    for part in parts:
+        if part not in PARTS:
+            raise StudyError(f"part {part!r} of the evidence is unknown; allowed: {', '.join(PARTS)}")
+        if part == "traces":
+            table, module = group_trace.compare(jobs=jobs, progress=progress), "ethnicmer_lib.group_trace"
+        else:
+            table, module = realism.compare(real, jobs=jobs, progress=progress), "ethnicmer_lib.realism"
+        store(part, table, real, runs.code_fingerprint(module), runs.environment())
+    return folder() / NAME
+
+
+def store(part: str, table: pd.DataFrame, real: FlowCohort, code: str, made: dict[str, Any]) -> None:
+    """Write one part and its entry in ``provenance.json``."""
+    path = folder() / NAME / f"{part}.parquet"
+    with runs.atomic(path) as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+    where = path.with_name("provenance.json")
+    record = json.loads(where.read_text()) if where.is_file() else {"parts": {}}
+    record |= {
         "command": "ethnicmer evidence --flow-dir DIR",
         "source": real.provenance.source,
         "fingerprint": real.provenance.fingerprint,
-        "code": {name: runs.code_fingerprint(f"ethnicmer_lib.{name}") for name in ("realism", "group_trace")},
-        "made": runs.environment(),
-        "sha256": {},
     }
-    for name, table in tables.items():
-        path = target / f"{name}.parquet"
-        with runs.atomic(path) as part:
-            table.to_parquet(part, index=False, compression="zstd")
-        record["sha256"][name] = _sha256(path)
-    with runs.atomic(target / "provenance.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n")
-    return target
+    record["parts"][part] = {"sha256": _sha256(path), "code": code, "made": made}
+    with runs.atomic(where) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def load() -> Evidence:
@@ -193,13 +207,14 @@ def load() -> Evidence:
         raise StudyError(f"no recorded evidence in {where}; make it with `ethnicmer evidence --help`")
     record = json.loads((where / "provenance.json").read_text())
     tables = {}
-    for name in _FILES:
+    for name in PARTS:
         path = where / f"{name}.parquet"
-        if not path.is_file() or _sha256(path) != record["sha256"][name]:
+        if not path.is_file() or _sha256(path) != record["parts"].get(name, {}).get("sha256"):
             raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
         tables[name] = pd.read_parquet(path)
     real = Provenance(record["source"], False, record["fingerprint"])
-    return Evidence(tables["realism"], tables["traces"], real, record["command"], record["made"])
+    made = record["parts"]["realism"]["made"]
+    return Evidence(tables["realism"], tables["traces"], real, record["command"], made)
 
 
 def _sha256(path: Path) -> str:

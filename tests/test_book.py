@@ -16,11 +16,10 @@ from checkout import ROOT
 from ethnicmer_lib import book, study
 from ethnicmer_lib.errors import StudyError
 
-# One worker builds, the others do not build beside it.
-pytestmark = pytest.mark.xdist_group("book")
 ETHNICMER = [sys.executable, "-c", "from ethnicmer_lib.cli import main; main()"]
 
 
+# `make test` gives every file to one worker (--dist loadfile), so that the book is built once.
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The workspace after `ethnicmer build --profile tiny`, and what the command printed."""

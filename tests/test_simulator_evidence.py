@@ -124,5 +124,7 @@ def test_a_changed_recording_is_refused(tmp_path, monkeypatch, damage):
 def test_the_recording_names_its_command_and_code():
     record = json.loads((simulator_evidence.folder() / "simulator" / "provenance.json").read_text())
     assert record["command"].startswith("ethnicmer evidence")
-    assert set(record["code"]) == {"realism", "group_trace"}
-    assert record["made"]["commit"]
+    assert set(record["parts"]) == set(simulator_evidence.PARTS)
+    for part in record["parts"].values():
+        assert part["made"]["commit"]
+        assert len(part["code"]) >= 8
