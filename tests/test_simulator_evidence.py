@@ -93,6 +93,18 @@ def test_the_ablation_has_a_row_for_every_component(evidence):
     assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
 
 
+def test_the_ablation_names_what_lowers_and_what_raises():
+    rows = pd.DataFrame(
+        [("without a", -0.1, -0.2, -0.05), ("without b", 0.1, 0.02, 0.2), ("without c", 0.0, -0.1, 0.1)],
+        columns=["name", "value", "low", "high"],
+    )
+    note = page._ablation(rows)
+    assert "lower the score by more than the interval allows for: a (-0.10)." in note
+    assert "raise the score by more than the interval allows for: b (+0.10)." in note
+    assert "other 1 hold zero" in note
+    assert page._ablation(rows[2:]).startswith("No single component")
+
+
 def test_the_page_says_what_was_recorded(evidence):
     values = page.values(evidence)
     assert str(evidence.score("real", "logistic")) == values["real_loso"]

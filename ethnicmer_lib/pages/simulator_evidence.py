@@ -101,16 +101,32 @@ def _difficulty(rows: pd.DataFrame) -> str:
 
 
 def _ablation(rows: pd.DataFrame) -> str:
-    worse = rows[rows["high"] < 0].sort_values("value")
-    if worse.empty:
+    """Which components change the score by more than their interval allows for, in either direction."""
+    sentences = []
+    for words, chosen in (
+        ("lower", rows[rows["high"] < 0].sort_values("value")),
+        ("raise", rows[rows["low"] > 0].sort_values("value", ascending=False)),
+    ):
+        if len(chosen):
+            named = ", ".join(
+                f"{name.removeprefix('without ')} ({change:+.2f})" for name, change in _pairs(chosen)
+            )
+            sentences.append(
+                f"Left out alone, these {words} the score by more than the interval allows for: {named}."
+            )
+    if not sentences:
         return "No single component changes the score by more than the interval allows for."
-    named = ", ".join(
-        f"{row['name'].removeprefix('without ')} ({row['value']:+.2f})" for _, row in worse.iterrows()
+    undecided = int(((rows["low"] <= 0) & (rows["high"] >= 0)).sum())
+    return " ".join(
+        [
+            *sentences,
+            f"The intervals of the other {undecided} hold zero: nothing can be said for or against them.",
+        ]
     )
-    return (
-        f"Left out alone, these lower the score by more than chance: {named}. The other intervals hold zero, so that "
-        "on these clips nothing can be said for or against those components."
-    )
+
+
+def _pairs(rows: pd.DataFrame) -> list[tuple[str, float]]:
+    return list(zip(rows["name"], rows["value"], strict=True))
 
 
 def _null(none: dict[str, tuple[int, int]]) -> str:
