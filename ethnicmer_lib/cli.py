@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import typer
 
 from ethnicmer_lib import __version__
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 app = typer.Typer(
@@ -160,12 +160,12 @@ def evidence(
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each field of SimulatorSettings, described by that class's docstring."""
-    described = dict(re.findall(r"^(\w+) : (.*(?:\n +.*)*)", inspect.getdoc(SimulatorSettings) or "", re.M))
+    texts = described()
     types = get_type_hints(SimulatorSettings)
     options = []
     for field in dataclasses.fields(SimulatorSettings):
         several = isinstance(field.default, tuple)  # of these the option is repeated
-        about = typer.Option(help=" ".join(described.get(field.name, "").split()) + " Repeatable." * several)
+        about = typer.Option(help=texts.get(field.name, "") + " Repeatable." * several)
         kind = list[str] | None if several else types[field.name]
         default = None if several else field.default
         options.append(

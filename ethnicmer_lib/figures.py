@@ -145,7 +145,7 @@ def filmstrip(
         )
         fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         for column, (caption, onset, apex) in enumerate(rows):
-            difference = _grey(apex) - _grey(onset)
+            difference = grey(apex) - grey(onset)
             for ax, image, name in zip(axes[:, column], (onset, apex), ("onset", "apex"), strict=False):
                 ax.imshow(image, cmap="gray", vmin=0, vmax=255)
                 ax.set_ylabel(name if column == 0 else "")
@@ -158,7 +158,8 @@ def filmstrip(
         return stamp(fig, provenance)
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def grey(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32 of a frame (H, W) or (H, W, 3): the mean of its channels."""
     return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
-from ethnicmer_lib.figures import _STYLE, CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, stamp
+from ethnicmer_lib.figures import _STYLE, CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, grey, stamp
 
 #: Half of a screen's column: a phone shows these figures at about this size, so that their text stays legible.
 NARROW = WIDTH * 0.72
@@ -131,7 +131,7 @@ def clip_panels(
             axes[0, j].set_title(caption, fontsize=9)
             for i, frame in enumerate((onset, apex)):
                 axes[i, j].imshow(frame, cmap="gray", vmin=0, vmax=255)
-            axes[2, j].imshow((_grey(apex) - _grey(onset)) * gain, cmap="RdBu_r", vmin=-128, vmax=128)
+            axes[2, j].imshow((grey(apex) - grey(onset)) * gain, cmap="RdBu_r", vmin=-128, vmax=128)
             moved = axes[3, j].imshow(lengths[j], cmap="YlGnBu", vmin=0, vmax=top)
             step = 22
             _draw_arrows(axes[3, j], flow[step // 2 :: step, step // 2 :: step], step, INK, top)
@@ -146,10 +146,6 @@ def clip_panels(
             ax.set(xticks=[], yticks=[])
             sns.despine(ax=ax, left=True, bottom=True)
         return stamp(fig, provenance)
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
 
 
 def profile(table: pd.DataFrame, provenance: Provenance) -> Figure:

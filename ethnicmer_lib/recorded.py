@@ -80,7 +80,7 @@ def save(name: str, profile: str, overrides: Mapping[str, Any], command: str, pr
             result.predictions.to_parquet(part, index=False, compression="zstd")
         record["chapters"][chapter] = {
             "parameters": result.parameters.identity(),
-            "sha256": _sha256(path),
+            "sha256": sha256(path),
             "seconds": {key: value for run in result.runs for key, value in run.seconds().items()},
             "made": [json.loads((run.path / "run.json").read_text()) for run in result.runs],
         }
@@ -105,9 +105,7 @@ def load(name: str = "flow") -> Recorded:
     for chapter, model in _CHAPTERS.items():
         path = where / f"{chapter}.parquet"
         entry = record["chapters"][chapter]
-        if not path.is_file() or _sha256(path) != entry["sha256"]:
-            raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
-        predictions[chapter] = pd.read_parquet(path)
+        predictions[chapter] = read(path, entry["sha256"])
         parameters[chapter] = model.check(entry["parameters"])
     source = Provenance(**record["cohort"])
     clips = released_clips()
@@ -122,5 +120,13 @@ def load(name: str = "flow") -> Recorded:
     )
 
 
-def _sha256(path: Path) -> str:
+def read(path: Path, recorded: str | None) -> pd.DataFrame:
+    """A recorded table; StudyError when it is missing or its SHA-256 is not the ``recorded`` one."""
+    if not path.is_file() or sha256(path) != recorded:
+        raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
+    return pd.read_parquet(path)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import group_trace, realism, runs
+from ethnicmer_lib import group_trace, realism, recorded, runs
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.cohort.flow import FlowCohort, open_flow
 from ethnicmer_lib.errors import StudyError
@@ -189,7 +188,7 @@ def store(part: str, table: pd.DataFrame, real: FlowCohort, code: str, made: dic
         "source": real.provenance.source,
         "fingerprint": real.provenance.fingerprint,
     }
-    record["parts"][part] = {"sha256": _sha256(path), "code": code, "made": made}
+    record["parts"][part] = {"sha256": recorded.sha256(path), "code": code, "made": made}
     with runs.atomic(where) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
 
@@ -209,13 +208,7 @@ def load() -> Evidence:
     tables = {}
     for name in PARTS:
         path = where / f"{name}.parquet"
-        if not path.is_file() or _sha256(path) != record["parts"].get(name, {}).get("sha256"):
-            raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
-        tables[name] = pd.read_parquet(path)
+        tables[name] = recorded.read(path, record["parts"].get(name, {}).get("sha256"))
     real = Provenance(record["source"], False, record["fingerprint"])
     made = record["parts"]["realism"]["made"]
     return Evidence(tables["realism"], tables["traces"], real, record["command"], made)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

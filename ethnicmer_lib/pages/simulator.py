@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import inspect
-import re
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +14,7 @@ from ethnicmer_lib.simulated_cohort import Example, SimulatedCohortResult
 from ethnicmer_lib.simulated_faces import ARROW_STEP, SHEET, SHEET_PX, Picture
 from ethnicmer_lib.simulator import protocol
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
+from ethnicmer_lib.simulator.knobs import described as knob_texts
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
 
 GAIN = 6.0  #: factor on the grey levels of apex minus onset, as in the dataset chapter
@@ -141,8 +140,7 @@ def _codes(result: SimulatedCohortResult) -> dict[str, str]:
 
 def described() -> dict[str, str]:
     """Setting of the simulator -> what it does, from the docstring that the command line shows, too."""
-    found = re.findall(r"^(\w+) : (.*(?:\n +.*)*)", inspect.getdoc(SimulatorSettings) or "", re.MULTILINE)
-    texts = {name: " ".join(text.split()).replace("``", "").rstrip(".") + "." for name, text in found}
+    texts = {name: text.replace("``", "").rstrip(".") + "." for name, text in knob_texts().items()}
     return {
         name: text[:1].upper() + text[1:].replace("COMPONENTS", "the next table")
         for name, text in texts.items()
