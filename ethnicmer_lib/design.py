@@ -1,4 +1,4 @@
-"""Designs: who trains and who is tested, always whole subjects, and which subjects a scenario draws."""
+"""Designs: who trains and who is tested, always whole subjects."""
 
 from __future__ import annotations
 
@@ -77,52 +77,6 @@ def make_folds(clips: pd.DataFrame, folds: Literal["loso"] | int, seed: int) -> 
     return grouped_folds(clips["subject"], clips["label"], folds, seed)
 
 
-def scenario_names(clips: pd.DataFrame) -> list[str]:
-    """The three scenarios of Section III-B: '<group1> only', '<group2> only', 'Mixed'."""
-    return [f"{group} only" for group in _two_groups(clips)] + [MIXED]
-
-
-def draw_scenarios(clips: pd.DataFrame, n_subjects: int, seed: int, draw: int) -> dict[str, list[str]]:
-    """Subjects of the three scenarios of Section III-B, drawn without replacement.
-
-    Every scenario is an independent draw from its own stream ``[seed, draw, scenario]``, so a subject may
-    be in a mono-ethnic scenario and in the mixed one; the mixed one takes half of its subjects from
-    either group.
-
-    Parameters
-    ----------
-    clips : the clips table; its two groups are taken in alphabetical order.
-    n_subjects : even number of subjects per scenario.
-    seed, draw : non-negative; which draw of which series.
-
-    Returns
-    -------
-    Scenario name -> sorted subjects.
-
-    Raises
-    ------
-    StudyError
-        When a group has fewer subjects than asked for, or ``n_subjects`` is odd.
-    """
-    if n_subjects < 2 or n_subjects % 2:
-        raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
-    groups = _two_groups(clips)
-    pools = {group: np.unique(clips.loc[clips["group"] == group, "subject"].astype(str)) for group in groups}
-    for group, pool in pools.items():
-        if len(pool) < n_subjects:
-            raise StudyError(
-                f"the scenario '{group} only' needs {n_subjects} subjects and the cohort has {len(pool)} in "
-                f"group {group!r}; set n_subjects to at most {len(pool) // 2 * 2}"
-            )
-    shares = [{groups[0]: n_subjects}, {groups[1]: n_subjects}, dict.fromkeys(groups, n_subjects // 2)]
-    scenarios = {}
-    for number, (name, share) in enumerate(zip(scenario_names(clips), shares, strict=True)):
-        rng = np.random.default_rng([seed, draw, number])
-        chosen = [rng.choice(pools[group], size, replace=False) for group, size in share.items()]
-        scenarios[name] = sorted(np.concatenate(chosen).tolist())
-    return scenarios
-
-
 def _fold(train: np.ndarray, test: np.ndarray) -> Fold:
     return Fold(np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64))
 
@@ -131,10 +85,3 @@ def _need_subjects(subjects: np.ndarray, needed: int, what: str) -> None:
     found = len(np.unique(subjects))
     if found < needed:
         raise StudyError(f"{what} needs at least {needed} subjects; there are {found}")
-
-
-def _two_groups(clips: pd.DataFrame) -> list[str]:
-    groups = sorted(clips["group"].unique())
-    if len(groups) != 2:
-        raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
-    return groups

@@ -26,6 +26,7 @@ def loso_forest(
     seed: int,
     n_trees: int,
     classes: Sequence[str] | None = None,
+    taken: Sequence[Fold] | None = None,
 ) -> np.ndarray:
     """Class probabilities of every clip from a random forest trained on all other subjects (LOSO).
 
@@ -36,6 +37,7 @@ def loso_forest(
     seed : ``random_state`` of every fold's forest; the result does not depend on the number of cores.
     n_trees : trees per forest.
     classes : order of the columns; by default the labels, sorted.
+    taken : which rows of ``features`` every fold trains and tests on, where they are not those of its clips.
 
     Returns
     -------
@@ -48,22 +50,23 @@ def loso_forest(
     """
     features, labels = np.asarray(features), np.asarray(labels).astype(str)
     classes = np.unique(labels) if classes is None else np.asarray(classes).astype(str)
-    if features.ndim != 2 or not len(features) == len(labels) == len(np.asarray(subjects)):
+    folds = leave_one_subject_out(subjects)
+    rows = len(labels) if taken is None else len(features)
+    if features.ndim != 2 or not (len(features) == rows and len(labels) == len(np.asarray(subjects))):
         raise StudyError(f"features {features.shape} do not give one row to each of the {len(labels)} labels")
     if not np.isfinite(features).all():
         row = int(np.argmin(np.isfinite(features).all(axis=1)))
-        raise StudyError(
-            f"features of row {row} (subject {np.asarray(subjects)[row]}) are not finite numbers"
-        )
+        who = f" (subject {np.asarray(subjects)[row]})" if taken is None else ""
+        raise StudyError(f"features of row {row}{who} are not finite numbers")
     if strange := sorted(set(labels) - set(classes)):
         raise StudyError(f"label {strange[0]!r} is none of {classes.tolist()}")
 
     result = np.zeros((len(labels), len(classes)))
-    folds = leave_one_subject_out(subjects)
     # Workers take seconds to start: not worth it for a few small forests.
     jobs = min(8, os.cpu_count() or 1) if len(folds) * n_trees > _WORTH_WORKERS else 1
     fitted = Parallel(jobs)(
-        delayed(_fold)(features[train], labels[train], features[test], seed, n_trees) for train, test in folds
+        delayed(_fold)(features[use.train], labels[fold.train], features[use.test], seed, n_trees)
+        for fold, use in zip(folds, taken or folds, strict=True)
     )
     for (_, test), (names, p) in zip(folds, fitted, strict=True):
         result[np.ix_(test, [classes.tolist().index(name) for name in names])] = p
@@ -96,41 +99,6 @@ def majority(labels: ArrayLike, folds: Sequence[Fold], classes: Sequence[str]) -
 def binary_labels(labels: ArrayLike) -> np.ndarray:
     """'Negative' stays, 'Positive' and 'Surprise' become 'Non-negative' (Section IV-A)."""
     return np.where(np.asarray(labels).astype(str) == NEGATIVE, NEGATIVE, NON_NEGATIVE).astype(object)
-
-
-def scenario_predictions(
-    features: np.ndarray, clips: pd.DataFrame, subjects: Sequence[str], seed: int, n_trees: int
-) -> pd.DataFrame:
-    """Held-out predictions of one scenario of Table IV: Negative against Non-negative, LOSO among
-    ``subjects``.
-
-    Parameters
-    ----------
-    features : (n, d), row i belongs to row i of ``clips``.
-    clips : the whole clips table.
-    subjects : the scenario's subjects.
-
-    Returns
-    -------
-    One row per clip of these subjects: clip_id, subject, group, label, predicted, p_non_negative, and
-    majority, the prediction of the rule that always says the most frequent training label.
-    """
-    if len(features) != len(clips):
-        raise StudyError(
-            f"{len(features)} rows of features for {len(clips)} clips; they must match row by row"
-        )
-    rows = np.flatnonzero(clips["subject"].isin(list(subjects)))
-    chosen = clips.iloc[rows]
-    labels = binary_labels(chosen["label"])
-    p = loso_forest(features[rows], labels, chosen["subject"], seed, n_trees, BINARY)
-    table = chosen[["clip_id", "subject", "group"]].reset_index(drop=True)
-    # argmax, as scikit-learn's own predict: a tie of the trees goes to the first class.
-    return table.assign(
-        label=labels,
-        predicted=np.asarray(BINARY, dtype=object)[p.argmax(1)],
-        p_non_negative=p[:, 1],
-        majority=majority(labels, leave_one_subject_out(chosen["subject"]), BINARY),
-    )
 
 
 def emotion_predictions(

@@ -20,6 +20,10 @@ from ethnicmer_lib.errors import StudyError
 Source = Literal["simulated", "flow", "licensed"]
 Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit"]
 Weights = Annotated[str, Field(min_length=1)]
+EthnicMapping = Literal[
+    "paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"
+]
+ApexPolicy = Literal["as_is", "midpoint", "offset", "drop", "estimate"]
 WEIGHTS = Field("none", description="'none' (random initialisation), 'imagenet' (downloaded), or a path")
 
 # What IPython puts into a notebook's namespace by itself.
@@ -119,6 +123,32 @@ class CohortParameters(Parameters):
     annotations: Path | None = Field(
         None, description="licensed only: CSV of group labels per clip; default: the released label table"
     )
+    ethnic_mapping: EthnicMapping = Field(
+        "paper", description="flow and licensed: how the released ethnic labels become two groups"
+    )
+    apex: ApexPolicy = Field(
+        "as_is", description="licensed only: what to do with an apex outside its clip's onset and offset"
+    )
+    missing_apex: ApexPolicy = Field(
+        "midpoint", description="licensed only: what to do with a clip that has no apex"
+    )
+    missing_frames: Literal["as_is", "nearest", "drop"] = Field(
+        "as_is", description="licensed only: what to do when an onset or apex file is missing or damaged"
+    )
+    frame_sizes: Literal["refuse", "resize", "drop"] = Field(
+        "refuse", description="licensed only: what to do when onset and apex frame differ in size"
+    )
+    double_rows: Literal["refuse", "first", "last"] = Field(
+        "refuse", description="licensed only: which row counts when the coding file has two of a clip"
+    )
+    coding_file: str = Field(
+        "only",
+        min_length=1,
+        description="licensed only: 'only' coding file there, 'newest', or part of the name of the one to use",
+    )
+    casme2_frames: Literal["any", "cropped", "raw"] = Field(
+        "any", description="licensed only: which frames of CASME II; 'any' takes the cropped ones if there"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of everything random after the cohort")
 
 
@@ -143,6 +173,10 @@ class Dataset(CohortParameters):
     """Who is in the data: Tables I-III."""
 
 
+class DataCard(CohortParameters):
+    """The data card: what the cohort of this site is, in the questions of a datasheet."""
+
+
 class Motion(MotionParameters):
     """Optical flow, optical strain and the optical flow image: Eqs 5-7."""
 
@@ -154,12 +188,23 @@ class PrimaFacie(MotionParameters):
 
     n_subjects: int = Field(16, ge=4, le=16, multiple_of=2, description="subjects drawn per scenario")
     n_draws: int = Field(10, ge=1, le=1000, description="how often the subjects are drawn")
-    features: Literal["resnet18", "flow"] = Field(
-        "resnet18", description="input of the forest: ResNet-18 features (paper) or the flow image itself"
+    features: Literal["resnet18", "flow", "noise"] = Field(
+        "resnet18",
+        description="input of the classifier: ResNet-18 features (paper), the flow image itself, or noise",
+    )
+    classifier: Literal["forest", "svc"] = Field(
+        "forest", description="random forest, as the paper describes, or SVC(C=100), as released"
+    )
+    control: Literal[
+        "as_described", "one_database", "two_databases", "balanced", "without_largest"
+    ] = Field("as_described", description="how subjects and clips are drawn; all but the first hold one thing still")
+    flow_rows: Literal["own", "released"] = Field(
+        "own",
+        description="whose flow a clip is given: its own, or, as released, the row of its place in the set",
     )
     weights: Weights = WEIGHTS
     image_size: int = Field(112, ge=28, le=448, description="side of the image given to ResNet-18, in px")
-    n_trees: int = Field(100, ge=1, le=2000, description="trees in the forest")
+    n_trees: int = Field(100, ge=1, le=2000, description="forest only: trees in the forest")
 
 
 class TrainingParameters(MotionParameters):
@@ -185,6 +230,29 @@ class Benchmark(TrainingParameters):
         description="rows of Table V to train",
     )
     n_seeds: int = Field(1, ge=1, le=100, description="repetitions, with seeds seed, seed+1, ...")
+    # From here to `standardise`: what the paper describes against what its code does (ethnicmer_lib/switches.py).
+    context: Literal["group", "shuffled", "database"] = Field(
+        "group",
+        description="what the ethnic branch is taught: the group; groups shuffled between subjects; the database",
+    )
+    ethnic_loss: bool = Field(
+        True, description="whether the ethnic branch has a loss of its own; without it, it is only capacity"
+    )
+    shared_backbone: bool = Field(
+        False, description="dual_motion only: one backbone called for both branches, as released"
+    )
+    test_batch_norm: Literal["running", "batch"] = Field(
+        "running",
+        description="batch norm at test: statistics of training; of the subject's own clips, as released",
+    )
+    weights_saved: Literal["before_test", "after_test"] = Field(
+        "before_test",
+        description="before the test; after it, as released: running statistics have seen the test subject",
+    )
+    standardise: Literal["none", "imagenet"] = Field(
+        "none",
+        description="flow images as they are; stretched to [0, 1], minus ImageNet's mean, over its sd, as released",
+    )
     n_trees: int = Field(100, ge=1, le=2000, description="trees in the forest of the plain-forest row")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib import design, runs, scenarios
+from ethnicmer_lib import runs, scenarios
 from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import Cohort, Provenance
 from ethnicmer_lib.design import MIXED
@@ -21,18 +21,23 @@ from ethnicmer_lib.findings import (
     judge_number,
     simulated_reason,
 )
-from ethnicmer_lib.forest import scenario_predictions
 from ethnicmer_lib.inputs import code_identity, weights_identity
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.parameters import PrimaFacie
+from ethnicmer_lib.scenario_controls import CONTROLS, draw_rows
+from ethnicmer_lib.scenario_controls import predictions as scenario_predictions
 from ethnicmer_lib.statistics import Estimate
+from ethnicmer_lib.support_vectors import Distances
 
 FLOW_SIZE = 28  #: side of the flow image that a forest sees directly, in px: that of the published features
 EQUIVALENCE = 0.05  #: two mono-ethnic scores 'remain consistent' when they differ by less than this macro F1
 BALANCE = 0.10  #: class shares are 'almost consistent' when they differ by less than this
 #: One draw of subjects shows how that draw turned out; verdicts on scenarios need at least this many.
 MIN_DRAWS = 5
-_METHODS = {"resnet18": "ResNet-18 features", "flow": "flow image"}
+NOISE_WIDTH = 512  #: numbers per clip of noise features: as many as ResNet-18 gives
+_METHODS = {"resnet18": "ResNet-18 features", "flow": "flow image", "noise": "noise instead of features"}
+#: What a verdict on the paper's claims needs; any other value is a control or an audit switch.
+_DESCRIBED = {"classifier": "forest", "control": "as_described", "flow_rows": "own"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class PrimaFacieResult:
     parameters : PrimaFacie
     provenance : Provenance of the cohort.
     groups : the two group names, in alphabetical order.
-    predictions : one row per draw, scenario and clip, as :func:`forest.scenario_predictions`.
+    predictions : one row per draw, scenario and clip, as :func:`scenario_controls.predictions`.
     draws : one row per draw and scenario: subjects, clips, share_negative, F1 of either class, macro, the
         majority rule's macro F1 (``majority``).
     table : one row per scenario: median over draws, the middle 95 % of draws (``_low``, ``_high``) for
@@ -84,24 +89,22 @@ def compute(p: PrimaFacie, progress: bool = False) -> PrimaFacieResult:
     """
     cohort = open_cohort(p, progress=progress)
     clips = cohort.clips
-    drawn = [design.draw_scenarios(clips, p.n_subjects, p.seed, draw) for draw in range(p.n_draws)]
+    control = CONTROLS[p.control]
+    drawn = [draw_rows(control, clips, p.n_subjects, p.seed, draw) for draw in range(p.n_draws)]
     run = runs.Run.open(
         "prima_facie",
-        module="ethnicmer_lib.forest",
+        module="ethnicmer_lib.scenario_controls",
         cohort=cohort.provenance.fingerprint,
         parameters=_identity(p),
     )
 
     @cache
-    def features() -> np.ndarray:  # only when a draw is missing
-        return _features(cohort, p, progress)
+    def features() -> np.ndarray | Distances:  # only when a draw is missing
+        found = _features(cohort, p, progress)
+        return Distances.of(found) if p.classifier == "svc" else found
 
     def predict(draw: int) -> pd.DataFrame:
-        parts = {
-            name: scenario_predictions(features(), clips, subjects, p.seed, p.n_trees)
-            for name, subjects in drawn[draw].items()
-        }
-        table = pd.concat(parts, names=["scenario"]).reset_index("scenario").reset_index(drop=True)
+        table = scenario_predictions(features(), clips, drawn[draw], p.seed, p.n_trees, p.flow_rows)
         return table.assign(draw=draw)
 
     bar = tqdm(range(p.n_draws), desc="prima facie: draws", disable=not progress)
@@ -114,7 +117,8 @@ def score(
 ) -> PrimaFacieResult:
     """Everything that follows from the predictions alone."""
     first, second = sorted(predictions["group"].unique())
-    names = [f"{first} only", f"{second} only", MIXED]
+    present = set(predictions["scenario"])
+    names = [name for name in (f"{first} only", f"{second} only", MIXED) if name in present]
     draws = scenarios.draw_scores(predictions, names)
     return PrimaFacieResult(
         parameters=p,
@@ -131,7 +135,12 @@ def score(
 
 def _identity(p: PrimaFacie) -> dict[str, Any]:
     """What can change a prediction: not the number of draws, and only what the chosen features use."""
-    names = {"flow_method", "normalisation", "n_subjects", "features", "n_trees", "seed"}
+    names = {"n_subjects", "features", "classifier", "control", "flow_rows", "seed"}
+    if p.classifier == "forest":
+        names |= {"n_trees"}
+    if p.features == "noise":
+        return p.model_dump(mode="json", include=names)
+    names |= {"flow_method", "normalisation"}
     code = ["ethnicmer_lib.motion.extract"]
     if p.features == "resnet18":
         names |= {"image_size"}
@@ -144,6 +153,9 @@ def _identity(p: PrimaFacie) -> dict[str, Any]:
 
 def _features(cohort: Cohort, p: PrimaFacie, progress: bool) -> np.ndarray:
     """(n, d) float32 in the order of ``cohort.clips``."""
+    if p.features == "noise":
+        noise = np.random.default_rng([p.seed, NOISE_WIDTH])
+        return noise.standard_normal((len(cohort.clips), NOISE_WIDTH), dtype=np.float32)
     if p.features == "flow":
         images = motion_images(cohort, p, FLOW_SIZE, progress)
         return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
@@ -160,10 +172,13 @@ def _resnet18(images: np.ndarray, p: PrimaFacie) -> np.ndarray:
 def _findings(result: PrimaFacieResult) -> list[Finding]:
     p, table = result.parameters, result.differences.set_index("comparison")
     first, second = result.groups
-    setting = (
-        f"{p.n_draws} draws of {p.n_subjects} subjects per scenario, {_METHODS[p.features]}, "
-        f"forest of {p.n_trees} trees, LOSO"
-    )
+    classifier = f"forest of {p.n_trees} trees" if p.classifier == "forest" else "SVC(C=100)"
+    setting = f"{p.n_draws} draws of {p.n_subjects} subjects per scenario, {_METHODS[p.features]}, {classifier}, LOSO"
+    departures = [
+        f"{key}={getattr(p, key)}" for key, described in _DESCRIBED.items() if getattr(p, key) != described
+    ]
+    if p.features == "noise":
+        departures.append("features=noise")
     span = "interval from resampling subjects and draws"
 
     def finding(name: str, question: str, answer: str, verdict: str, rule: str) -> Finding:
@@ -172,6 +187,11 @@ def _findings(result: PrimaFacieResult) -> list[Finding]:
         if p.n_draws < MIN_DRAWS:
             verdict = "cannot be tested here"
             reason = f"Needs {MIN_DRAWS} draws or more; with those: {reason}"
+        if departures:
+            verdict = "cannot be tested here"
+            reason = (
+                f"Not the design that the paper describes: {', '.join(departures)}. Without them: {reason}"
+            )
         if result.provenance.simulated:
             verdict = "cannot be tested here"
             reason = f"{simulated_reason(p.texture_cue)} For real data the rule is: {reason}"
@@ -179,16 +199,30 @@ def _findings(result: PrimaFacieResult) -> list[Finding]:
         return Finding("prima_facie", question, answer, *numbers, verdict, reason)
 
     e = {name: result.difference(name) for name in table.index}
-    drop, same = e["mixed minus mono"], e["mono: second minus first group"]
-    minority, gap = e["mixed, Non-negative F1"], e["largest gap of Negative shares"]
+    drop, minority, gap = (
+        e[name] for name in ("mixed minus mono", "mixed, Non-negative F1", "largest gap of Negative shares")
+    )
     row = table.loc["mixed minus mono"]
     shares = ", ".join(f"{r.scenario} {r.share_negative:.0%}" for r in result.table.itertuples())
     printed = table["paper"]
+    mono = "mono: second minus first group"
+    consistency = [
+        finding(
+            mono,
+            "Does performance remain consistent across the mono-ethnic groups (Section IV-A)?",
+            f"{second} only minus {first} only: macro F1 {e[mono]} (paper {printed[mono]:+.3f}).",
+            judge_equal(e[mono].low, e[mono].high, EQUIVALENCE),
+            f"reproduced if the whole {span} is within ±{EQUIVALENCE}, contradicted if outside, "
+            "else not supported",
+        )
+        for mono in (mono,)
+        if mono in e
+    ]
     return [
         finding(
             "mixed minus mono",
             f"Is recognition worse when {first} and {second} subjects are mixed (Table IV)?",
-            f"Mixed minus the mean of both mono scenarios: macro F1 {drop} (paper {row['paper']:+.3f}); "
+            f"Mixed minus the mean of the mono scenarios: macro F1 {drop} (paper {row['paper']:+.3f}); "
             f"below zero in {row['draws_below_zero']:.0f} of {row['draws']:.0f} draws (two-sided sign test "
             f"p = {row['sign_p']:.2f}, for redrawing these subjects only).",
             judge_effect(drop.low, drop.high, -1),
@@ -201,15 +235,7 @@ def _findings(result: PrimaFacieResult) -> list[Finding]:
             judge_number(printed["mixed, Non-negative F1"], minority.low, minority.high),
             f"reproduced if the printed value is inside the {span}",
         ),
-        finding(
-            "mono: second minus first group",
-            "Does performance remain consistent across the mono-ethnic groups (Section IV-A)?",
-            f"{second} only minus {first} only: macro F1 {same} "
-            f"(paper {printed['mono: second minus first group']:+.3f}).",
-            judge_equal(same.low, same.high, EQUIVALENCE),
-            f"reproduced if the whole {span} is within ±{EQUIVALENCE}, contradicted if outside, "
-            "else not supported",
-        ),
+        *consistency,
         finding(
             "largest gap of Negative shares",
             "Is the class distribution almost consistent between the scenarios (Section IV-A)?",

@@ -53,8 +53,7 @@ def scenario_table(draws: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Median and middle 95 % of draws, scenario by scenario, beside the printed cells."""
     paper = paper_results()["table_iv"]
     columns = dict(zip((*BINARY, MACRO), paper["columns"], strict=True))
-    # The paper's rows in the order of our scenarios: groups A, B stand where Asian, Non-Asian do.
-    printed = dict(zip(names, paper["rows"].items(), strict=True))
+    printed = _printed(names)
     rows = []
     for name in names:
         part = draws[draws["scenario"] == name]
@@ -65,6 +64,12 @@ def scenario_table(draws: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         row |= {f"{s}_paper": printed[name][1][i] for i, s in enumerate(columns)}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _printed(names: Sequence[str]) -> dict[str, tuple[str, list[float]]]:
+    """Scenario -> the paper's row name and cells; groups A, B stand where Asian, Non-Asian do."""
+    first, second, mixed = paper_results()["table_iv"]["rows"].items()
+    return {name: mixed if name == MIXED else (first, second)[place] for place, name in enumerate(names)}
 
 
 def differences(
@@ -78,15 +83,19 @@ def differences(
         pd.concat([predictions, rule]).rename(columns={"scenario": "arm"}), [*names, "rule"], BINARY,
         RESAMPLES, seed,
     )  # fmt: skip
-    printed = np.asarray([*paper_results()["table_iv"]["rows"].values()])
+    printed = np.asarray([cells for _, cells in _printed(names).values()])
     both, minority = slice(None), slice(1, 2)
+    mono = [name for name in names if name != MIXED]
+    drop, mixed = (*[-1 / len(mono)] * len(mono), 1, 0), (*[0] * len(mono), 1, 0)
     comparisons = {
-        "mixed minus mono": ((-0.5, -0.5, 1, 0), both, 2),
-        "mixed minus mono, Non-negative F1": ((-0.5, -0.5, 1, 0), minority, 1),
+        "mixed minus mono": (drop, both, 2),
+        "mixed minus mono, Non-negative F1": (drop, minority, 1),
         "mono: second minus first group": ((-1, 1, 0, 0), both, 2),
-        "mixed, Non-negative F1": ((0, 0, 1, 0), minority, 1),
-        "mixed minus majority rule": ((0, 0, 1, -1), both, None),
+        "mixed, Non-negative F1": (mixed, minority, 1),
+        "mixed minus majority rule": ((*mixed[:-1], -1), both, None),
     }
+    if len(mono) < 2:
+        del comparisons["mono: second minus first group"]
     rows = []
     for name, (combination, classes, column) in comparisons.items():
         single = scores.per_draw(combination, classes)
@@ -102,7 +111,7 @@ def differences(
                 "draws_below_zero": below if is_difference else np.nan,
                 "draws": len(single),
                 "sign_p": _sign_test(below, above) if is_difference else np.nan,
-                "paper": np.nan if column is None else float(np.dot(combination[:3], printed[:, column])),
+                "paper": np.nan if column is None else float(np.dot(combination[:-1], printed[:, column])),
             }
         )
     gap = draws.groupby("draw")["share_negative"].agg(lambda shares: shares.max() - shares.min())

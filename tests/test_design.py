@@ -7,11 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.design import (
-    draw_scenarios,
     grouped_folds,
     leave_one_subject_out,
     make_folds,
-    scenario_names,
 )
 from ethnicmer_lib.errors import StudyError
 
@@ -71,37 +69,8 @@ def test_make_folds_takes_loso_or_a_number():
         (lambda: grouped_folds(["a", "b"], ["x", "x"], 3, 0), "3 folds"),
         (lambda: grouped_folds(["a", "b", "c"], ["x", "y", "z"], 2, 0), "only 1 clips"),
         (lambda: grouped_folds(["a", "b"], ["x", "x"], 1, 0), "at least 2"),
-        (lambda: draw_scenarios(clips_of(6, 3), 4, 0, 0), "has 3 in group 'B'; set n_subjects to at most 2"),
-        (lambda: draw_scenarios(clips_of(6, 6), 3, 0, 0), "even number"),
-        (lambda: draw_scenarios(clips_of(6, 0), 4, 0, 0), "exactly two groups"),
     ],
 )
 def test_what_cannot_be_designed_says_why(call, says):
     with pytest.raises(StudyError, match=says):
         call()
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    st.integers(6, 12), st.integers(6, 12), st.sampled_from([2, 4, 6]), st.integers(0, 99), st.integers(0, 99)
-)
-def test_scenarios_hold_the_right_number_of_each_group(a, b, n, seed, draw):
-    clips = clips_of(a, b)
-    scenarios = draw_scenarios(clips, n, seed, draw)
-    assert list(scenarios) == scenario_names(clips) == ["A only", "B only", "Mixed"]
-    for name, share in zip(scenarios, [(n, 0), (0, n), (n // 2, n // 2)], strict=True):
-        subjects = scenarios[name]
-        assert len(set(subjects)) == len(subjects) == n
-        assert (sum(s[0] == "a" for s in subjects), sum(s[0] == "b" for s in subjects)) == share
-    assert scenarios == draw_scenarios(clips.sample(frac=1, random_state=0), n, seed, draw)
-
-
-def test_draws_differ_and_do_not_depend_on_each_other():
-    clips = clips_of(12, 12)
-    drawn = [draw_scenarios(clips, 6, 7, draw) for draw in range(20)]
-    assert len({tuple(d["A only"]) for d in drawn}) > 15
-    half = [sorted(s for s in d["Mixed"] if s[0] == "a") for d in drawn]
-    # The mixed half is its own draw, not a part of the mono-ethnic scenario.
-    assert any(not set(h) <= set(d["A only"]) for h, d in zip(half, drawn, strict=True))
-    counts = pd.Series([s for d in drawn for s in d["A only"]]).value_counts()
-    assert len(counts) == 12

@@ -192,8 +192,8 @@ def test_a_group_that_is_too_small_is_named(study):
 
 def test_predictions_do_not_depend_on_scoring_code(study):
     run = json.loads((study().runs[0].path / "run.json").read_text())
-    assert run["code"] == runs.code_fingerprint("ethnicmer_lib.forest")
-    seen, queue = set(), ["ethnicmer_lib.forest"]
+    assert run["code"] == runs.code_fingerprint("ethnicmer_lib.scenario_controls")
+    seen, queue = set(), ["ethnicmer_lib.scenario_controls"]
     while queue:
         name = queue.pop()
         if name not in seen:
