@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ethnicmer_lib.cohort import Cohort, Provenance, open_cohort
+from ethnicmer_lib.count_checks import associations, mapping_counts, mismatches
 from ethnicmer_lib.counts import Tables, released_tables, tables
 from ethnicmer_lib.findings import Finding
 from ethnicmer_lib.labels import released_clips
-from ethnicmer_lib.parameters import Dataset
+from ethnicmer_lib.parameters import CohortParameters
+from ethnicmer_lib.screening import Rules, Screening, beside_released, released_codes, screen
 
 CHAPTER = "dataset"
 #: Cohen (1988): the smallest association of a 2x2 table that counts as large, and as small.
@@ -31,6 +33,12 @@ class DatasetResult:
     tables : counts of the loaded cohort.
     released : counts of the released label table (real clips), the same on every source.
     note : how to read ``tables`` on this source.
+    decisions : what the loader of the cohort decided, columns of ``cohort.decisions.Decision``.
+    mismatches, mappings : of the released labels, see ``count_checks``.
+    associations : Cramér's V of every pair of database, group and label of the released labels.
+    associations_here : the same of the loaded cohort.
+    screening : SAMM's released per-clip codes under a majority vote with conflicts flagged.
+    screened : its subjects beside their code as released.
     """
 
     provenance: Provenance
@@ -38,6 +46,13 @@ class DatasetResult:
     tables: Tables
     released: Tables
     note: str
+    decisions: pd.DataFrame
+    mismatches: pd.DataFrame
+    mappings: pd.DataFrame
+    associations: pd.DataFrame
+    associations_here: pd.DataFrame
+    screening: Screening
+    screened: pd.DataFrame
 
     def findings(self) -> list[Finding]:
         """What Tables I-III and the joint sampling of Section III-B come to.
@@ -53,6 +68,8 @@ class DatasetResult:
             self._cohort_finding(),
             _association_finding(self.released),
             _cells_finding(self.released),
+            _mapping_finding(self.mappings),
+            _screening_finding(self.screened),
         ]
 
     def _cohort_finding(self) -> Finding:
@@ -73,7 +90,7 @@ class DatasetResult:
         return Finding(CHAPTER, question, answer, float(total), None, None, verdict, reason)
 
 
-def compute(p: Dataset, progress: bool = False) -> DatasetResult:
+def compute(p: CohortParameters, progress: bool = False) -> DatasetResult:
     """Open the cohort and count it; seconds, so nothing is stored.
 
     Raises
@@ -82,16 +99,24 @@ def compute(p: Dataset, progress: bool = False) -> DatasetResult:
         As ``open_cohort``; or when the cohort has fewer than two subjects.
     """
     cohort = open_cohort(p, progress)
+    screening = screen(released_codes(), Rules(vote="majority", conflict="flag"))
     return DatasetResult(
         provenance=cohort.provenance,
         clips=cohort.clips,
         tables=tables(cohort.clips, simulated=cohort.provenance.simulated, seed=p.seed),
         released=released_tables(p.seed),
         note=_note(p, cohort),
+        decisions=cohort.decisions,
+        mismatches=mismatches(),
+        mappings=mapping_counts(),
+        associations=associations(released_clips(), p.seed),
+        associations_here=associations(cohort.clips, p.seed),
+        screening=screening,
+        screened=beside_released(screening),
     )
 
 
-def _note(p: Dataset, cohort: Cohort) -> str:
+def _note(p: CohortParameters, cohort: Cohort) -> str:
     simulated = cohort.provenance.simulated
     if simulated and p.data == "simulated" and p.cohort_size == "tiny":
         return (
@@ -102,11 +127,13 @@ def _note(p: Dataset, cohort: Cohort) -> str:
             "The simulated cohort takes its counts from the released labels because it was told to, and its "
             "groups A and B are abstract; that it resembles the paper's tables is design, not evidence."
         )
+    mapped = "" if p.ethnic_mapping == "paper" else f" Groups by ethnic_mapping={p.ethnic_mapping!r}."
     if p.data == "flow":
         return (
             f"The published flow features hold {len(cohort.clips)} of the {len(released_clips())} kept clips."
+            + mapped
         )
-    return "Counted are the clips of the given folders whose emotion Table III keeps."
+    return "Counted are the clips of the given folders whose emotion Table III keeps." + mapped
 
 
 def _count_finding(what: str, place: str, table: pd.DataFrame, count: str) -> Finding:
@@ -172,5 +199,53 @@ def _cells_finding(released: Tables) -> Finding:
         reason=(
             f"A comparison of subjects needs {FEWEST_SUBJECTS} in each group to be able to reach p < .05 "
             "(permutation, equal groups); with fewer, group and database cannot be told apart for that label."
+        ),
+    )
+
+
+def _mapping_finding(mappings: pd.DataFrame) -> Finding:
+    """Whether another reading of the labels would separate group from database."""
+    v = mappings.groupby("mapping", sort=False)["association"].first()
+    paper, least = v["paper"], v.idxmin()
+    return Finding(
+        chapter=CHAPTER,
+        question="Under any mapping of ethnic labels to groups, does ethnicity vary rather than the database?",
+        answer=(
+            f"Cramér's V of database and group is {paper:.3f} as in the paper, and {v.min():.3f} ({least}) to "
+            f"{v.max():.3f} ({v.idxmax()}) over the {len(v)} mappings."
+        ),
+        estimate=float(v.min()),
+        low=None,
+        high=None,
+        verdict="reproduced" if v.min() < SMALL else "not supported" if v.min() < LARGE else "contradicted",
+        reason=(
+            f"Contradicted when the smallest V is at least {LARGE} (a large association, Cohen 1988); on the released "
+            "labels of the real clips."
+        ),
+    )
+
+
+def _screening_finding(screened: pd.DataFrame) -> Finding:
+    """Whether a written rule gives the released subject labels."""
+    rules = {"majority vote": "code", "first clip": "first"}
+    equal = {name: int((screened[column] == screened["released"]).sum()) for name, column in rules.items()}
+    conflicts = screened[screened["conflict"]]
+    total = len(screened)
+    moved = int((screened["group"] != screened["group_released"]).sum())
+    listed = ", ".join(conflicts["subject"])
+    return Finding(
+        chapter=CHAPTER,
+        question="Do simple rules over a subject's clips give the released ethnic labels of SAMM's subjects?",
+        answer=(
+            f"{equal['majority vote']} of {total} subjects by a majority vote, {equal['first clip']} by the first "
+            "clip; "
+            f"{len(conflicts)} have clips of different labels ({listed}); the majority puts {moved} in another group."
+        ),
+        estimate=float(equal["majority vote"]),
+        low=None,
+        high=None,
+        verdict="reproduced" if max(equal.values()) == total else "not reproduced",
+        reason=(
+            "Reproduced when one of the two rules gives every subject's label; per-clip labels of SAMM in the release."
         ),
     )

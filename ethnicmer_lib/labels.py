@@ -45,6 +45,26 @@ RACE_CODES: Mapping[str, str] = MappingProxyType(
     {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
 )
 
+#: Codes whose group is Asian in the released label table: the rule "code >= 2" sends "Others" there, too.
+ASIAN_CODES = frozenset({"2", "3", "4"})
+GROUPS = ("Asian", "Non-Asian")
+#: The one subject whose per-clip codes are a tie of two groups.
+TIED = "018"
+
+#: Choice of the parameter ``ethnic_mapping`` -> what it does with the released labels.
+ETHNIC_MAPPINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "paper": "Asian: Asian, Indian and Others (the release's rule: code 2 or higher). As in Tables I and II.",
+        "others_non_asian": "Others are Non-Asian; Asian: Asian and Indian, as the paper's text describes the groups.",
+        "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
+        "drop_others": "Subjects with the label Others are left out.",
+        "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
+        "flip_018": f"Subject {TIED}, whose clips tie between two labels, gets the other one of the two.",
+    }
+)
+#: Group of a clip that a mapping leaves out.
+LEFT_OUT = ""
+
 #: Columns of a table of group labels, one row a clip.
 GROUP_COLUMNS = ("database", "subject", "clip", "ethnicity", "group")
 CLIP_KEY = ["database", "subject", "clip"]
@@ -133,24 +153,79 @@ def paper_tables() -> dict:
     return _paper_tables()
 
 
-def released_groups() -> pd.DataFrame:
-    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, all 415 clips."""
+def released_groups(mapping: str = "paper") -> pd.DataFrame:
+    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, all 415 clips.
+
+    Parameters
+    ----------
+    mapping : str
+        One of :data:`ETHNIC_MAPPINGS`. The group of a clip that it leaves out is :data:`LEFT_OUT`.
+
+    Raises
+    ------
+    StudyError
+        For an unknown mapping.
+    """
     released = annotations()
+    codes, group = map_codes(released["subject"], released["race_code"], mapping)
     return pd.DataFrame(
         {
             "database": [database_name(name, "annotations.csv") for name in released["dataset"]],
             "subject": released["subject"],
             "clip": released["filename"],
-            "ethnicity": released["race_code"].map(dict(RACE_CODES)),
-            "group": released["mapped_label"],
+            "ethnicity": codes.map(dict(RACE_CODES)),
+            "group": group,
         }
     )
 
 
-def released_clips() -> pd.DataFrame:
-    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290)."""
+def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.Series, pd.Series]:
+    """(codes, groups) of clips under a mapping: the codes change only where the mapping gives another label.
+
+    Parameters
+    ----------
+    subjects, codes : the subject and the screened code ('0' to '4', see :data:`RACE_CODES`) of each clip.
+    mapping : one of :data:`ETHNIC_MAPPINGS`; StudyError for any other.
+    """
+    if mapping not in ETHNIC_MAPPINGS:
+        raise StudyError(f"ethnic_mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
+    asian = {"others_non_asian": ASIAN_CODES - {"4"}, "asian_only": {"2"}}.get(mapping, ASIAN_CODES)
+    if mapping == "flip_018":
+        one, other = clip_codes()[TIED].unique()
+        codes = codes.where(subjects != TIED, codes.map({one: other, other: one}))
+    group = codes.isin(asian).map({True: GROUPS[0], False: GROUPS[1]})
+    if mapping == "drop_others":
+        group = group.mask(codes == "4", LEFT_OUT)
+    if mapping == "drop_conflicting":
+        group = group.mask(subjects.isin(conflicting_subjects()), LEFT_OUT)
+    return codes, group
+
+
+def clip_codes() -> dict[str, pd.Series]:
+    """Subject -> the codes its clips were given before screening, without failed clips; SAMM's subjects only.
+
+    The release holds no per-clip codes of CASME II.
+    """
     released = annotations()
-    clips = released_groups()
+    given = released[released["raw_race_code"].isin(list(RACE_CODES))]
+    return dict(iter(given.groupby("subject")["raw_race_code"]))
+
+
+def conflicting_subjects() -> list[str]:
+    """The subjects whose clips were given more than one code before screening."""
+    return [subject for subject, codes in clip_codes().items() if len(set(codes)) > 1]
+
+
+def released_clips(mapping: str = "paper") -> pd.DataFrame:
+    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290).
+
+    Parameters
+    ----------
+    mapping : str
+        One of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
+    """
+    released = annotations()
+    clips = released_groups(mapping)
     clips.insert(0, "clip_id", clip_ids(clips))
     clips["emotion"] = released["emotion"].str.lower()
     clips["label"] = [
@@ -160,7 +235,7 @@ def released_clips() -> pd.DataFrame:
     clips["action_units"] = released["action_units"]
     for moment in ("onset", "apex", "offset"):
         clips[moment] = pd.array([pd.NA] * len(clips), dtype="Int64")
-    return clips[clips["label"].notna()].reset_index(drop=True)
+    return clips[clips["label"].notna() & clips["group"].ne(LEFT_OUT)].reset_index(drop=True)
 
 
 def clip_ids(clips: pd.DataFrame) -> pd.Series:
@@ -203,6 +278,8 @@ def read_groups(path: Path) -> pd.DataFrame:
 
 def join_groups(clips: pd.DataFrame, groups: pd.DataFrame, source: str) -> pd.DataFrame:
     """Add the columns ethnicity and group to ``clips``, in the order of ``clips``.
+
+    The group may be :data:`LEFT_OUT`; such clips are for the caller to take out.
 
     Raises
     ------

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats.contingency import association
 
-from ethnicmer_lib import counts, dataset
+from ethnicmer_lib import counts, dataset, labels
+from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import Cohort, Provenance
 from ethnicmer_lib.cohort.flow import CODES, IMAGES, TABLE
 from ethnicmer_lib.counts import released_tables, tables
@@ -167,12 +168,18 @@ def test_findings_on_real_labels(monkeypatch):
         "not reproduced",
         "contradicted",
         "cannot be tested here",
+        "contradicted",
+        "not reproduced",
     ]
     assert [one.estimate for one in found[:4]] == [53, 290, 290, 290]
     assert "Asian 30 (printed 31)" in found[0].answer
     assert "White 87 (printed 88)" in found[1].answer
     assert found[4].low > dataset.LARGE
     assert "1 Positive clip(s) from 1 subject(s) of group Asian in SAMM" in found[5].answer
+    assert 0.5 < found[6].estimate < released_tables().association.value
+    assert "flip_018" in found[6].answer
+    assert "28 of 29 subjects by a majority vote, 27 by the first clip" in found[7].answer
+    assert "012, 017, 018, 034, 035, 037" in found[7].answer
     assert {one.chapter for one in found} == {"dataset"}
 
 
@@ -187,7 +194,7 @@ def test_findings_of_a_simulated_cohort_claim_nothing(monkeypatch, size, words):
     assert result.released.ethnicity["group"].isin(["Asian", "Non-Asian", ""]).all()
 
 
-def test_compute_on_a_flow_folder(tmp_path):
+def flow_folder(tmp_path):
     clips = released_clips().iloc[::9]
     codes = {label: code for code, label in CODES.items()}
     names = {"CASME II": "casme2", "SAMM": "samm"}
@@ -200,8 +207,33 @@ def test_compute_on_a_flow_folder(tmp_path):
     for row in clips.itertuples():
         path = tmp_path / IMAGES / f"{row.subject}_{row.clip} .png"
         assert cv2.imwrite(str(path), np.zeros((28, 28, 3), np.uint8))
+    return clips
+
+
+def test_compute_on_a_flow_folder(tmp_path):
+    clips = flow_folder(tmp_path)
     result = dataset.compute(Dataset(data="flow", flow_dir=tmp_path))
     assert result.tables.ethnicity["clips"].iloc[-1] == len(clips)
     assert f"{len(clips)} of the 290" in result.note
     assert result.findings()[3].verdict == "not reproduced"
     assert not result.provenance.simulated
+
+
+@pytest.mark.parametrize("mapping", list(labels.ETHNIC_MAPPINGS))
+def test_a_mapping_reaches_a_flow_cohort_its_fingerprint_and_its_log(tmp_path, mapping):
+    clips = flow_folder(tmp_path)
+    plain = open_cohort(Dataset(data="flow", flow_dir=tmp_path))
+    cohort = open_cohort(Dataset(data="flow", flow_dir=tmp_path, ethnic_mapping=mapping))
+    expected = released_clips(mapping).set_index("clip_id")
+    kept = [clip_id for clip_id in clips["clip_id"] if clip_id in expected.index]
+    assert cohort.clips["clip_id"].tolist() == kept
+    assert cohort.clips["group"].tolist() == expected.loc[kept, "group"].tolist()
+    assert len(cohort.decisions) == len(clips) - len(kept)
+    assert set(cohort.decisions["rule"]) <= {f"ethnic_mapping={mapping!r}"}
+    changed = len(kept) < len(clips) or cohort.clips["group"].tolist() != plain.clips["group"].tolist()
+    assert (cohort.provenance.fingerprint != plain.provenance.fingerprint) == changed
+    assert cohort.flow(kept[0]).shape == (28, 28, 3)
+    if mapping == "drop_others":
+        result = dataset.compute(Dataset(data="flow", flow_dir=tmp_path, ethnic_mapping=mapping))
+        assert "ethnic_mapping='drop_others'" in result.note
+        assert result.tables.ethnicity["clips"].iloc[-1] == len(kept)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib import labels
+from ethnicmer_lib import labels, parameters
 from ethnicmer_lib.cohort.clips import LABELS, check_clips
 from ethnicmer_lib.errors import StudyError
 
@@ -146,7 +146,7 @@ def test_a_wrong_csv_is_named(tmp_path, text, message):
         labels.read_groups(tmp_path / "none.csv")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(order=st.permutations(range(12)), lost=st.integers(0, 11))
 def test_joining_keeps_rows_and_order_and_names_a_lost_clip(order, lost):
     clips = labels.released_clips().iloc[:12].drop(columns=["ethnicity", "group"])
@@ -159,3 +159,52 @@ def test_joining_keeps_rows_and_order_and_names_a_lost_clip(order, lost):
     without = groups[labels.clip_ids(groups) != name]
     with pytest.raises(StudyError, match=rf"clip {name} has no group label in s \(1 clips"):
         labels.join_groups(clips, without, "s")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "clips", "subjects", "asian"),
+    [
+        ("paper", 290, 53, 199),
+        ("others_non_asian", 290, 53, 188),
+        ("asian_only", 290, 53, 183),
+        ("drop_others", 279, 49, 188),
+        ("drop_conflicting", 268, 47, 180),
+        ("flip_018", 290, 53, 202),
+    ],
+)
+def test_each_mapping_gives_the_groups_it_says(mapping, clips, subjects, asian):
+    table = check_clips(labels.released_clips(mapping))
+    assert (len(table), table["subject"].nunique()) == (clips, subjects)
+    assert (table["group"] == "Asian").sum() == asian
+    assert set(table["group"]) == set(labels.GROUPS)
+    assert len(labels.released_groups(mapping)) == 415
+
+
+def test_the_papers_mapping_is_the_released_one():
+    groups = labels.released_groups()
+    assert groups["group"].tolist() == labels.annotations()["mapped_label"].tolist()
+    paper = {
+        row["ethnicity"]: row["group"]
+        for part in ("subjects", "clips")
+        for row in labels.paper_tables()[part]["rows"]
+    }
+    assert dict(zip(groups["ethnicity"], groups["group"], strict=True)) == paper
+
+
+def test_a_mapping_changes_only_what_it_names():
+    plain = labels.released_groups().set_index("clip")
+    flipped = labels.released_groups("flip_018").set_index("clip")
+    changed = plain.index[(plain != flipped).any(axis=1)]
+    assert set(plain.loc[changed, "subject"]) == {"018"}
+    assert set(flipped.loc[changed, "ethnicity"]) == {"Others"}
+    dropped = labels.released_groups("drop_conflicting")
+    out = dropped[dropped["group"] == labels.LEFT_OUT]
+    assert sorted(out["subject"].unique()) == labels.conflicting_subjects()
+    assert labels.conflicting_subjects() == ["012", "017", "018", "034", "035", "037"]
+    with pytest.raises(StudyError, match="ethnic_mapping='none' is none of paper, others_non_asian"):
+        labels.released_groups("none")
+
+
+def test_the_parameter_offers_every_mapping():
+    allowed = parameters.allowed(parameters.Dataset, "ethnic_mapping")
+    assert allowed == ", ".join(repr(name) for name in labels.ETHNIC_MAPPINGS)

@@ -27,11 +27,11 @@ def open_cohort(parameters: CohortParameters, progress: bool = False) -> Cohort:
     if parameters.data == "flow":
         from ethnicmer_lib.cohort.flow import open_flow
 
-        return open_flow(parameters.flow_dir)
+        return open_flow(parameters.flow_dir, parameters.ethnic_mapping)
     if parameters.data == "licensed":
         from ethnicmer_lib.cohort.licensed import open_licensed
 
-        return open_licensed(parameters.casme2_dir, parameters.samm_dir, parameters.annotations)
+        return open_licensed(parameters.casme2_dir, parameters.samm_dir, parameters.annotations, parameters)
     from ethnicmer_lib.cohort.simulated import open_simulated
 
     return open_simulated(parameters, progress=progress)

@@ -1,49 +1,52 @@
-"""CASME II on disk (Yan et al. 2014): its coding file and its cropped or raw frames."""
+"""CASME II on disk (Yan et al. 2014): its cropped or raw frames."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
+from ethnicmer_lib.cohort.decisions import Decision
+from ethnicmer_lib.cohort.folders import FrameFolders, check_root
+from ethnicmer_lib.cohort.problems import Problem
+from ethnicmer_lib.labels import CASME2
+from ethnicmer_lib.parameters import CohortParameters
 
-from ethnicmer_lib.cohort.coding import find_coding_file, read_coding
-from ethnicmer_lib.cohort.folders import FrameFolders
-from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.labels import CASME2, join_groups
-
-CODING_FILE = "CASME2-coding-*.xlsx"
-#: Frame folder, file name, how it is written; the first that exists serves the whole cohort.
-LAYOUTS = (
-    ("Cropped", r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg"),
-    ("CASME2_RAW_selected", r"img(\d+)\.jpg", "img{frame}.jpg"),
-)
+#: Choice of the parameter ``casme2_frames`` -> frame folder, file name, how it is written.
+LAYOUTS = {
+    "cropped": ("Cropped", r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg"),
+    "raw": ("CASME2_RAW_selected", r"img(\d+)\.jpg", "img{frame}.jpg"),
+}
 
 
-def read_casme2(directory: Path, groups: pd.DataFrame, source: str) -> tuple[pd.DataFrame, FrameFolders]:
-    """The kept clips of CASME II with their group labels, and where their frames are.
+def casme2_frames(
+    directory: Path, subjects: Iterable[str], policies: CohortParameters, log: list[Decision]
+) -> tuple[FrameFolders | None, list[Problem]]:
+    """Where the frames of CASME II are: ``Cropped/sub01/EP02_01f/reg_img46.jpg``, or raw frames.
 
     Parameters
     ----------
     directory : Path
-        Folder with ``CASME2-coding-*.xlsx`` and ``Cropped/`` (preferred) or ``CASME2_RAW_selected/``.
-    groups : DataFrame
-        Group labels, columns ``labels.GROUP_COLUMNS``.
-    source : str
-        Where ``groups`` come from, for messages.
+        Folder with ``Cropped/`` or ``CASME2_RAW_selected/`` or both.
+    subjects : subjects of whom at least one must have a folder there.
+    policies : ``casme2_frames`` counts; 'any' takes the cropped frames where there are both.
+    log : what was decided is added to it.
 
-    Raises
-    ------
-    StudyError
-        Folder, coding file or frame folder missing; a wrong cell (see ``read_coding``); a clip without group.
+    Returns
+    -------
+    The folders, or None with the problem that says why.
     """
-    if not directory.is_dir():
-        raise StudyError(f"{CASME2}: {directory} is not a folder; name your copy with --casme2-dir")
-    coding = find_coding_file([directory], CODING_FILE, CASME2, "--casme2-dir")
-    layout = next((layout for layout in LAYOUTS if (directory / layout[0]).is_dir()), None)
-    if layout is None:
-        raise StudyError(
-            f"{CASME2}: neither {LAYOUTS[0][0]}/ nor {LAYOUTS[1][0]}/ in {directory}; unpack the frames there"
+    choice = policies.casme2_frames
+    wanted = [LAYOUTS[choice]] if choice != "any" else list(LAYOUTS.values())
+    there = [layout for layout in wanted if (directory / layout[0]).is_dir()]
+    if not there:
+        names = " nor ".join(f"{layout[0]}/" for layout in wanted)
+        message = (
+            f"{CASME2}: {'neither ' * (len(wanted) > 1)}{names} in {directory}; unpack the frames there, or choose "
+            "others with casme2_frames"
         )
-    folder, number, written = layout
-    clips = join_groups(read_coding(coding, CASME2), groups, source)
-    return clips, FrameFolders(CASME2, directory / folder, number, written)
+        return None, [Problem("no_frame_folder", CASME2, message, file=str(directory), value=names)]
+    folder, number, written = there[0]
+    if choice == "any" and (len(there) > 1 or folder != LAYOUTS["cropped"][0]):
+        found = " and ".join(f"{layout[0]}/" for layout in there)
+        log.append(Decision(CASME2, "frames", found, f"{folder}/", "casme2_frames='any'"))
+    return check_root(FrameFolders(CASME2, directory / folder, number, written), subjects)

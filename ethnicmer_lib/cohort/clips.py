@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.cohort.decisions import decisions_table
 from ethnicmer_lib.errors import StudyError
 
 Moment = Literal["onset", "apex", "offset"]
@@ -29,6 +30,13 @@ COLUMNS = {
     "offset": "frame number, <NA> where missing",
 }
 LABELS = ("Negative", "Positive", "Surprise")
+#: Frames on either side of onset and apex that count as their neighbours, and enter a cohort's fingerprint.
+NEIGHBOURS = 4
+
+
+def neighbour_steps(reach: int) -> list[int]:
+    """-1, 1, -2, 2, ...: the frames around a frame, the nearest first."""
+    return [side * step for step in range(1, reach + 1) for side in (-1, 1)]
 
 
 @dataclass(frozen=True)
@@ -47,15 +55,18 @@ class Cohort(ABC):
     ----------
     clips : DataFrame with the columns of :data:`COLUMNS`.
     provenance : Provenance
+    decisions : DataFrame
+        What the loader decided, columns of ``decisions.Decision``; empty where nothing was to decide.
     has_frames : bool
         False where the source holds only flow; then ``frames`` raises and ``flow`` works.
     """
 
     has_frames: bool = True
 
-    def __init__(self, clips: pd.DataFrame, provenance: Provenance):
+    def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: pd.DataFrame | None = None):
         self.clips = check_clips(clips)
         self.provenance = provenance
+        self.decisions = decisions_table() if decisions is None else decisions
         self._row = {clip_id: i for i, clip_id in enumerate(self.clips["clip_id"])}
 
     def row(self, clip_id: str) -> pd.Series:
@@ -72,6 +83,27 @@ class Cohort(ABC):
     @abstractmethod
     def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
         """One frame, (H, W) or (H, W, 3) RGB, uint8; StudyError where missing."""
+
+    def neighbours(self, clip_id: str, moment: Moment, reach: int = NEIGHBOURS) -> np.ndarray:
+        """A frame and those that exist up to ``reach`` frames before and after it, all of one size.
+
+        Returns
+        -------
+        (k, H, W) or (k, H, W, 3) RGB, uint8: the frame itself first, then its neighbours, the nearest first; it
+        alone (k = 1) where the source holds no others.
+
+        Raises
+        ------
+        StudyError
+            As :meth:`frames`, or where ``reach`` is negative.
+        """
+        if reach < 0:
+            raise StudyError(f"reach={reach}: give a number of frames from 0")
+        return np.stack([self.frames(clip_id, moment), *self._others(clip_id, moment, reach)])
+
+    def _others(self, clip_id: str, moment: Moment, reach: int) -> list[np.ndarray]:
+        """The neighbours alone; a source with more than single frames has some."""
+        return []
 
     def flow(self, clip_id: str) -> np.ndarray:
         """Ready-made optical flow image (h, w, 3) float32 in [0, 1], channels u, v, strain.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib import runs
 from ethnicmer_lib.cohort.clips import COLUMNS, Cohort, Moment, Provenance
+from ethnicmer_lib.cohort.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import CASME2, SAMM, clip_ids, database_name, released_clips, subject_name
 
@@ -33,12 +34,20 @@ class FlowCohort(Cohort):
     clips : DataFrame with the columns of ``clips.COLUMNS``; frame numbers are <NA>.
     provenance : Provenance
     images : (n, 28, 28, 3) uint8, rows as in ``clips``, channels u, v, strain.
+    decisions : DataFrame or None
+        What the loader decided.
     """
 
     has_frames = False
 
-    def __init__(self, clips: pd.DataFrame, provenance: Provenance, images: np.ndarray):
-        super().__init__(clips, provenance)
+    def __init__(
+        self,
+        clips: pd.DataFrame,
+        provenance: Provenance,
+        images: np.ndarray,
+        decisions: pd.DataFrame | None = None,
+    ):
+        super().__init__(clips, provenance, decisions)
         self._images = images
 
     def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
@@ -59,12 +68,17 @@ class FlowCohort(Cohort):
         return self._images[self._row[clip_id]].astype(np.float32) / 255
 
 
-def open_flow(flow_dir: Path | None) -> FlowCohort:
+def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowCohort:
     """Open a folder with the published flow features.
 
     Emotion, action units and group labels come from the released label table; the 3-class label is
     checked against the features' own. Rows of other databases (the composite of MEGC 2019 also holds
     SMIC) are not the paper's and are left out.
+
+    Parameters
+    ----------
+    mapping : str
+        How the released labels become two groups, one of ``labels.ETHNIC_MAPPINGS``.
 
     Raises
     ------
@@ -78,10 +92,23 @@ def open_flow(flow_dir: Path | None) -> FlowCohort:
     for needed in (folder / TABLE, folder / IMAGES):
         if not needed.exists():
             raise StudyError(f"flow features: {needed} does not exist; {GET_IT}")
-    clips = _clips(folder / TABLE)
+    clips, decisions = _mapped(_clips(folder / TABLE), mapping)
     images = np.stack([_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()])
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
-    return FlowCohort(clips, Provenance(SOURCE, simulated=False, fingerprint=runs.digest(content)), images)
+    provenance = Provenance(SOURCE, simulated=False, fingerprint=runs.digest(content))
+    return FlowCohort(clips, provenance, images, decisions)
+
+
+def _mapped(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The clips with the groups of a mapping, without those that it leaves out; and these as decisions."""
+    mapped = released_clips(mapping).set_index("clip_id")
+    out = ~clips["clip_id"].isin(mapped.index)
+    rule = f"ethnic_mapping={mapping!r}"
+    log = [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
+    clips = clips[~out].reset_index(drop=True)
+    names = ["ethnicity", "group"]
+    clips[names] = mapped.loc[clips["clip_id"], names].to_numpy()
+    return clips, decisions_table(log)
 
 
 def _clips(table: Path) -> pd.DataFrame:

@@ -1,45 +1,36 @@
-"""SAMM on disk (Davison et al. 2016): its coding file and its frames, original or cropped."""
+"""SAMM on disk (Davison et al. 2016): its frames, original or cropped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
-from ethnicmer_lib.cohort.coding import find_coding_file, read_coding
-from ethnicmer_lib.cohort.folders import FrameFolders
-from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.labels import SAMM, join_groups
-
-CODING_FILE = "SAMM_Micro_FACS_Codes*.xlsx"
+from ethnicmer_lib.cohort.folders import FrameFolders, check_root
+from ethnicmer_lib.cohort.problems import Problem
+from ethnicmer_lib.labels import SAMM
 
 
-def read_samm(directory: Path, groups: pd.DataFrame, source: str) -> tuple[pd.DataFrame, FrameFolders]:
-    """The kept clips of SAMM with their group labels, and where their frames are.
+def samm_root(directory: Path) -> Path:
+    """The folder of the subjects: ``directory`` itself, or ``SAMM/`` in it."""
+    return directory / "SAMM" if (directory / "SAMM").is_dir() else directory
+
+
+def samm_frames(directory: Path, subjects: Iterable[str]) -> tuple[FrameFolders | None, list[Problem]]:
+    """Where the frames of SAMM are: ``006/006_1_2/006_05562.jpg``; a cropped copy has the same layout.
+
+    Frame numbers are padded to five digits in most clips, not in all.
 
     Parameters
     ----------
     directory : Path
-        Folder of the subjects (``006/006_1_2/006_05562.jpg``), or the one that holds it as ``SAMM/``;
-        the coding file ``SAMM_Micro_FACS_Codes_v2.xlsx`` lies in either.
-    groups : DataFrame
-        Group labels, columns ``labels.GROUP_COLUMNS``.
-    source : str
-        Where ``groups`` come from, for messages.
+        Folder of the subjects, or the one that holds it as ``SAMM/``.
+    subjects : subjects of whom at least one must have a folder there.
 
-    Raises
-    ------
-    StudyError
-        Folder or coding file missing; a wrong cell (see ``read_coding``); a clip without group.
+    Returns
+    -------
+    The folders, or None with the problem that says why.
     """
-    if not directory.is_dir():
-        raise StudyError(f"{SAMM}: {directory} is not a folder; name your copy with --samm-dir")
-    root = directory / "SAMM" if (directory / "SAMM").is_dir() else directory
-    coding = find_coding_file(list(dict.fromkeys([directory, root])), CODING_FILE, SAMM, "--samm-dir")
-    clips = join_groups(read_coding(coding, SAMM), groups, source)
-    if not any((root / subject).is_dir() for subject in clips["subject"]):
-        raise StudyError(
-            f"{SAMM}: no subject folder such as {clips['subject'].iloc[0]}/ in {root}; "
-            "unpack the frames there"
-        )
-    return clips, FrameFolders(SAMM, root, r"(?:\d{1,3}_)?(\d+)\.jpg", "{subject}_{frame:05d}.jpg")
+    root = samm_root(directory)
+    return check_root(
+        FrameFolders(SAMM, root, r"(?:\d{1,3}_)?(\d+)\.jpg", "{subject}_{frame:05d}.jpg"), subjects
+    )

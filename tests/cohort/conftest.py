@@ -108,9 +108,9 @@ def save(path: Path, rows: list[list]) -> None:
 
 
 def picture(path: Path, value: int, colour: bool) -> None:
-    """An 8 x 6 picture; a coloured one is red, so that a swap of channels shows."""
+    """A picture, 48 x 40 (h x w); a coloured one is red, so that a swap of channels shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.full((8, 6), value % 200, np.uint8)
+    image = np.full((48, 40), value % 200, np.uint8)
     if colour:
         image = np.dstack([np.zeros_like(image), np.zeros_like(image), np.full_like(image, 250)])
     assert cv2.imwrite(str(path), image)

@@ -13,14 +13,15 @@ from ethnicmer_lib.cohort import COLUMNS, open_cohort
 from ethnicmer_lib.cohort.licensed import open_licensed
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import SAMM
-from ethnicmer_lib.parameters import Dataset
+from ethnicmer_lib.parameters import CohortParameters, Dataset
 
 APEXLESS = "CASME II/sub01/EP19_05f"
+AS_IS = CohortParameters(data="licensed", missing_apex="as_is")
 
 
 def test_both_databases_become_one_clips_table(study):
     study.write()
-    cohort = open_licensed(study.casme2, study.samm)
+    cohort = open_licensed(study.casme2, study.samm, policies=AS_IS)
     clips = cohort.clips.set_index("clip_id")
     assert list(cohort.clips.columns) == list(COLUMNS)
     assert list(clips.index) == [
@@ -49,11 +50,11 @@ def test_frames_keep_colour_order_and_gray_stays_flat(study):
     study.write()
     cohort = open_licensed(study.casme2, study.samm)
     colour = cohort.frames("CASME II/sub01/EP02_01f", "apex")
-    assert colour.shape == (8, 6, 3)
+    assert colour.shape == (48, 40, 3)
     assert colour.dtype == np.uint8
     assert colour[..., 0].min() > 200 > 60 > colour[..., 2].max()  # red first
     gray = cohort.frames("SAMM/006/006_1_2", "onset")
-    assert gray.shape == (8, 6)
+    assert gray.shape == (48, 40)
     assert abs(int(gray.mean()) - 5562 % 200) <= 2
 
 
@@ -62,7 +63,7 @@ def test_frame_numbers_are_found_with_and_without_padding(study):
     cohort = open_licensed(None, study.samm)
     assert (study.samm / "006" / "006_3_5" / "006_99.jpg").exists()
     assert abs(int(cohort.frames("SAMM/006/006_3_5", "onset").mean()) - 99) <= 2
-    assert cohort.frames("SAMM/007/007_6_1", "offset").shape == (8, 6)
+    assert cohort.frames("SAMM/007/007_6_1", "offset").shape == (48, 40)
 
 
 @pytest.mark.parametrize("frames", ["Cropped", "CASME2_RAW_selected"])
@@ -72,14 +73,14 @@ def test_one_database_alone_and_raw_frames(study, frames):
     cohort = open_licensed(study.casme2, None)
     assert cohort.provenance.source == "CASME II, licensed frames"
     assert cohort.groups == ["Asian"]
-    assert cohort.frames("CASME II/sub02/EP01_11f", "onset").shape == (8, 6, 3)
+    assert cohort.frames("CASME II/sub02/EP01_11f", "onset").shape == (48, 40, 3)
 
 
 def test_samm_folder_may_be_the_parent(study):
     study.write()
     inner, outer = open_licensed(None, study.samm), open_licensed(None, study.root)
     pd.testing.assert_frame_equal(outer.clips, inner.clips)
-    assert outer.frames("SAMM/006/006_1_2", "apex").shape == (8, 6)
+    assert outer.frames("SAMM/006/006_1_2", "apex").shape == (48, 40)
 
 
 def test_open_cohort_dispatches(study, tmp_path):
@@ -87,14 +88,14 @@ def test_open_cohort_dispatches(study, tmp_path):
     groups = study.write_groups(tmp_path / "mine.csv", ("X", "Y"))
     parameters = Dataset(data="licensed", casme2_dir=study.casme2, samm_dir=study.samm, annotations=groups)
     assert open_cohort(parameters).groups == ["X", "Y"]
-    with pytest.raises(StudyError, match="--casme2-dir, --samm-dir or both"):
+    with pytest.raises(StudyError, match="--casme2, --samm or both"):
         open_cohort(Dataset(data="licensed"))
 
 
 def test_missing_apex_says_so(study):
     study.write()
-    cohort = open_licensed(study.casme2, study.samm)
-    assert cohort.frames(APEXLESS, "onset").shape == (8, 6, 3)
+    cohort = open_licensed(study.casme2, study.samm, policies=AS_IS)
+    assert cohort.frames(APEXLESS, "onset").shape == (48, 40, 3)
     with pytest.raises(StudyError, match=rf"{APEXLESS}.* no apex frame"):
         cohort.frames(APEXLESS, "apex")
     with pytest.raises(StudyError, match="no apex frame"):
@@ -154,6 +155,8 @@ def test_fingerprint_changes_with_label_and_frame_only(study, tmp_path):
 
 
 def test_simulated_marker_is_honoured(study):
+    study.casme2_rows = [row for row in study.casme2_rows if row[3] != "/"]
+    study.samm_rows = [row for row in study.samm_rows if row[3] > 0]
     study.write().mark_simulated()
     cohort = open_licensed(study.casme2, study.samm)
     assert cohort.provenance.simulated
@@ -234,7 +237,7 @@ def test_a_missing_or_doubled_coding_file_is_named(study):
     with pytest.raises(StudyError, match=r"20140508\.xlsx cannot be read"):
         open_licensed(study.casme2, None)
     coding.unlink()
-    with pytest.raises(StudyError, match=r"no coding file CASME2-coding-\*\.xlsx .*--casme2-dir"):
+    with pytest.raises(StudyError, match=r"no coding file CASME2-coding-\*\.xlsx .*--casme2"):
         open_licensed(study.casme2, None)
 
 
@@ -252,9 +255,9 @@ def test_the_header_is_found_and_must_be_whole(study):
 
 def test_missing_folders_are_named(study, tmp_path):
     study.write()
-    with pytest.raises(StudyError, match=r"CASME II: .*nowhere is not a folder; .*--casme2-dir"):
+    with pytest.raises(StudyError, match=r"CASME II: .*nowhere is not a folder; .*--casme2"):
         open_licensed(tmp_path / "nowhere", study.samm)
-    with pytest.raises(StudyError, match=r"SAMM: .*nowhere is not a folder; .*--samm-dir"):
+    with pytest.raises(StudyError, match=r"SAMM: .*nowhere is not a folder; .*--samm"):
         open_licensed(study.casme2, tmp_path / "nowhere")
     shutil.rmtree(study.casme2 / "Cropped")
     with pytest.raises(StudyError, match="neither Cropped/ nor CASME2_RAW_selected/"):
@@ -268,5 +271,5 @@ def test_missing_folders_are_named(study, tmp_path):
 def test_the_cohort_travels_to_another_process(study):
     study.write()
     cohort = pickle.loads(pickle.dumps(open_licensed(study.casme2, study.samm)))
-    assert cohort.frames("SAMM/006/006_1_2", "apex").shape == (8, 6)
+    assert cohort.frames("SAMM/006/006_1_2", "apex").shape == (48, 40)
     assert set(cohort.folders) == {"CASME II", SAMM}
