@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.statistics import Estimate, class_f1, interval, subject_confusions, subject_weights
+from ethnicmer_lib.intervals import Estimate, effective_subjects, interval, subject_weights
+from ethnicmer_lib.scores import class_f1, subject_confusions
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class CrossedScores:
     points : (draws, arms, classes) F1; 0 for a class that the arm does not hold.
     resampled : (n, draws, arms, classes) F1 under resampled subjects; NaN where a class dropped out.
     draw_weights : (n, draws) how often each draw is in each resample.
+    subjects : effective number of subjects, which the intervals are widened for.
     """
 
     points: np.ndarray
     resampled: np.ndarray
     draw_weights: np.ndarray
+    subjects: float
 
     def mean(self, combination: ArrayLike, classes: slice = slice(None)) -> Estimate:
         """Mean over draws of a combination of the arms' F1, averaged over ``classes``, with its interval.
@@ -49,7 +52,7 @@ class CrossedScores:
         total = weights.sum(1)
         sums = (np.where(usable, values, 0) * weights).sum(1)
         means = np.divide(sums, total, out=np.full(len(sums), np.nan), where=total > 0)
-        return interval(points.mean(), means)
+        return interval(points.mean(), means, subjects=self.subjects)
 
     def per_draw(self, combination: ArrayLike, classes: slice = slice(None)) -> np.ndarray:
         """(draws,) the same combination in every single draw."""
@@ -91,4 +94,6 @@ def crossed_scores(
             boot[:, np.isnan(f1)] = 0.0
             points[i, j], resampled[:, i, j] = np.nan_to_num(f1), boot
     share = np.full(len(draws), 1 / len(draws))
-    return CrossedScores(points, resampled, rng.multinomial(len(draws), share, size=n).astype(float))
+    drawn = rng.multinomial(len(draws), share, size=n).astype(float)
+    clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()
+    return CrossedScores(points, resampled, drawn, effective_subjects(clips))

@@ -1,4 +1,4 @@
-"""Scores of predictions: confusion matrices per subject, F1 per class, macro F1, recall."""
+"""Scores of predictions: confusion matrices and sums per subject, F1 per class, macro F1, recall."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ethnicmer_lib.errors import StudyError
 
@@ -44,6 +45,109 @@ def subject_confusions(
     confusions = np.zeros((len(names), len(labels), len(labels)), dtype=np.int64)
     np.add.at(confusions, (codes["subject"], codes["label"], codes["predicted"]), 1)
     return names, confusions
+
+
+def repeated_confusions(
+    predictions: pd.DataFrame,
+    labels: Sequence[str],
+    repeat: str | None = None,
+    subjects: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Confusion matrices by repetition of the study: (repetitions, subjects, classes, classes) int64.
+
+    ``repeat`` is the column that numbers the repetitions; None: all rows are of one.
+    """
+    if predictions.empty:
+        raise StudyError("the table of predictions is empty; nothing can be scored")
+    names = sorted(predictions["subject"].unique()) if subjects is None else list(subjects)
+    parts = [predictions] if repeat is None else [part for _, part in predictions.groupby(repeat)]
+    return np.stack([subject_confusions(part, labels, names)[1] for part in parts])
+
+
+def paired_confusions(
+    a: pd.DataFrame, b: pd.DataFrame, labels: Sequence[str], repeat: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`repeated_confusions` of two tables of predictions on the same clips, subjects in the same order.
+
+    Raises
+    ------
+    StudyError
+        When a table is empty, when the tables do not hold the same clips with the same truth, or when one
+        holds a clip unequally often.
+    """
+    truths = [_truth(table) for table in (a, b)]
+    if not truths[0].equals(truths[1]):
+        odd = pd.concat(truths).drop_duplicates(keep=False)["clip_id"].iloc[0]
+        raise StudyError(
+            f"clip {odd} is not in both tables with the same subject and label; pair the same clips"
+        )
+    names = sorted(truths[0]["subject"].unique())
+    return tuple(repeated_confusions(table, labels, repeat, names) for table in (a, b))
+
+
+def _truth(table: pd.DataFrame) -> pd.DataFrame:
+    """clip_id, subject and label of every clip, sorted; every clip must be predicted equally often."""
+    if table.empty:
+        raise StudyError("a table of predictions is empty; nothing can be paired")
+    truth = table[["clip_id", "subject", "label"]]
+    if not table["clip_id"].is_unique:
+        often = table["clip_id"].value_counts()
+        if often.min() != often.max():
+            raise StudyError(
+                f"clip {often.index[0]} is predicted {often.iloc[0]} times and {often.index[-1]} "
+                f"{often.iloc[-1]} times; a paired difference needs every clip equally often"
+            )
+        truth = truth.drop_duplicates()
+    return truth.sort_values("clip_id", ignore_index=True)
+
+
+def sums_by_subject(
+    values: ArrayLike, subjects: ArrayLike
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Subjects, their sums and counts of values, and the subject number of every clip.
+
+    Raises
+    ------
+    StudyError
+        For a value that is not finite, or lengths that differ.
+    """
+    values, subjects = np.asarray(values, dtype=float), np.asarray(subjects).astype(str)
+    if values.shape != subjects.shape or values.ndim != 1:
+        raise StudyError(f"{values.shape} values for {subjects.shape} subjects; give one of each per clip")
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise StudyError(
+            f"value {row} (subject {subjects[row]}) is {values[row]}; only finite numbers have a mean"
+        )
+    names, codes = np.unique(subjects, return_inverse=True)
+    sums = np.bincount(codes, weights=values, minlength=len(names))
+    return names.tolist(), sums, np.bincount(codes, minlength=len(names)).astype(float), codes
+
+
+def first_group(names: Sequence[str], codes: np.ndarray, groups: ArrayLike) -> np.ndarray:
+    """Which subjects are of the first of two groups, in sorted order: (subjects,) bool.
+
+    Parameters
+    ----------
+    names, codes : the subjects, and the subject number of every clip (:func:`sums_by_subject`).
+    groups : (clips,) the group of each.
+
+    Raises
+    ------
+    StudyError
+        When lengths differ, a subject has two groups or the groups are not two.
+    """
+    groups = np.asarray(groups).astype(str)
+    if len(groups) != len(codes):
+        raise StudyError(f"{len(groups)} groups for {len(codes)} values; give one per clip")
+    found = np.unique(groups)
+    if len(found) != 2:
+        raise StudyError(f"the difference needs exactly two groups; found {found.tolist()}")
+    first = np.bincount(codes, weights=groups == found[0])
+    counts = np.bincount(codes)
+    if odd := [name for name, f, c in zip(names, first, counts, strict=True) if 0 < f < c]:
+        raise StudyError(f"subject {odd[0]} is in both groups; a subject's group must be one")
+    return first > 0
 
 
 def class_f1(confusions: np.ndarray) -> np.ndarray:

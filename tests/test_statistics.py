@@ -72,7 +72,9 @@ def test_bootstrap_equals_resampling_rows_of_subjects():
         )
         brute.append(f1_score(drawn["label"], drawn["predicted"], labels=LABELS, average="macro"))
     estimate = statistics.bootstrap_f1(table, LABELS, n, seed=3)["macro"]
-    assert np.allclose(estimate, [scores.macro_f1(table, LABELS), *np.quantile(brute, [0.025, 0.975])])
+    effective = statistics.effective_subjects(table.groupby("subject").size())
+    expected = statistics.interval(scores.macro_f1(table, LABELS), np.array(brute), subjects=effective)
+    assert np.allclose(estimate, expected)
 
 
 def test_bootstrap_repeats_with_its_seed_and_averages_repetitions():

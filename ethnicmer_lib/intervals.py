@@ -1,0 +1,108 @@
+"""Interval of a score from its resamples over subjects: weights of resamples and the ends of an interval."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, stdtrit
+
+from ethnicmer_lib.errors import StudyError
+
+LEVEL = 0.95
+
+
+class Estimate(NamedTuple):
+    """A value with the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    @property
+    def side(self) -> int:
+        """-1 when the whole interval is below zero, 1 when it is above, 0 when it holds zero."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def subject_weights(
+    n_subjects: int, n: int, rng: np.random.Generator, strata: ArrayLike | None = None
+) -> np.ndarray:
+    """How often each subject is in each bootstrap resample, (n, n_subjects) float64.
+
+    With ``strata`` (n_subjects,) the number of subjects of every stratum stays what it was.
+
+    Raises
+    ------
+    StudyError
+        With fewer than two subjects: one subject says nothing about others.
+    """
+    if n_subjects < 2:
+        raise StudyError(f"an interval over subjects needs at least 2 subjects; there are {n_subjects}")
+    strata = np.zeros(n_subjects) if strata is None else np.asarray(strata)
+    weights = np.zeros((n, n_subjects))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        size = len(members)
+        drawn = rng.integers(0, size, (n, size)) + size * np.arange(n)[:, None]
+        weights[:, members] = np.bincount(drawn.ravel(), minlength=n * size).reshape(n, size)
+    return weights
+
+
+def effective_subjects(clips: ArrayLike) -> float:
+    """How many subjects with equally many clips would say as much: (sum of m)² / sum of m² (Kish 1965, ch. 8).
+
+    Parameters
+    ----------
+    clips : (subjects,) clips of each, m; zeros do not count.
+    """
+    clips = np.asarray(clips, dtype=float)
+    return float(clips.sum() ** 2 / (clips**2).sum())
+
+
+def interval(
+    value: float, resampled: np.ndarray, level: float = LEVEL, *, subjects: float | None = None
+) -> Estimate:
+    """Percentile interval, widened for few or unequal subjects; resamples without a value (NaN) are left out.
+
+    The percentile interval (Efron & Tibshirani 1993, ch. 13) is too narrow when few units were resampled:
+    it takes the normal quantile where Student's belongs, and the variance with n instead of n - 1.
+    The ends are therefore the quantiles a' and 1 - a' of the resamples with
+
+        a' = Phi(sqrt(n / (n - 1)) · t(a / 2; n - 1)),   a = 1 - level
+
+    (expanded percentile interval; Hesterberg 2015, Am. Stat. 69:371).  Subjects count unequally where they
+    have unequally many clips, so n is their effective number (:func:`effective_subjects`).  Like the plain
+    interval it stays in the range of the score and follows monotone transformations.
+
+    Parameters
+    ----------
+    subjects : n, the effective number of subjects; None takes the plain percentiles (n is infinite).
+
+    Raises
+    ------
+    StudyError
+        When no resample has a value, or ``subjects`` is not above 1.
+    """
+    resampled = resampled[np.isfinite(resampled)]
+    if not len(resampled):
+        raise StudyError("no bootstrap resample has a value: too few subjects or clips for this score")
+    tail = tail_probability(level, subjects)
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Estimate(float(value), float(low), float(high))
+
+
+@functools.lru_cache(maxsize=4096)
+def tail_probability(level: float = LEVEL, subjects: float | None = None) -> float:
+    """Share of the resamples beyond either end of the interval: a' of :func:`interval`."""
+    half = (1 - level) / 2
+    if subjects is None:
+        return half
+    if subjects <= 1:
+        raise StudyError(f"an interval over {subjects} subjects; at least 2 subjects need clips")
+    return float(ndtr(np.sqrt(subjects / (subjects - 1)) * stdtrit(subjects - 1, half)))
