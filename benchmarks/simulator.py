@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ CLIPS_OF_ROSTER = 290
 LARGE = 7 * CLIPS_OF_ROSTER
 SEED = 2025
 PROFILED_CLIPS = 12
-_ROW = "{:>6}  {:>8}  {:>9}  {:>10}  {:>9}  {:>15}  {:>10}  {:>8}  {:>13}"
+_ROW = "{:>6}  {:>8}  {:>9}  {:>10}  {:>9}  {:>15}  {:>17}  {:>10}  {:>8}  {:>13}"
 
 
 def planned(clips: int):
@@ -46,7 +47,9 @@ def planned(clips: int):
 
 
 def written(clips: int, jobs: int) -> dict[str, float]:
-    """Write a cohort; seconds, files and bytes of it."""
+    """Write a cohort; seconds, CPU seconds of all its processes, files and bytes."""
+    from joblib.externals.loky import get_reusable_executor
+
     from ethnicmer_lib.simulator import write
 
     subjects, settings = planned(clips)
@@ -55,9 +58,14 @@ def written(clips: int, jobs: int) -> dict[str, float]:
         start = time.perf_counter()
         out = write.write_cohort(Path(folder) / "cohort", settings, jobs=jobs)
         seconds = time.perf_counter() - start
+        get_reusable_executor().shutdown(wait=True)  # only processes that have ended are counted
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cpu = sum(one.ru_utime + one.ru_stime for one in used)
         files = [path for path in out.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
-    return {"clips": clips, "subjects": len(subjects), "seconds": seconds, "files": len(files), "bytes": size}
+    return {
+        "clips": clips, "subjects": len(subjects), "seconds": seconds, "cpu": cpu, "files": len(files), "bytes": size
+    }  # fmt: skip
 
 
 def apart(clips: int, jobs: int) -> dict[str, float]:
@@ -208,17 +216,19 @@ def main() -> None:
             "s a clip",
             "to first",
             "s a clip more",
+            "CPU s a clip more",
             "MB on disk",
             "RSS MB",
             "PSS MB (Linux)",
         )
     )
-    first, before = None, {"clips": 0, "seconds": 0.0}
+    first, before = None, {"clips": 0, "seconds": 0.0, "cpu": 0.0}
     for size in sizes:
         found = apart(size, options.jobs)
         each = found["seconds"] / size
         first = first or each
-        marginal = (found["seconds"] - before["seconds"]) / (size - before["clips"])  # free of the start-up
+        # Per clip beyond the size before: free of the start-up.
+        marginal, busy = ((found[key] - before[key]) / (size - before["clips"]) for key in ("seconds", "cpu"))
         before = found
         print(
             _ROW.format(
@@ -228,6 +238,7 @@ def main() -> None:
                 f"{each:.3f}",
                 f"{each / first:.2f}",
                 f"{marginal:.3f}",
+                f"{busy:.3f}",
                 f"{found['bytes'] / 1e6:.1f}",
                 f"{found['rss_mb']:.0f}",
                 f"{found['pss_mb']:.0f}",
