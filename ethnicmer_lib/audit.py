@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
-from ethnicmer_lib import as_released, facs_claims, runs, table_iv
+from ethnicmer_lib import as_released, facs_claims, recorded, runs, table_iv
 from ethnicmer_lib.cohort.clips import Provenance
+from ethnicmer_lib.controls import ControlsResult
 from ethnicmer_lib.findings import Finding, judge_effect
 from ethnicmer_lib.labels import annotations
 from ethnicmer_lib.parameters import Audit
 from ethnicmer_lib.table_iv import TableIV
 
 SHOWN = "Mixed"  #: scenario of which the page shows how clips are given each other's flow
+
+
+class Switch(NamedTuple):
+    """One difference between text and code, or one control, as a parameter that flips one behaviour."""
+
+    chapter: str  #: whose parameter it is, and whose recorded arms measure it
+    parameter: str
+    described: str
+    changed: str
+    in_release: bool  #: whether ``changed`` is what the released code does; else it is a control of ours
+    arm: str
+    reference: str
+
+
+#: The switches with a measured effect: Table IV's on Mixed minus mono, Table V's on macro F1.
+SWITCHES = (
+    Switch("prima_facie", "flow_rows", "own", "released", True, "svc, released rows", "svc"),
+    Switch("prima_facie", "classifier", "forest", "svc", True, "svc", "forest"),
+    Switch("prima_facie", "control", "as_described", "one_database", False, "svc, one_database", "svc"),
+    Switch("prima_facie", "control", "as_described", "two_databases", False, "svc, two_databases", "svc"),
+    Switch("prima_facie", "control", "as_described", "balanced", False, "svc, balanced", "svc"),
+    Switch("prima_facie", "control", "as_described", "without_largest", False, "svc, without_largest", "svc"),
+    Switch("benchmark", "shared_backbone", "False", "True", True, "shared", "dual"),
+    Switch("benchmark", "test_batch_norm", "running", "batch", True, "batch_norm", "dual"),
+    Switch("benchmark", "weights_saved", "before_test", "after_test", True, "saved_after", "dual"),
+    Switch("benchmark", "standardise", "none", "imagenet", True, "imagenet", "dual"),
+    Switch("benchmark", "ethnic_loss", "True", "False", False, "no_ethnic_loss", "dual"),
+    Switch("benchmark", "context", "group", "shuffled", False, "shuffled", "dual"),
+    Switch("benchmark", "context", "group", "database", False, "database", "dual"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +62,8 @@ class AuditResult:
     lottery : the rule for many seeds of the draw, as :func:`as_released.lottery`.
     units : one row per claim on Action Units, as :func:`facs_claims.table`.
     recorded : Table IV under every control and switch on the published features.
+    controls : Table V's controls and switches on the published features.
+    controls_command : what recorded them.
     runs : the runs that hold the lottery.
     """
 
@@ -42,12 +76,23 @@ class AuditResult:
     lottery: pd.DataFrame
     units: pd.DataFrame
     recorded: TableIV
+    controls: ControlsResult
+    controls_command: str
     runs: list[runs.Run]
 
     @property
     def cells_equal(self) -> int:
         """How many of the nine printed cells the rule on labels gives, to the four decimals printed."""
         return int((self.by_labels.round(4) == self.printed).sum().sum())
+
+    def effects(self) -> pd.DataFrame:
+        """One row per switch: its fields, and the change of the score when it is flipped: value, low, high."""
+        rows = []
+        for switch in SWITCHES:
+            source = self.recorded if switch.chapter == "prima_facie" else self.controls
+            change = source.difference(switch.arm, switch.reference)
+            rows.append({**switch._asdict(), **change._asdict()})
+        return pd.DataFrame(rows)
 
     def findings(self) -> list[Finding]:
         """Verdicts of the audit on Table IV and on the figures' sentences."""
@@ -82,6 +127,7 @@ def compute(p: Audit, progress: bool = False) -> AuditResult:
         return pd.concat(tables, names=["classifier", "scenario"]).reset_index()
 
     noisy = run.table("noise", noise)
+    controls = recorded.load_part("flow", "controls")
     return AuditResult(
         parameters=p,
         provenance=provenance,
@@ -95,6 +141,8 @@ def compute(p: Audit, progress: bool = False) -> AuditResult:
         lottery=run.table("lottery", lambda: as_released.lottery(range(p.lottery_seeds))),
         units=facs_claims.table(),
         recorded=table_iv.load(),
+        controls=controls.result,
+        controls_command=controls.command,
         runs=[run],
     )
 

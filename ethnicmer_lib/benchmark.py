@@ -15,11 +15,13 @@ from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import LABELS, Cohort, Provenance
 from ethnicmer_lib.design import Fold, make_folds
 from ethnicmer_lib.findings import Finding, paper_results
+from ethnicmer_lib.fold_scores import mean_over_folds
 from ethnicmer_lib.forest import emotion_predictions, majority
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.parameters import Benchmark
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
+from ethnicmer_lib.switches import Switches
 
 FOREST_SIZE = 28  #: side of the flow image that the forest sees, in px: that of the published features
 RESAMPLES = 2000
@@ -52,8 +54,9 @@ class BenchmarkResult:
     predictions : one row per variant, seed and clip: variant, seed, clip_id, subject, label, predicted, the
         probabilities, and group and predicted_group where a variant has an ethnic branch.
     table : one row per variant: method, motion_context, ethnic_context, representation; F1 of every label,
-        macro and UAR, each with ``_low``, ``_high`` (subject bootstrap of the mean over seeds) and, where the
-        paper prints one, ``_paper``; clips, seeds, protocol.
+        macro (UF1) and UAR, each with ``_low``, ``_high`` (subject bootstrap of the mean over seeds) and, where
+        the paper prints one, ``_paper``; per_subject and per_subject_present, the mean over subjects of macro F1
+        with absent classes as 0 or left out; clips, seeds, protocol.
     paired : one row per pair of variants: macro F1 of ``a`` minus ``b`` with its interval, and the paper's.
     groups : one row per variant with an ethnic branch: accuracy for the group, that of guessing the group
         from the database alone, and their difference, with intervals.
@@ -91,11 +94,7 @@ def compute(p: Benchmark, progress: bool = False) -> BenchmarkResult:
     """
     cohort = open_cohort(p, progress=progress)
     folds = make_folds(cohort.clips, p.folds, p.seed)
-    left_out = {
-        variant: f"{cohort.provenance.source}: there are no RGB frames, which {variant} needs"
-        for variant in p.variants
-        if variant in NEEDS_RGB and not cohort.has_frames
-    }
+    left_out = {variant: why for variant in p.variants if (why := _why_not(variant, p, cohort))}
     kept = [variant for variant in p.variants if variant not in left_out]
     networks, training = _networks(cohort, p, kept, folds, progress)
     forest, growing = _forest(cohort, p, progress)
@@ -128,6 +127,15 @@ def score(
     )
 
 
+def _why_not(variant: str, p: Benchmark, cohort: Cohort) -> str | None:
+    """Why a variant cannot be trained here, or None."""
+    if variant in NEEDS_RGB and not cohort.has_frames:
+        return f"{cohort.provenance.source}: there are no RGB frames, which {variant} needs"
+    if variant in NEEDS_RGB and p.shared_backbone:
+        return f"shared_backbone: the branches of {variant} see different images and cannot share a backbone"
+    return None
+
+
 def _networks(
     cohort: Cohort, p: Benchmark, variants: Sequence[str], folds: Sequence[Fold], progress: bool
 ) -> tuple[list[pd.DataFrame], runs.Run]:
@@ -145,34 +153,58 @@ def _networks(
     names = {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
     run = runs.Run.open(
         "benchmark",
-        module="ethnicmer_lib.training",
+        module="ethnicmer_lib.engine",
         cohort=cohort.provenance.fingerprint,
         parameters=p.model_dump(mode="json", include=names)
         | {
             "weights": weights_identity(p.weights),
             "folds": folds_identity(folds),
             "inputs": code_identity("ethnicmer_lib.motion.extract"),
+            "switches": vars(Switches.of(p)),
         },
     )
 
-    def predict(variant: str, seed: int) -> pd.DataFrame:
-        settings = p.model_copy(update={"seed": seed})
-        images = rgb() if variant in NEEDS_RGB else None
-        return _train(variant, motion(), images, cohort.clips, folds, settings, run, progress)
+    names = [(variant, seed) for variant in variants for seed in range(p.seed, p.seed + p.n_seeds)]
 
+    @cache
+    def trained() -> dict[tuple[str, int], pd.DataFrame]:
+        missing = [name for name in names if not (run.path / f"{name[0]}-seed{name[1]}.parquet").exists()]
+        images = rgb() if any(variant in NEEDS_RGB for variant, _ in missing) else None
+        return _train(missing, motion(), images, cohort.clips, folds, p, run, progress)
+
+    # All networks are trained together, so that no process waits for the last fold of a variant.
     tables = [
-        run.table(f"{variant}-seed{seed}", lambda variant=variant, seed=seed: predict(variant, seed))
-        for variant in variants
-        for seed in range(p.seed, p.seed + p.n_seeds)
+        run.table(f"{variant}-seed{seed}", lambda name=(variant, seed): trained()[name])
+        for variant, seed in names
     ]
     return tables, run
 
 
-def _train(*args: Any) -> pd.DataFrame:
-    """:func:`training.predict_folds`.  Imported here: a page whose runs are in the store needs no torch."""
-    from ethnicmer_lib.training import predict_folds
+def _train(
+    names: Sequence[tuple[str, int]],
+    motion: np.ndarray,
+    rgb: np.ndarray | None,
+    clips: pd.DataFrame,
+    folds: Sequence[Fold],
+    p: Benchmark,
+    run: runs.Run,
+    progress: bool,
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """(variant, seed) -> predictions of all folds."""
+    # Imported here: a page whose runs are in the store needs no torch.
+    from ethnicmer_lib.engine import Data, fold_tasks, predict_tasks, processes
 
-    return predict_folds(*args)
+    tasks = {
+        name: fold_tasks(name[0], folds, p.model_copy(update={"seed": name[1]}), Switches.of(p))
+        for name in names
+    }
+    jobs = processes(len(names) * sum(len(fold.train) for fold in folds) * p.epochs)
+    every = [task for part in tasks.values() for task in part]
+    tables = iter(predict_tasks(every, Data(clips, motion, rgb), run, jobs, progress))
+    return {
+        name: pd.concat([next(tables) for _ in part], ignore_index=True).drop(columns="arm")
+        for name, part in tasks.items()
+    }
 
 
 def _forest(cohort: Cohort, p: Benchmark, progress: bool) -> tuple[pd.DataFrame, runs.Run]:
@@ -207,6 +239,8 @@ def _row(p: Benchmark, variant: str, predictions: pd.DataFrame) -> dict[str, Any
     }
     for name, estimate in bootstrap_f1(predictions, LABELS, RESAMPLES, p.seed, repeat="seed").items():
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    for suffix, present in (("", False), ("_present", True)):
+        row[f"per_subject{suffix}"] = mean_over_folds(predictions, LABELS, "subject", "seed", present)
     printed = paper["rows"].get(variant, [np.nan] * len(paper["columns"]))
     row |= {f"{name}_paper": value for name, value in zip((*LABELS, MACRO), printed, strict=True)}
     return row | {
@@ -238,6 +272,8 @@ def _groups(p: Benchmark, clips: pd.DataFrame, parts: dict[str, pd.DataFrame]) -
     rows = []
     for variant, part in parts.items():
         if "predicted_group" not in part or part["predicted_group"].fillna("").eq("").all():
+            continue
+        if p.context == "database":  # the branch was never asked for groups
             continue
         hits = (part["predicted_group"] == part["group"]).to_numpy(float)
         base = rule_hits.loc[part["clip_id"]].to_numpy()

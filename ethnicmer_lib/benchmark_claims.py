@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ethnicmer_lib.findings import Finding, judge_effect, judge_number, paper_results, simulated_reason
 from ethnicmer_lib.parameters import TrainingParameters
 from ethnicmer_lib.statistics import MACRO, Estimate
+from ethnicmer_lib.switches import AS_DESCRIBED
 
 if TYPE_CHECKING:
     from ethnicmer_lib.benchmark import BenchmarkResult
@@ -28,13 +29,14 @@ def verdicts(result: BenchmarkResult) -> list[Finding]:
 
 
 def departures(p: TrainingParameters) -> list[str]:
-    """Where the training settings leave the paper's protocol, as 'name=value (paper: value)'."""
+    """Where settings and switches leave the paper's protocol, as 'name=value (paper: value)'."""
     protocol = paper_results()["protocol"]
-    names = ("folds", "epochs", "learning_rate", "batch_size", "gamma")
+    described = {name: protocol[name] for name in ("folds", "epochs", "learning_rate", "batch_size", "gamma")}
+    described |= {name: value for name, value in vars(AS_DESCRIBED).items() if hasattr(p, name)}
     return [
-        f"{name}={getattr(p, name)} (paper: {protocol[name]})"
-        for name in names
-        if getattr(p, name) != protocol[name]
+        f"{name}={getattr(p, name)} (paper: {value})"
+        for name, value in described.items()
+        if getattr(p, name) != value
     ]
 
 

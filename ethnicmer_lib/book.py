@@ -67,11 +67,12 @@ def build(profile: str, overrides: Mapping[str, Any], *, say=print) -> Path:
     resolved = {c.name: study.resolve(c, profile, overrides) for c in study.PAGES}
     data = resolved["intro"].data
     changes = {k: v for k, v in overrides.items() if k not in study.INTRO.model.model_fields}
-    resolved["intro"] = study.resolve(
-        study.INTRO, profile, {**overrides, "intro.profile": profile, "intro.changes": changes}
-    )
+    for page in study.PAGES:
+        if page.reads_all:
+            own = {f"{page.name}.profile": profile, f"{page.name}.changes": changes}
+            resolved[page.name] = study.resolve(page, profile, {**overrides, **own})
     pages: dict[str, bytes] = {}
-    for chapter in (*study.CHAPTERS, study.INTRO):
+    for chapter in (*study.PAGES[1:], study.INTRO):  # the landing page last
         reason = chapter.left_out(data)
         if reason is None:
             executed = execute(
@@ -99,13 +100,13 @@ def execute(
     """Compute a chapter with progress on the terminal, then run its notebook; returns the executed notebook.
 
     The notebook finds its results in the run store, so its own run is short. ``extra`` are parameters of
-    other chapters that the page reads (the landing page reads them all).
+    other chapters that the page reads (the landing page and the ledger read them all).
     """
     cohort = open_cohort(parameters, progress=True)
     key = runs.digest(
         {
             "parameters": parameters.identity(),
-            "others": [p.identity() for p in extra or []] if chapter is study.INTRO else [],
+            "others": [p.identity() for p in extra or []] if chapter.reads_all else [],
             "cohort": cohort.provenance.fingerprint,
             "notebook": source(chapter).read_text(),
             "library": library_fingerprint(),
@@ -116,7 +117,7 @@ def execute(
         say(f"{chapter.name}: up to date")
         return target
     started = time.perf_counter()
-    if chapter is not study.INTRO:
+    if not chapter.reads_all:  # such a page finds the other chapters' results in the store
         chapter.compute(parameters, progress=True)
     computed = time.perf_counter()
     _papermill(chapter, parameters, target)

@@ -135,13 +135,8 @@ def compute(p: Claims, progress: bool = False) -> Ledger:
         if one.left_out(p.data) is None and one.name in ("motion", "benchmark", "activation_maps"):
             chapters[one.name] = one.compute(study.resolve(one, p.profile, p.overrides()), progress)
     real = recorded.load()
-    chapters["controls"] = recorded.load_part("flow", "controls").result
-    evidence = Evidence(
-        released_tables(p.seed),
-        audit.compute(study.resolve(study.chapter("audit"), p.profile, p.overrides()), progress),
-        real,
-        chapters,
-    )
+    audited = audit.compute(study.resolve(study.chapter("audit"), p.profile, p.overrides()), progress)
+    evidence = Evidence(released_tables(p.seed), audited, real, chapters)
     source = Provenance(
         f"{evidence.labels_source}; {evidence.flow_source}",
         False,

@@ -162,7 +162,7 @@ def motion_context(e: Evidence, says: str) -> list[Measured]:
 
 def context_is_ethnic(e: Evidence, says: str) -> list[Measured]:
     wanted = ("taught wrong groups", "not taught the group")
-    chosen = [f for f in e.chapters["controls"].findings() if any(words in f.question for words in wanted)]
+    chosen = [f for f in e.audit.controls.findings() if any(words in f.question for words in wanted)]
     return [Measured(OURS, e.flow_source, found) for found in chosen]
 
 

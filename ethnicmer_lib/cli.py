@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An executable reproduction of 'Is Micro-expression Ethnic Leaning?'",
 )
+data_app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies of the databases.")
+app.add_typer(data_app, name="data")
 
 
 class Source(StrEnum):
@@ -125,23 +128,51 @@ def params(
 def record(
     name: Annotated[str, typer.Argument(help="Name of the recording, for example flow.")],
     parameter: Changes = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'prima_facie', 'benchmark' or 'controls' (Table V's, with the benchmark's parameters); "
+            "repeatable; default the first two. Other parts that lie there stay."
+        ),
+    ] = None,
     data: Data = Source.flow,
     profile: Profile = "paper",
     flow_dir: FlowDir = None,
     casme2: Casme2 = None,
     samm: Samm = None,
 ) -> None:
-    """Run prima facie and benchmark at length and keep their predictions in results/NAME, to be committed."""
+    """Run chapters at length and keep their predictions in results/NAME, to be committed."""
     from ethnicmer_lib import recorded
 
+    parts = part or recorded.CHAPTERS
     options = [
+        *(f"--part {one}" for one in part or []),
         f"--profile {profile}",
         f"--data {data.value}",
         *(f"-p {change}" for change in parameter or []),
     ]
     command = " ".join(["ethnicmer record", name, *options])
-    folder = recorded.save(name, profile, _overrides(parameter, data, flow_dir, casme2, samm), command)
+    folder = recorded.save(name, profile, _overrides(parameter, data, flow_dir, casme2, samm), command, parts)
     typer.echo(f"recorded: {folder}")
+
+
+@app.command()
+def table_iv(
+    flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
+    draws: Annotated[int, typer.Option(help="Draws of subjects; forests under a control take fewer.")] = 200,
+    permutations: Annotated[int, typer.Option(help="Permutations of the groups per test.")] = 199,
+    image_size: Annotated[int, typer.Option(help="Side of the image given to ResNet-18, in px.")] = 56,
+) -> None:
+    """Record in results/table_iv what Table IV becomes under every control and switch, on the real features."""
+    from ethnicmer_lib import table_iv
+    from ethnicmer_lib.parameters import PrimaFacie
+
+    p = PrimaFacie.check({"data": "flow", "flow_dir": flow_dir, "n_draws": draws, "image_size": image_size})
+    command = (
+        f"ethnicmer table-iv --flow-dir FOLDER --draws {draws} --permutations {permutations} "
+        f"--image-size {image_size}"
+    )
+    typer.echo(f"recorded: {table_iv.save(p, permutations, command)}")
 
 
 @app.command()
@@ -156,6 +187,39 @@ def evidence(
     from ethnicmer_lib import simulator_evidence
 
     typer.echo(f"recorded: {simulator_evidence.save(flow_dir, part or simulator_evidence.PARTS, jobs=jobs)}")
+
+
+@app.command()
+def calibrate(
+    tables: Annotated[int, typer.Option(help="Simulated tables for each choice of subjects.")] = 1000,
+    resamples: Annotated[int, typer.Option(help="Resamples or permutations for each.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the tables.")] = 0,
+    record: Annotated[bool, typer.Option("--record", help="Keep the outcome in results/statistics.")] = False,
+) -> None:
+    """Print how often intervals hold the truth and tests reject it, on simulated tables of the real subjects."""
+    from ethnicmer_lib import calibration, calibration_record
+
+    started = time.perf_counter()
+    rows = calibration_record.measure(tables, resamples, seed)
+    for line in calibration.lines(calibration_record.summarise(rows)):
+        typer.echo(line)
+    typer.echo(f"{tables} tables, {resamples} resamples: {time.perf_counter() - started:.0f} s")
+    if record:
+        command = f"ethnicmer calibrate --tables {tables} --resamples {resamples} --seed {seed} --record"
+        typer.echo(f"recorded: {calibration_record.save(rows, resamples, seed, command)}")
+
+
+@app.command("motion-evidence")
+def motion_evidence(
+    part: Annotated[
+        list[str] | None, typer.Option(help="'accuracy' or 'downstream'; repeatable; default both.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; default one per core.")] = None,
+) -> None:
+    """Record in results/motion how accurate each flow method is, and what a forest recognises from its motion."""
+    from ethnicmer_lib import motion_evidence
+
+    typer.echo(f"recorded: {motion_evidence.save(part or motion_evidence.PARTS, jobs=jobs)}")
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -215,6 +279,61 @@ def simulate(
         f"{out}: a simulated cohort with {count} frames; to build the book on it: "
         f"ethnicmer build --data licensed --casme2 {folders[0]} --samm {folders[1]}"
     )
+
+
+@data_app.command("check")
+def data_check(
+    casme2: Casme2 = None,
+    samm: Samm = None,
+    annotations: Annotated[Path | None, typer.Option(help="CSV of group labels per clip.")] = None,
+    parameter: Changes = None,
+    every: Annotated[bool, typer.Option("--all", help="List every problem, not ten of each kind.")] = False,
+    table: Annotated[Path | None, typer.Option(help="Also write the problems as a CSV there.")] = None,
+) -> None:
+    """Check your folders of CASME II and SAMM: what is there, what is wrong, what to do, and a fingerprint.
+
+    Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
+    -p (apex, missing_apex, missing_frames, frame_sizes, double_rows, coding_file, casme2_frames) is judged by.
+    """
+    from ethnicmer_lib import study
+    from ethnicmer_lib.cohort.check import check
+    from ethnicmer_lib.parameters import CohortParameters
+
+    policies = CohortParameters.check({**study.typed(parameter or []), "data": "licensed"})
+    report = check(casme2, samm, annotations, policies, progress=True)
+    typer.echo(report.text(None if every else 10))
+    if table is not None:
+        report.table().to_csv(table, index=False)
+    raise typer.Exit(report.exit_code)
+
+
+@data_app.command("annotate")
+def data_annotate(
+    checkpoint: Annotated[Path, typer.Option(help="The published FaceXFormer model file.")],
+    out: Annotated[Path, typer.Option(help="Records to write, .csv or .parquet.")],
+    data: Data = Source.simulated,
+    casme2: Casme2 = None,
+    samm: Samm = None,
+    parameter: Changes = None,
+    moment: Annotated[Literal["onset", "apex"], typer.Option(help="The frame to look at.")] = "onset",
+    casme2_faces: Annotated[
+        str, typer.Option(help="'whole' frame if cropped, 'yunet', 'cascade'.")
+    ] = "whole",
+    samm_faces: Annotated[str, typer.Option(help="The same for SAMM.")] = "whole",
+    face_model: Annotated[Path | None, typer.Option(help="Model file of 'yunet' or 'cascade'.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="Also write groups, for -p annotations=FILE.")] = None,
+    context: Annotated[Literal["ethnicity", "gender", "age"], typer.Option(help="Of groups.")] = "ethnicity",
+    corrections: Annotated[Path | None, typer.Option(help="Corrected ethnic codes, for groups.")] = None,
+) -> None:
+    """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there."""
+    from ethnicmer_lib import annotation_command
+
+    overrides = _overrides(parameter, data, None, casme2, samm)
+    faces = {"casme2": casme2_faces, "samm": samm_faces}
+    for line in annotation_command.run(
+        overrides, checkpoint, out, moment, faces, face_model, groups, context, corrections
+    ):
+        typer.echo(line)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from torch.nn import functional
 from torchvision.models import ResNet18_Weights, resnet18
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.switches import MEAN, STD
 
 VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
 RGB_VARIANTS = ("dual_rgb", "tinyvit")  #: their ethnic backbone sees the apex frame instead of the motion
@@ -23,7 +24,6 @@ MIN_SIZE = 28  #: px; both backbones halve an image five times
 TINYVIT = "tiny_vit_5m_224"
 TINYVIT_IMAGENET = "tiny_vit_5m_224.dist_in22k_ft_in1k"  # like ResNet-18's weights: ends on ImageNet-1k
 _HEADS = {"resnet18": "fc.", "tinyvit": "head.fc."}
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB images
 
 
 class Outputs(NamedTuple):
@@ -51,13 +51,20 @@ class EthnicNet(nn.Module):
     variant : str
     emotion, ethnic : backbones that give (n, features); ``ethnic`` is None for 'resnet18'.
     emotion_head, ethnic_head, fusion_head : fully connected layers.
+    shared : whether the emotion backbone is called for both branches, as the release does; both features are then
+        the same, and the ethnic backbone is there but idle.
     """
 
-    def __init__(self, variant: str, n_labels: int = 3, n_groups: int = 2):
+    def __init__(self, variant: str, n_labels: int = 3, n_groups: int = 2, shared: bool = False):
         super().__init__()
         if variant not in VARIANTS:
             raise StudyError(f"variant {variant!r} is unknown; allowed: {', '.join(VARIANTS)}")
-        self.variant = variant
+        if shared and variant in RGB_VARIANTS:
+            raise StudyError(
+                f"shared_backbone: the branches of {variant!r} see different images and cannot share a backbone; "
+                "it is about 'dual_motion'"
+            )
+        self.variant, self.shared = variant, shared
         # The emotion branch comes first, so one seed gives it one start in all variants: rows stay paired.
         self.emotion, width = _resnet18()
         self.emotion_head = nn.Linear(width, n_labels)
@@ -66,8 +73,8 @@ class EthnicNet(nn.Module):
             self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else _resnet18()
             self.ethnic_head = nn.Linear(ethnic_width, n_groups)
             self.fusion_head = nn.Linear(width + ethnic_width, n_labels)
-        self.register_buffer("rgb_mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("rgb_std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("rgb_mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("rgb_std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     @property
     def needs_rgb(self) -> bool:
@@ -76,24 +83,32 @@ class EthnicNet(nn.Module):
 
     def forward(self, motion: Tensor, rgb: Tensor | None = None) -> Outputs:
         """Logits of a batch; StudyError for images that are too small or of the wrong shape."""
+        emotion, ethnic = self.features(motion, rgb)
+        if ethnic is None:
+            return Outputs(self.emotion_head(emotion), None, None)
+        fused = torch.cat([emotion, ethnic], dim=1)
+        return Outputs(self.emotion_head(emotion), self.ethnic_head(ethnic), self.fusion_head(fused))
+
+    def features(self, motion: Tensor, rgb: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Features of a batch, (n, width) of the emotion and of the ethnic branch; None where there is none."""
         _check_images(motion, "motion")
         emotion = self.emotion(motion)
         if self.ethnic is None:
-            return Outputs(self.emotion_head(emotion), None, None)
+            return emotion, None
+        if self.shared:
+            # A second call, as released: in training mode it moves the running statistics a second time.
+            return emotion, self.emotion(motion)
         if self.needs_rgb:
             if rgb is None:
                 raise StudyError(
                     f"variant {self.variant!r} needs the apex frame; give rgb (n, 3, S, S) in [0, 1]"
                 )
             _check_images(rgb, "rgb")
-            ethnic = self.ethnic((rgb - self.rgb_mean) / self.rgb_std)
-        else:
-            ethnic = self.ethnic(motion)
-        fused = torch.cat([emotion, ethnic], dim=1)
-        return Outputs(self.emotion_head(emotion), self.ethnic_head(ethnic), self.fusion_head(fused))
+            return emotion, self.ethnic((rgb - self.rgb_mean) / self.rgb_std)
+        return emotion, self.ethnic(motion)
 
 
-def loss(outputs: Outputs, label: Tensor, group: Tensor) -> Tensor:
+def loss(outputs: Outputs, label: Tensor, group: Tensor, ethnic: bool = True) -> Tensor:
     """Sum of the unweighted cross-entropies of the emotion, ethnic and fusion heads (Eqs 1-4).
 
     A variant without an ethnic branch has the first term only.
@@ -101,15 +116,19 @@ def loss(outputs: Outputs, label: Tensor, group: Tensor) -> Tensor:
     Parameters
     ----------
     label, group : (n,) int64 class numbers.
+    ethnic : whether the ethnic head's term counts; without it the second branch learns from the fusion alone.
     """
     total = functional.cross_entropy(outputs.emotion, label)
     if outputs.ethnicity is not None:
-        total = total + functional.cross_entropy(outputs.ethnicity, group)
+        if ethnic:
+            total = total + functional.cross_entropy(outputs.ethnicity, group)
         total = total + functional.cross_entropy(outputs.fusion, label)
     return total
 
 
-def build_model(variant: str, weights: str = "none", n_labels: int = 3, n_groups: int = 2) -> EthnicNet:
+def build_model(
+    variant: str, weights: str = "none", n_labels: int = 3, n_groups: int = 2, shared: bool = False
+) -> EthnicNet:
     """A network of Table V, its heads always new.
 
     Random parts come from torch's global generator: seed it before, as ``training`` does.
@@ -122,13 +141,14 @@ def build_model(variant: str, weights: str = "none", n_labels: int = 3, n_groups
         A path: a file saved by ``torch.save``: the state dict of a torchvision ResNet-18, for every ResNet-18
         backbone; or, which 'tinyvit' needs, ``{'resnet18': state dict, 'tinyvit': state dict}``.  The classifier
         ('fc.*', 'head.fc.*') is not used; everything else must fit exactly.
+    shared : as in :class:`EthnicNet`.
 
     Raises
     ------
     StudyError
         Unknown variant, a failed download, or a file that is missing, unreadable or does not fit.
     """
-    model = EthnicNet(variant, n_labels, n_groups)
+    model = EthnicNet(variant, n_labels, n_groups, shared)
     if weights != "none":
         _load(model.emotion, "resnet18", weights)
         if model.ethnic is not None:

@@ -161,10 +161,10 @@ class Simulator(CohortParameters):
 class MotionParameters(CohortParameters):
     """How motion is computed from onset to apex."""
 
-    flow_method: Literal["dis", "farneback", "deepflow"] = Field(
-        "dis", description="optical flow method (OpenCV)"
+    flow_method: Literal["dis", "farneback", "deepflow", "tvl1", "micro"] = Field(
+        "dis", description="optical flow method"
     )
-    normalisation: Literal["none", "robust", "clip_min_max"] = Field(
+    normalisation: Literal["none", "robust", "clip_min_max", "as_released"] = Field(
         "robust", description="scaling of the optical flow image (u, v, strain), clip by clip"
     )
 
@@ -262,6 +262,18 @@ class ActivationMaps(TrainingParameters):
     layer: Literal["layer3", "layer4"] = Field("layer4", description="ResNet-18 stage whose maps are drawn")
 
 
+class Audit(CohortParameters):
+    """Paper against released code, switch by switch; on the shipped labels and recorded runs."""
+
+    lottery_seeds: int = Field(
+        2000, ge=2, le=100_000, description="seeds of the draw of subjects that the rule on labels is tried with"
+    )
+
+
+class Statistics(CohortParameters):
+    """Intervals and tests: how they are made and how often they are right; a recorded run."""
+
+
 class Intro(CohortParameters):
     """The landing page: what all chapters found together."""
 
@@ -273,6 +285,10 @@ class Intro(CohortParameters):
     def overrides(self) -> dict[str, Any]:
         """What to change in every chapter's profile so that all run on the landing page's cohort."""
         return self.model_dump(exclude={"profile", "changes"}) | self.changes
+
+
+class Claims(Intro):
+    """The claims ledger: every number and claim of the paper with our value and a verdict."""
 
 
 def allowed(model: type[Parameters], name: str) -> str:

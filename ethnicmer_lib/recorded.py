@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from ethnicmer_lib import benchmark, prima_facie, runs, study
+from ethnicmer_lib import benchmark, controls, prima_facie, runs, study
 from ethnicmer_lib.benchmark import BenchmarkResult
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.errors import StudyError
@@ -20,8 +20,15 @@ from ethnicmer_lib.labels import released_clips
 from ethnicmer_lib.parameters import Benchmark, PrimaFacie
 from ethnicmer_lib.prima_facie import PrimaFacieResult
 
-#: The chapters that are recorded, with their parameters.
-_CHAPTERS = {"prima_facie": PrimaFacie, "benchmark": Benchmark}
+#: The parts of a recording: the chapter whose parameters they take, and what computes them.
+_PARTS: dict[str, tuple[str, Callable[[Any, bool], Any]]] = {
+    "prima_facie": ("prima_facie", prima_facie.compute),
+    "benchmark": ("benchmark", benchmark.compute),
+    "controls": ("benchmark", controls.compute),
+}
+_MODELS = {"prima_facie": PrimaFacie, "benchmark": Benchmark, "controls": Benchmark}
+PARTS = tuple(_PARTS)
+CHAPTERS = ("prima_facie", "benchmark")  #: the parts that the landing page needs
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Recorded:
     ----------
     prima_facie, benchmark : results as the chapters make them, without runs.
     command : what made the recording.
-    made : versions, commit, machine, time and seconds of the recording.
+    made : versions, commit, machine and time of the recording.
     """
 
     prima_facie: PrimaFacieResult
@@ -50,6 +57,15 @@ class Recorded:
         return [*self.prima_facie.findings(), *self.benchmark.findings()]
 
 
+@dataclass(frozen=True)
+class RecordedPart:
+    """The recorded benchmark or its controls, scored by the code that loads them; see :class:`Recorded`."""
+
+    result: Any  #: BenchmarkResult or ControlsResult
+    command: str
+    made: dict[str, Any]
+
+
 def folder() -> Path:
     """``results/`` of the checkout; StudyError outside one."""
     root = runs.project_root()
@@ -58,66 +74,120 @@ def folder() -> Path:
     return root / "results"
 
 
-def save(name: str, profile: str, overrides: Mapping[str, Any], command: str, progress: bool = True) -> Path:
-    """Compute (or take from the run store) the recorded chapters and write ``results/<name>/``."""
+def save(
+    name: str,
+    profile: str,
+    overrides: Mapping[str, Any],
+    command: str,
+    parts: Sequence[str] = CHAPTERS,
+    progress: bool = True,
+) -> Path:
+    """Compute (or take from the run store) parts of a recording and write them to ``results/<name>/``.
+
+    Other parts that lie there stay, if they are of the same cohort.
+
+    Raises
+    ------
+    StudyError
+        For an unknown part, or when the recording that is there is of another cohort.
+    """
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise StudyError(f"no part {unknown[0]!r} of a recording; parts: {', '.join(PARTS)}")
     target = folder() / name
-    results = {}
-    for chapter in _CHAPTERS:
-        one = study.chapter(chapter)
-        results[chapter] = one.compute(study.resolve(one, profile, overrides), progress)
-    record: dict[str, Any] = {
-        "command": command,
-        "cohort": {
-            field: getattr(results["benchmark"].provenance, field)
-            for field in ("source", "simulated", "fingerprint")
-        },
-        "left_out": results["benchmark"].left_out,
-        "chapters": {},
-    }
-    for chapter, result in results.items():
-        path = target / f"{chapter}.parquet"
-        with runs.atomic(path) as part:
-            result.predictions.to_parquet(part, index=False, compression="zstd")
-        record["chapters"][chapter] = {
+    where = target / "provenance.json"
+    record: dict[str, Any] = json.loads(where.read_text()) if where.is_file() else {"chapters": {}}
+    for part in parts:
+        chapter, compute = _PARTS[part]
+        result = compute(study.resolve(study.chapter(chapter), profile, overrides), progress)
+        cohort = {
+            field: getattr(result.provenance, field) for field in ("source", "simulated", "fingerprint")
+        }
+        if set(record["chapters"]) - set(parts) and record["cohort"] != cohort:
+            raise StudyError(
+                f"{where} is of another cohort ({record['cohort']['fingerprint']}, this one is "
+                f"{cohort['fingerprint']}); record all parts anew, or under another name"
+            )
+        path = target / f"{part}.parquet"
+        with runs.atomic(path) as temporary:
+            result.predictions.to_parquet(temporary, index=False, compression="zstd")
+        record["cohort"] = cohort
+        record["chapters"][part] = {
+            "command": command,
             "parameters": result.parameters.identity(),
+            "left_out": getattr(result, "left_out", {}),
             "sha256": sha256(path),
             "seconds": {key: value for run in result.runs for key, value in run.seconds().items()},
             "made": [json.loads((run.path / "run.json").read_text()) for run in result.runs],
         }
-    with runs.atomic(target / "provenance.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n")
+        with runs.atomic(where) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n")
     return target
 
 
 def load(name: str = "flow") -> Recorded:
-    """Read ``results/<name>/`` and score its predictions.
+    """Read the two chapters of ``results/<name>/`` and score their predictions.
 
     Raises
     ------
     StudyError
         When a file is missing, or its content is not the one that was recorded.
     """
-    where = folder() / name
-    if not (where / "provenance.json").is_file():
-        raise StudyError(f"no recorded run in {where}; make one with `ethnicmer record --help`")
-    record = json.loads((where / "provenance.json").read_text())
-    predictions, parameters = {}, {}
-    for chapter, model in _CHAPTERS.items():
-        path = where / f"{chapter}.parquet"
-        entry = record["chapters"][chapter]
-        predictions[chapter] = read(path, entry["sha256"])
-        parameters[chapter] = model.check(entry["parameters"])
-    source = Provenance(**record["cohort"])
-    clips = released_clips()
-    clips = clips[clips["clip_id"].isin(predictions["benchmark"]["clip_id"])]
+    record = _record(name, CHAPTERS)
+    drawn, parameters = _part(name, record, "prima_facie")
+    trained = load_part(name, "benchmark")
+    commands = (record["chapters"]["prima_facie"]["command"], trained.command)
     return Recorded(
-        prima_facie.score(parameters["prima_facie"], source, predictions["prima_facie"], []),
-        benchmark.score(
-            parameters["benchmark"], source, clips, predictions["benchmark"], record["left_out"], []
-        ),
-        record["command"],
-        record["chapters"]["benchmark"]["made"][0],
+        prima_facie.score(parameters, trained.result.provenance, drawn, []),
+        trained.result,
+        " && ".join(dict.fromkeys(commands)),
+        trained.made,
     )
+
+
+def load_part(name: str, part: Literal["benchmark", "controls"]) -> RecordedPart:
+    """Read the benchmark or the controls of ``results/<name>/`` and score their predictions.
+
+    Raises
+    ------
+    StudyError
+        As :func:`load`.
+    """
+    record = _record(name, (part,))
+    predictions, parameters = _part(name, record, part)
+    entry = record["chapters"][part]
+    source = Provenance(**record["cohort"])
+    if part == "controls":
+        result = controls.score(parameters, source, predictions, entry["left_out"], [])
+    else:
+        clips = released_clips()
+        clips = clips[clips["clip_id"].isin(predictions["clip_id"])]
+        result = benchmark.score(parameters, source, clips, predictions, entry["left_out"], [])
+    return RecordedPart(result, entry["command"], entry["made"][0])
+
+
+def has(name: str, part: str) -> bool:
+    """Whether ``results/<name>/`` holds that part."""
+    where = folder() / name / "provenance.json"
+    return where.is_file() and part in json.loads(where.read_text())["chapters"]
+
+
+def _record(name: str, parts: Sequence[str]) -> dict[str, Any]:
+    where = folder() / name / "provenance.json"
+    if not where.is_file():
+        raise StudyError(f"no recorded run in {where.parent}; make one with `ethnicmer record --help`")
+    record = json.loads(where.read_text())
+    if missing := [part for part in parts if part not in record["chapters"]]:
+        raise StudyError(
+            f"no recorded {missing[0]} in {where.parent}; make it with `ethnicmer record {name} --part {missing[0]}`"
+        )
+    return record
+
+
+def _part(name: str, record: Mapping[str, Any], part: str) -> tuple[pd.DataFrame, Any]:
+    """Predictions and parameters of one part."""
+    entry = record["chapters"][part]
+    predictions = read(folder() / name / f"{part}.parquet", entry["sha256"])
+    return predictions, _MODELS[part].check(entry["parameters"])
 
 
 def read(path: Path, recorded: str | None) -> pd.DataFrame:

@@ -32,6 +32,11 @@ class Chapter:
         """Compute the chapter, or load what the run store already has."""
         return importlib.import_module(self.module).compute(parameters, progress=progress)
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether it is a page about what all other chapters found."""
+        return issubclass(self.model, models.Intro)
+
     def left_out(self, data: models.Source) -> str | None:
         """Why this chapter cannot be built on a source, or None where it can."""
         if self.simulated_only and data != "simulated":
@@ -65,11 +70,19 @@ CHAPTERS = (
     Chapter("prima_facie", "Prima facie: do groups differ?", models.PrimaFacie, "ethnicmer_lib.prima_facie"),
     Chapter("benchmark", "Does ethnic context help?", models.Benchmark, "ethnicmer_lib.benchmark"),
     Chapter("activation_maps", "Where the network looks", models.ActivationMaps, "ethnicmer_lib.activation"),
+    Chapter("audit", "Paper and released code", models.Audit, "ethnicmer_lib.audit"),
 )
 
 
 INTRO = Chapter("intro", "Is micro-expression ethnic leaning?", models.Intro, "ethnicmer_lib.study")
-PAGES = (INTRO, *CHAPTERS)
+#: A page that describes and finds nothing: the same computation as the dataset chapter's.
+DATA_CARD = Chapter("data_card", "Data card", models.DataCard, "ethnicmer_lib.dataset")
+#: How intervals and tests are made, and how often they are right: about the study's tools, so it finds nothing.
+STATISTICS = Chapter(
+    "statistics", "How sure: intervals and tests", models.Statistics, "ethnicmer_lib.calibration_record"
+)
+CLAIMS = Chapter("claims", "The claims ledger", models.Claims, "ethnicmer_lib.claims")
+PAGES = (INTRO, *CHAPTERS, STATISTICS, DATA_CARD, CLAIMS)
 
 
 def chapter(name: str) -> Chapter:

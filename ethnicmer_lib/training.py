@@ -1,24 +1,22 @@
-"""The LOSO engine: train one network per fold and seed, predict the held-out clips, keep every finished fold."""
+"""Training of one network on the clips of one fold, and its predictions in evaluation mode (Section IV)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.models import RGB_VARIANTS, EthnicNet, Outputs, build_model, loss
-from ethnicmer_lib.runs import Run
+from ethnicmer_lib.switches import AS_DESCRIBED, Switches, standardised, taught
 
 Fold = tuple[np.ndarray, np.ndarray]  #: train and test rows of the clips table
 
@@ -50,70 +48,37 @@ class Inputs:
     motion: Tensor  #: (n, 3, S, S) float32
     rgb: Tensor | None  #: (n, 3, S, S) float32 in [0, 1]
     label: Tensor  #: (n,) int64, place in ``LABELS``
-    group: Tensor  #: (n,) int64, place in the sorted group names
+    group: Tensor  #: (n,) int64, place in ``context``
+    context: tuple[str, ...]  #: names of what the ethnic branch tells apart: the groups, or the databases
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Images of some rows."""
         return self.motion[rows], None if self.rgb is None else self.rgb[rows]
 
 
-def predict_folds(
+def prepare(
     variant: str,
     motion: np.ndarray,
     rgb: np.ndarray | None,
     clips: pd.DataFrame,
-    folds: Sequence[Fold],
-    settings: TrainingSettings,
-    run: Run,
-    progress: bool = False,
-) -> pd.DataFrame:
-    """Held-out predictions of one variant and seed (Table V), trained anew in every fold.
-
-    A finished fold is kept in ``run`` as ``<variant>-seed<seed>-fold<number>``; a run that was killed
-    continues with the next one and ends with the same predictions.
+    switches: Switches = AS_DESCRIBED,
+    seed: int = 0,
+) -> Inputs:
+    """Check the images of a cohort and put them on the device once.
 
     Parameters
     ----------
     variant : row of Table V.
-    motion : (n, 3, S, S) float32 optical flow images, row i for row i of ``clips``.
-    rgb : (n, 3, S, S) float32 apex frames in [0, 1]; needed by 'dual_rgb' and 'tinyvit', else unused.
-    clips : the clips table.
-    folds : (train, test) rows; whole subjects.
-    settings : the training parameters; ``settings.seed`` is the seed of this repetition.
-    run : where finished folds are kept; its key must tell apart everything above but ``variant`` and the seed.
-
-    Returns
-    -------
-    One row per fold and test clip: variant, seed, fold, clip_id, subject, label, predicted, p_<label> (softmax of
-    the fusion logits; of the emotion logits for 'resnet18'), group, predicted_group ('' for 'resnet18').
+    motion : (n, 3, S, S) optical flow images, row i for row i of ``clips``.
+    rgb : (n, 3, S, S) apex frames in [0, 1]; needed by the variants of ``RGB_VARIANTS``, else unused.
+    switches : ``standardise`` and ``context`` count.
+    seed : of the shuffled context alone.
 
     Raises
     ------
     StudyError
-        When images and clips do not match, a subject is on both sides of a fold, RGB is missing, or training
-        diverges.
+        With the clip, when images and clips do not match or a value is not finite; when RGB is missing.
     """
-    _check_folds(folds, clips)
-    groups = sorted(clips["group"].unique())
-    prepared = cache(lambda: prepare(variant, motion, rgb, clips))
-    title = f"{variant}, seed {settings.seed}"
-    total = len(folds) * settings.epochs
-    tables = []
-    with tqdm(total=total, desc=title, unit="epoch", disable=not progress) as bar:
-        for number, (train, test) in enumerate(folds):
-
-            def one(number: int = number, train: np.ndarray = train, test: np.ndarray = test) -> pd.DataFrame:
-                model = train_fold(variant, prepared(), train, settings, number, on_epoch=bar.update)
-                outputs = predict(model, prepared(), test, settings.batch_size)
-                return _table(variant, settings.seed, number, clips.iloc[test], outputs, groups)
-
-            tables.append(run.table(f"{variant}-seed{settings.seed}-fold{number:03d}", one))
-            bar.update((number + 1) * settings.epochs - bar.n)  # a fold that was there already
-    return pd.concat(tables, ignore_index=True)
-
-
-def prepare(variant: str, motion: np.ndarray, rgb: np.ndarray | None, clips: pd.DataFrame) -> Inputs:
-    """Check the images of a cohort and put them on the device once, channels last."""
     if variant in RGB_VARIANTS and rgb is None:
         raise StudyError(
             f"variant {variant!r} needs RGB apex frames; use a cohort with frames or leave it out"
@@ -129,18 +94,28 @@ def prepare(variant: str, motion: np.ndarray, rgb: np.ndarray | None, clips: pd.
         if not finite.all():
             clip_id = clips["clip_id"].iloc[int(np.argmin(finite))]
             raise StudyError(f"clip {clip_id}: its {name} image holds values that are not finite")
+        if name == "motion" and switches.standardise == "imagenet":
+            values = standardised(values)
         tensor = torch.from_numpy(np.array(values, dtype=np.float32))
-        return tensor.to(device).contiguous(memory_format=torch.channels_last)
+        return tensor.to(device).contiguous(memory_format=layout(values.shape[2], device))
 
-    def codes(column: str, names: Sequence[str]) -> Tensor:
-        return torch.tensor([names.index(name) for name in clips[column]], dtype=torch.int64, device=device)
+    def codes(values: Iterable[str], names: Sequence[str]) -> Tensor:
+        return torch.tensor([names.index(value) for value in values], dtype=torch.int64, device=device)
 
+    said = taught(clips, switches.context, seed)
+    context = tuple(sorted(set(said)))
     return Inputs(
         motion=images("motion", motion),
         rgb=images("rgb", rgb) if variant in RGB_VARIANTS else None,
-        label=codes("label", LABELS),
-        group=codes("group", sorted(clips["group"].unique())),
+        label=codes(clips["label"], LABELS),
+        group=codes(said, context),
+        context=context,
     )
+
+
+def layout(size: int, device: torch.device) -> torch.memory_format:
+    """The memory format that trains faster: channels last, but not for small images on a CPU (measured)."""
+    return torch.channels_last if device.type == "cuda" or size >= 64 else torch.contiguous_format
 
 
 def train_fold(
@@ -150,11 +125,17 @@ def train_fold(
     settings: TrainingSettings,
     fold: int,
     on_epoch: Callable[[], object] = lambda: None,
+    switches: Switches = AS_DESCRIBED,
 ) -> EthnicNet:
     """Train a new network on some rows, in eval mode when returned.
 
     Start, dropout and order of the clips depend on ``(settings.seed, fold)`` alone: not on other folds, on what
-    ran before, or, for start of the emotion branch and order, on the variant.
+    ran before, or, for start of the emotion branch and order, on the variant and the switches.
+
+    Parameters
+    ----------
+    inputs : of :func:`prepare`, with the same switches.
+    switches : ``ethnic_loss`` and ``shared_backbone`` count.
 
     Raises
     ------
@@ -165,18 +146,25 @@ def train_fold(
         raise StudyError(f"fold {fold} has {len(rows)} training clip(s); at least 2 are needed")
     device = inputs.motion.device
     order = np.random.default_rng([settings.seed, fold, 0])
-    with _reproducible(device), torch.random.fork_rng():
+    with reproducible(device), torch.random.fork_rng():
         torch.manual_seed(int(np.random.default_rng([settings.seed, fold, 1]).integers(2**63)))
-        model = build_model(variant, settings.weights).to(device, memory_format=torch.channels_last).train()
+        model = build_model(
+            variant,
+            settings.weights,
+            n_groups=max(2, len(inputs.context)),
+            shared=switches.shared_backbone and variant != "resnet18",  # one branch has nothing to share
+        )
+        model = model.to(device, memory_format=layout(inputs.motion.shape[2], device)).train()
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
         optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.gamma)
         for epoch in range(settings.epochs):
             shuffled = order.permutation(np.asarray(rows))
             summed = torch.zeros((), device=device)
-            for batch in _batches(torch.from_numpy(shuffled).to(device), settings.batch_size):
+            for batch in batches(torch.from_numpy(shuffled).to(device), settings.batch_size):
                 optimiser.zero_grad(set_to_none=True)
-                value = loss(model(*inputs.batch(batch)), inputs.label[batch], inputs.group[batch])
+                outputs = model(*inputs.batch(batch))
+                value = loss(outputs, inputs.label[batch], inputs.group[batch], switches.ethnic_loss)
                 value.backward()
                 optimiser.step()
                 summed += value.detach()
@@ -194,55 +182,26 @@ def predict(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int)
     """Logits of some rows in eval mode, on the CPU; the network is not changed by what it predicts."""
     model.eval()
     index = torch.from_numpy(np.asarray(rows)).to(inputs.motion.device)
-    with _reproducible(inputs.motion.device), torch.inference_mode():
-        parts = [model(*inputs.batch(batch)) for batch in index.split(batch_size)]
+    with reproducible(inputs.motion.device), torch.inference_mode():
+        return joined([model(*inputs.batch(batch)) for batch in index.split(batch_size)])
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """The logits of several batches as one, on the CPU."""
     columns = [None if column[0] is None else torch.cat(column).cpu() for column in zip(*parts, strict=True)]
     return Outputs(*columns)
 
 
-def _batches(rows: Tensor, size: int) -> list[Tensor]:
+def batches(rows: Tensor, size: int) -> list[Tensor]:
     """Rows in batches; a last batch of one joins the one before, as batch norm cannot train on one clip."""
-    batches = list(rows.split(size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
-def _table(
-    variant: str, seed: int, fold: int, clips: pd.DataFrame, outputs: Outputs, groups: Sequence[str]
-) -> pd.DataFrame:
-    """One row per test clip."""
-    p = torch.softmax(outputs.decision.double(), dim=1).numpy()
-    table = clips[["clip_id", "subject", "label"]].reset_index(drop=True)
-    table.insert(0, "variant", variant)
-    table.insert(1, "seed", seed)
-    table.insert(2, "fold", fold)
-    table["predicted"] = np.asarray(LABELS, dtype=object)[p.argmax(1)]
-    for i, label in enumerate(LABELS):
-        table[f"p_{label}"] = p[:, i]
-    table["group"] = clips["group"].to_numpy()
-    if outputs.ethnicity is None:
-        table["predicted_group"] = ""
-    else:
-        table["predicted_group"] = np.asarray(groups, dtype=object)[outputs.ethnicity.argmax(1).numpy()]
-    return table
-
-
-def _check_folds(folds: Sequence[Fold], clips: pd.DataFrame) -> None:
-    if not len(folds):
-        raise StudyError("there are no folds to train; give at least one (train, test) pair")
-    subjects = clips["subject"].to_numpy()
-    for number, (train, test) in enumerate(folds):
-        if not len(test):
-            raise StudyError(f"fold {number} tests no clip; leave it out")
-        if both := sorted(set(subjects[train]) & set(subjects[test])):
-            raise StudyError(
-                f"fold {number}: subject {both[0]} is in training and test; split whole subjects"
-            )
+    parts = list(rows.split(size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
 
 
 @contextmanager
-def _reproducible(device: torch.device) -> Iterator[None]:
+def reproducible(device: torch.device) -> Iterator[None]:
     """On a GPU take deterministic kernels only; CPU kernels are, at a given number of threads."""
     if device.type != "cuda":
         yield

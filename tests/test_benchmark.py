@@ -22,15 +22,16 @@ def study(workspace, monkeypatch):
     def compute(p=P, skill=SKILL, **cohort):
         made = FakeCohort(**{"frames": True, **cohort})
 
-        def predict(variant, motion, rgb, clips, folds, settings, run, progress):
-            compute.trained.append((variant, settings.seed))
-            assert (rgb is not None) == (variant in ("dual_rgb", "tinyvit"))
-            rng = np.random.default_rng([settings.seed, len(variant)])
+        def train(names, motion, rgb, clips, folds, p, run, progress):
+            assert (rgb is not None) == any(variant in ("dual_rgb", "tinyvit") for variant, _ in names)
+            return {name: predict(*name, clips) for name in names}
+
+        def predict(variant, seed, clips):
+            compute.trained.append((variant, seed))
+            rng = np.random.default_rng([seed, len(variant)])
             n = len(clips)
             right = rng.random(n) < skill[variant]
-            table = clips[["clip_id", "subject", "label", "group"]].assign(
-                variant=variant, seed=settings.seed
-            )
+            table = clips[["clip_id", "subject", "label", "group"]].assign(variant=variant, seed=seed)
             table["predicted"] = np.where(right, clips["label"], rng.choice(LABELS, n))
             known = rng.random(n) < 2 if variant == "dual_motion" else rng.random(n) < 0.5
             table["predicted_group"] = np.where(known, clips["group"], "Other")
@@ -39,7 +40,7 @@ def study(workspace, monkeypatch):
         monkeypatch.setattr(benchmark, "open_cohort", lambda p, progress=False: made)
         monkeypatch.setattr(benchmark, "motion_images", lambda *a: made.images)
         monkeypatch.setattr(benchmark, "apex_images", lambda *a: made.images)
-        monkeypatch.setattr(benchmark, "_train", predict)
+        monkeypatch.setattr(benchmark, "_train", train)
         return benchmark.compute(p)
 
     compute.trained = []
@@ -196,3 +197,43 @@ def test_real_networks_fit_the_bookkeeping(workspace, monkeypatch):
     assert result.predictions.groupby("variant")["clip_id"].nunique().eq(32).all()
     assert {f.chapter for f in result.findings()} == {"benchmark"}
     pd.testing.assert_frame_equal(result.table, benchmark.compute(p).table)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"context": "shuffled"},
+        {"ethnic_loss": False},
+        {"test_batch_norm": "batch"},
+        {"weights_saved": "after_test"},
+        {"standardise": "imagenet"},
+    ],
+)
+def test_every_switch_is_a_run_of_its_own_and_a_departure(study, change):
+    plain = {"variants": ("resnet18",), "n_seeds": 1}
+    results = [study(P.model_copy(update={**plain, **c})) for c in ({}, change)]
+    assert results[0].runs[0].key != results[1].runs[0].key
+    assert len(departures(results[1].parameters)) == 1
+
+
+def test_a_shared_backbone_leaves_out_what_cannot_share(study):
+    result = study(P.model_copy(update={"shared_backbone": True}))
+    assert set(result.left_out) == {"dual_rgb", "tinyvit"}
+    assert "different images" in result.left_out["tinyvit"]
+
+
+def test_a_branch_that_is_taught_databases_is_not_asked_for_groups(study):
+    assert study(P.model_copy(update={"context": "database"})).groups.empty
+
+
+def test_scores_by_subject_are_those_of_scikit_learn(study):
+    result = study()
+    part = result.predictions.query("variant == 'forest'")
+    strict = [
+        f1_score(s["label"], s["predicted"], labels=LABELS, average="macro", zero_division=0)
+        for _, s in part.groupby("subject")
+    ]
+    present = [f1_score(s["label"], s["predicted"], average="macro") for _, s in part.groupby("subject")]
+    row = result.table.set_index("variant").loc["forest"]
+    assert np.isclose(row["per_subject"], np.mean(strict))
+    assert np.isclose(row["per_subject_present"], np.mean(present))

@@ -22,7 +22,7 @@ def evidence(tmp_path_factory):
         patch.setattr(recorded, "folder", lambda: ROOT / "results")
         real = recorded.load("flow")
         found = audit.compute(Audit(lottery_seeds=20))
-        chapters = {"benchmark": real.benchmark, "controls": recorded.load_part("flow", "controls").result}
+        chapters = {"benchmark": real.benchmark}
         yield Evidence(released_tables(), found, real, chapters)
 
 
@@ -135,6 +135,21 @@ def test_the_page_holds_every_entry_and_its_filters(ledger):
     assert values["table_iv_released"] == 9
     assert values["n_claims"] == len(ledger.entries)
     assert '"table_I_White"' in page.download(ledger).data.replace("&quot;", '"')
+
+
+def test_every_switch_is_a_parameter_with_a_measured_effect(evidence):
+    effects = evidence.audit.effects()
+    assert len(effects) == len(audit.SWITCHES)
+    for switch, row in zip(audit.SWITCHES, effects.itertuples(), strict=True):
+        chapter = study.chapter(switch.chapter)
+        default = study.resolve(chapter)
+        assert str(getattr(default, switch.parameter)) == switch.described
+        flipped = study.typed([f"{switch.parameter}={switch.changed}"])
+        changed = study.resolve(chapter, overrides=flipped, own=True)
+        others = {k: v for k, v in changed.model_dump().items() if k != switch.parameter}
+        assert others == {k: v for k, v in default.model_dump().items() if k != switch.parameter}
+        assert row.low <= row.value <= row.high
+    assert audit_page.switches_table(evidence.audit).data.count("<tr>") == 1 + len(effects)
 
 
 def test_the_audit_page_shows_the_rule_and_the_cells(evidence):

@@ -60,6 +60,7 @@ def values(result: AuditResult) -> dict[str, Any]:
             f"{samm.observed:+.3f} against {samm.low:+.3f} to {samm.high:+.3f}, p = {samm.worse:.3f}."
         ),
         "within_samm": f"{within['value']:+.3f} [{within['low']:+.3f}, {within['high']:+.3f}]",
+        "controls_command": result.controls_command,
         "recorded_command": recorded.command,
         "recorded_seconds": f"{recorded.made['seconds'] / 60:.0f}",
     }
@@ -124,6 +125,37 @@ def units_table(result: AuditResult) -> HTML:
         "p_samm": "p",
     }
     return notebook.table(rows, "Clips whose FACS code names the unit.", result.provenance, columns=columns)
+
+
+def switches_table(result: AuditResult) -> HTML:
+    """Every switch with its measured effect."""
+    effects = result.effects()
+    rows = pd.DataFrame(
+        {
+            "table": ["IV" if chapter == "prima_facie" else "V" for chapter in effects["chapter"]],
+            "switch": [f"{row.parameter}={row.changed}" for row in effects.itertuples()],
+            "described": effects["described"],
+            "kind": ["as released" if released else "control" for released in effects["in_release"]],
+            "effect": [notebook.with_interval(row.value, row.low, row.high) for row in effects.itertuples()],
+        }
+    )
+    columns = {
+        "table": "Table",
+        "switch": "switch",
+        "described": "as described",
+        "kind": "kind",
+        "effect": "effect, 95 % interval",
+    }
+    return notebook.table(
+        rows,
+        "What flipping one switch changes: Mixed minus mono (Table IV) or macro F1 (Table V).",
+        result.recorded.provenance,
+        columns=columns,
+        note=(
+            "Intervals of Table IV are over draws, of Table V over subjects. The arms of Table V depart from the "
+            "paper's protocol as its chapter says."
+        ),
+    )
 
 
 def _example_subject(pairs: pd.DataFrame) -> str:

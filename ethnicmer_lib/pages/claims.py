@@ -88,23 +88,20 @@ def _place(entry: Entry) -> str:
 
 def _row(entry: Entry) -> str:
     claim, kind = entry.claim, entry.verdict.replace(" ", "-")
-    printed = (
-        ""
-        if claim.value is None
-        else f"printed {claim.value:g}"
-        if claim.value >= 1
-        else f"printed {claim.value:.4f}"
-    )
+    page = claim.page.replace("-", "_")
+    printed = ""
+    if claim.value is not None:
+        printed = f"printed {claim.value:g}" if claim.value >= 1 else f"printed {claim.value:.4f}"
     answers = "".join(
         f"<p><strong>{html.escape(one.mode)}</strong>, {html.escape(one.source)}: {html.escape(one.finding.answer)} "
         f"<em>{html.escape(one.finding.verdict)}</em></p><p class='note'>{html.escape(one.finding.reason)}</p>"
         for one in entry.measured
     )
     return (
-        f"<details class='finding' id='{claim.key.lower().replace(' ', '-')}' data-verdict='{html.escape(entry.verdict)}' "
+        f"<details class='finding' id='{claim.key.lower().replace(' ', '-')}' "
+        f"data-verdict='{html.escape(entry.verdict)}' "
         f"data-place='{html.escape(_place(entry))}'><summary><span class='question'>{html.escape(claim.where)}: "
         f"{html.escape(claim.says)}</span><span class='estimate'>{printed}</span>"
         f"<span class='verdict {kind}'>{entry.verdict}</span></summary>{answers}"
         f"<p class='note'>More in <a href='{page}.html'>{html.escape(study.chapter(page).title)}</a>.</p></details>"
     )
-
