@@ -19,14 +19,12 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.findings import Finding
 from ethnicmer_lib.fold_scores import mean_over_folds
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
+from ethnicmer_lib.learnt import balanced_accuracies
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.parameters import Benchmark
-from ethnicmer_lib.probes import ALL, BRANCHES, TARGETS, WITHIN, column
-from ethnicmer_lib.statistics import MACRO, UAR, Estimate, bootstrap_f1, paired_difference
+from ethnicmer_lib.probes import ALL
+from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 from ethnicmer_lib.switches import Switches
-
-OWN_HEAD, DATABASE_RULE = "own head", "the database alone"
-LEARNT_COLUMNS = ["arm", "reader", "target", "where", "value", "low", "high", "clips"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +128,7 @@ def score(
         predictions=predictions,
         table=pd.DataFrame([_row(p, BY_NAME[name], part) for name, part in parts.items()]),
         differences=_differences(p, parts),
-        learnt=_learnt(p, parts),
+        learnt=balanced_accuracies(p, parts, RESAMPLES),
         left_out=left_out,
         runs=used,
     )
@@ -267,49 +265,3 @@ def _differences(p: Benchmark, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if reference in parts
     ]
     return pd.DataFrame(rows, columns=["arm", "reference", "value", "low", "high"])
-
-
-def _learnt(p: Benchmark, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Balanced accuracy of heads, probes and the database rule."""
-    rows: list[dict[str, Any]] = []
-
-    def ask(arm: str, reader: str, target: str, where: str, table: pd.DataFrame, said: str) -> None:
-        if said not in table or table[said].isna().all() or table[target].nunique() < 2:
-            return
-        table = table[table[said].notna() & (table[said] != "")]
-        if where == WITHIN:
-            table = table[table.groupby("database")["group"].transform("nunique") > 1]
-        if table[target].nunique() < 2:
-            return
-        asked = table.assign(label=table[target], predicted=table[said])
-        names = sorted({*asked["label"], *asked["predicted"]})
-        estimate = bootstrap_f1(asked, names, RESAMPLES, p.seed, repeat="seed")[UAR]
-        rows.append(
-            dict(
-                zip(
-                    LEARNT_COLUMNS,
-                    (arm, reader, target, where, *estimate, table["clip_id"].nunique()),
-                    strict=True,
-                )
-            )
-        )
-
-    any_part = next(iter(parts.values()))
-    any_part = any_part[any_part["seed"] == any_part["seed"].min()]
-    most = any_part.groupby("database")["group"].agg(lambda groups: groups.mode().iloc[0])
-    ruled = any_part.assign(rule=any_part["database"].map(most))
-    ask("", DATABASE_RULE, "group", ALL, ruled, "rule")
-    ask("", DATABASE_RULE, "group", WITHIN, ruled, "rule")
-    for name, part in parts.items():
-        if not BY_NAME[name].network:
-            continue
-        arm = BY_NAME[name]
-        context = arm.switches(Switches.of(p)).context
-        ask(name, OWN_HEAD, "taught", ALL, part, "predicted_group")
-        if context != "database":
-            ask(name, OWN_HEAD, "group", ALL, part, "predicted_group")
-            ask(name, OWN_HEAD, "group", WITHIN, part, "predicted_group")
-        for branch in BRANCHES:
-            for target, where in TARGETS:
-                ask(name, branch, target, where, part, column(branch, target, where))
-    return pd.DataFrame(rows, columns=LEARNT_COLUMNS)

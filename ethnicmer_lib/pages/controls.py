@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from ethnicmer_lib import benchmark_claims, figures, notebook, recorded
 from ethnicmer_lib.arms import ARMS, BY_NAME
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
-from ethnicmer_lib.controls import DATABASE_RULE, OWN_HEAD, ControlsResult
+from ethnicmer_lib.controls import ControlsResult
+from ethnicmer_lib.learnt import DATABASE_RULE, OWN_HEAD
 from ethnicmer_lib.pages import benchmark as live
 from ethnicmer_lib.parameters import Benchmark
 from ethnicmer_lib.probes import ALL, WITHIN
