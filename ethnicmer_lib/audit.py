@@ -171,7 +171,7 @@ def _no_image(result: AuditResult) -> Finding:
 
 
 def _mixed(result: AuditResult) -> Finding:
-    described = result.recorded.arms["forest, ResNet-18"]
+    described = result.recorded.arms[table_iv.DESCRIBED]
     gap = described.difference("mixed minus mono")
     below = result.lottery["below"].mean()
     return Finding(

@@ -23,6 +23,7 @@ from ethnicmer_lib.claim_evidence import (
 from ethnicmer_lib.findings import Finding, judge_effect, paper_results
 from ethnicmer_lib.labels import BINARY
 from ethnicmer_lib.prima_facie import BALANCE
+from ethnicmer_lib.table_iv import DESCRIBED as DESCRIBED_ARM
 
 
 def _of_chapter(e: Evidence, chapter: str, number: int, question: str) -> list[Measured]:
@@ -224,7 +225,7 @@ def _released_shares() -> dict[str, float]:
 
 
 def _scenario_findings(e: Evidence) -> list[Finding]:
-    return e.audit.recorded.arms["forest, ResNet-18"].findings()
+    return e.audit.recorded.arms[DESCRIBED_ARM].findings()
 
 
 #: Key of a claim in ``data/claims.yml`` -> its measurement.

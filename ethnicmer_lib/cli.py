@@ -159,7 +159,9 @@ def record(
 @app.command()
 def table_iv(
     flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
-    draws: Annotated[int, typer.Option(help="Draws of subjects; forests under a control take fewer.")] = 200,
+    draws: Annotated[int, typer.Option(help="Draws of subjects.")] = 200,
+    forest_draws: Annotated[int, typer.Option(help="Draws for the forest that the paper describes.")] = 200,
+    control_draws: Annotated[int, typer.Option(help="Draws for every other forest; they are slow.")] = 20,
     permutations: Annotated[int, typer.Option(help="Permutations of the groups per test.")] = 199,
     image_size: Annotated[int, typer.Option(help="Side of the image given to ResNet-18, in px.")] = 56,
 ) -> None:
@@ -167,12 +169,13 @@ def table_iv(
     from ethnicmer_lib import table_iv
     from ethnicmer_lib.parameters import PrimaFacie
 
-    p = PrimaFacie.check({"data": "flow", "flow_dir": flow_dir, "n_draws": draws, "image_size": image_size})
+    values = {"data": "flow", "flow_dir": flow_dir, "n_draws": draws, "image_size": image_size}
     command = (
-        f"ethnicmer table-iv --flow-dir FOLDER --draws {draws} --permutations {permutations} "
-        f"--image-size {image_size}"
+        f"ethnicmer table-iv --flow-dir FOLDER --draws {draws} --forest-draws {forest_draws} "
+        f"--control-draws {control_draws} --permutations {permutations} --image-size {image_size}"
     )
-    typer.echo(f"recorded: {table_iv.save(p, permutations, command)}")
+    p = PrimaFacie.check(values)
+    typer.echo(f"recorded: {table_iv.save(p, permutations, forest_draws, control_draws, command)}")
 
 
 @app.command()

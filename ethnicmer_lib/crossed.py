@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.intervals import Estimate, effective_subjects, interval, subject_weights
-from ethnicmer_lib.scores import class_f1, subject_confusions
+from ethnicmer_lib.scores import class_f1, counted
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,16 @@ def crossed_scores(
     classes = len(labels)
     points = np.zeros((len(draws), len(arms), classes))
     resampled = np.zeros((n, len(draws), len(arms), classes))
-    parts = dict(list(predictions.groupby(["draw", "arm"])))
+    predictions = predictions[predictions["arm"].isin(list(arms))]
+    columns = {"draw": draws, "arm": arms, "subject": subjects, "label": labels, "predicted": labels}
+    confusions = counted(predictions, columns)
     for i, draw in enumerate(draws):
         for j, arm in enumerate(arms):
-            if (draw, arm) not in parts:
+            if not confusions[i, j].any():
                 raise StudyError(f"draw {draw} has no predictions of {arm!r}; compute the draw again")
-            confusions = subject_confusions(parts[draw, arm], labels, subjects)[1]
-            f1 = class_f1(confusions.sum(0))
-            boot = class_f1((weights @ confusions.reshape(len(subjects), -1)).reshape(n, classes, classes))
+            f1 = class_f1(confusions[i, j].sum(0))
+            cell = confusions[i, j].reshape(len(subjects), -1).astype(float)
+            boot = class_f1((weights @ cell).reshape(n, classes, classes))
             boot[:, np.isnan(f1)] = 0.0
             points[i, j], resampled[:, i, j] = np.nan_to_num(f1), boot
     share = np.full(len(draws), 1 / len(draws))

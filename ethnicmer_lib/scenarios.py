@@ -13,18 +13,32 @@ from ethnicmer_lib.crossed import crossed_scores
 from ethnicmer_lib.design import MIXED
 from ethnicmer_lib.findings import paper_results
 from ethnicmer_lib.forest import BINARY, NEGATIVE
-from ethnicmer_lib.statistics import MACRO, bootstrap_f1, f1_per_class, macro_f1
+from ethnicmer_lib.scores import class_f1, counted
+from ethnicmer_lib.statistics import MACRO, bootstrap_f1
 
 RESAMPLES = 2000
 
 
 def draw_scores(predictions: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """One row per draw and scenario: subjects, clips, share_negative, F1 per class, macro, majority's macro."""
-    parts = predictions.groupby(["draw", "scenario"])
-    keys = [(draw, name) for draw in sorted(predictions["draw"].unique()) for name in names]
-    return pd.DataFrame(
-        [{"draw": draw, "scenario": name, **_scores(parts.get_group((draw, name)))} for draw, name in keys]
-    )
+    draws = sorted(predictions["draw"].unique())
+    predictions = predictions[predictions["scenario"].isin(list(names))]
+    columns = {"draw": draws, "scenario": names, "label": BINARY}
+    f1 = np.nan_to_num(class_f1(counted(predictions, {**columns, "predicted": BINARY})))
+    rule = np.nan_to_num(class_f1(counted(predictions, {**columns, "majority": BINARY})))
+    clips = counted(predictions, columns)
+    subjects = predictions.groupby(["draw", "scenario"])["subject"].nunique()
+    rows = []
+    for i, draw in enumerate(draws):
+        for j, name in enumerate(names):
+            scores = dict(zip(BINARY, f1[i, j].tolist(), strict=True))
+            total = int(clips[i, j].sum())
+            rows.append(
+                {"draw": draw, "scenario": name, "subjects": int(subjects[draw, name]), "clips": total,
+                 "share_negative": float(clips[i, j, BINARY.index(NEGATIVE)] / total), **scores,
+                 MACRO: float(f1[i, j].mean()), "majority": float(rule[i, j].mean())}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def first_draw_scores(predictions: pd.DataFrame, names: Sequence[str], seed: int) -> pd.DataFrame:
@@ -35,18 +49,6 @@ def first_draw_scores(predictions: pd.DataFrame, names: Sequence[str], seed: int
         estimates = bootstrap_f1(first[first["scenario"] == name], BINARY, RESAMPLES, seed)
         rows += [{"scenario": name, "score": key, **e._asdict()} for key, e in estimates.items()]
     return pd.DataFrame(rows)
-
-
-def _scores(part: pd.DataFrame) -> dict[str, float]:
-    f1 = f1_per_class(part, BINARY)
-    return {
-        "subjects": part["subject"].nunique(),
-        "clips": len(part),
-        "share_negative": float((part["label"] == NEGATIVE).mean()),
-        **f1,
-        MACRO: float(np.mean(list(f1.values()))),
-        "majority": macro_f1(part.assign(predicted=part["majority"]), BINARY),
-    }
 
 
 def scenario_table(draws: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,17 +34,29 @@ def subject_confusions(
     if predictions.empty:
         raise StudyError("the table of predictions is empty; nothing can be scored")
     names = sorted(predictions["subject"].unique()) if subjects is None else list(subjects)
-    codes = {}
-    for column, allowed in (("subject", names), ("label", labels), ("predicted", labels)):
-        codes[column] = pd.Index(allowed).get_indexer(predictions[column])
-        if (codes[column] < 0).any():
-            row = predictions.iloc[int(np.argmax(codes[column] < 0))]
+    return names, counted(predictions, {"subject": names, "label": labels, "predicted": labels})
+
+
+def counted(predictions: pd.DataFrame, columns: Mapping[str, Sequence]) -> np.ndarray:
+    """How many rows hold each combination of values: int64, one axis per column, in the order of its values.
+
+    Raises
+    ------
+    StudyError
+        For a value that a column is not allowed to hold.
+    """
+    codes = []
+    for column, allowed in columns.items():
+        code = pd.Index(list(allowed)).get_indexer(predictions[column])
+        if (code < 0).any():
+            row = predictions.iloc[int(np.argmax(code < 0))]
             raise StudyError(
                 f"clip {row.get('clip_id', row.name)}: {column} {row[column]!r} is none of {list(allowed)}"
             )
-    confusions = np.zeros((len(names), len(labels), len(labels)), dtype=np.int64)
-    np.add.at(confusions, (codes["subject"], codes["label"], codes["predicted"]), 1)
-    return names, confusions
+        codes.append(code)
+    table = np.zeros([len(allowed) for allowed in columns.values()], dtype=np.int64)
+    np.add.at(table, tuple(codes), 1)
+    return table
 
 
 def repeated_confusions(

@@ -1,6 +1,7 @@
 """Table IV's arms and permutation tests: on motion whose answer is known, and as recorded."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def study(workspace, monkeypatch):
 
 
 def test_every_arm_is_a_set_of_parameters_and_differs_from_all_others():
-    made = [table_iv._parameters(P, arm).model_dump_json() for arm in table_iv.ARMS]
+    made = [table_iv._parameters(P, arm, 3, 2).model_dump_json() for arm in table_iv.ARMS]
     assert len(set(made)) == len(made) == len(table_iv.ARMS)
 
 
@@ -93,10 +94,11 @@ def test_the_recording_holds_every_arm_with_the_draws_it_promises(recorded_study
     assert list(recorded_study.arms) == list(table_iv.ARMS)
     assert not recorded_study.provenance.simulated
     draws = recorded_study.table().set_index("arm")["draws"]
-    assert draws["forest, ResNet-18"] >= 200
     assert draws["svc"] >= 200
     assert draws["svc, ResNet-18"] >= 200
-    assert draws.min() >= table_iv.FOREST_CONTROL_DRAWS
+    promised = dict(re.findall(r"--([a-z-]+) (\d+)", recorded_study.command))
+    assert draws[table_iv.DESCRIBED] == int(promised["forest-draws"])
+    assert draws["forest, balanced"] == int(promised["control-draws"])
     assert set(recorded_study.permutations) == set(table_iv.TESTED)
     assert recorded_study.command.startswith("ethnicmer table-iv")
 

@@ -10,7 +10,7 @@ from IPython.display import HTML
 from ethnicmer_lib import figures_audit, notebook
 from ethnicmer_lib.as_released import CELLS, SCENARIOS
 from ethnicmer_lib.audit import AuditResult
-from ethnicmer_lib.table_iv import FOREST_CONTROL_DRAWS
+from ethnicmer_lib.table_iv import DESCRIBED
 
 _HEADS = dict(zip(CELLS, ("Negative", "Non-negative", "macro F1"), strict=True))
 _CONTROLS = {
@@ -34,7 +34,7 @@ def values(result: AuditResult) -> dict[str, Any]:
     subject = _example_subject(result.pairs)
     labels = result.pairs.set_index("clip_id")["label"]
     shown = result.pairs[result.pairs["subject"] == subject].reset_index(drop=True)
-    described = recorded.arms["forest, ResNet-18"]
+    described = recorded.arms[DESCRIBED]
     test, samm = recorded.permutations["as_described"], recorded.permutations["one_database"]
     within = recorded.table().set_index("arm").loc["svc, one_database"]
     return {
@@ -51,7 +51,8 @@ def values(result: AuditResult) -> dict[str, Any]:
         "lottery_below": f"{lottery['below'].mean():.0%}",
         "controls": figures_audit.controls(_arms(result), recorded.provenance, printed_gap),
         "described_draws": described.parameters.n_draws,
-        "control_draws": FOREST_CONTROL_DRAWS,
+        "svc_draws": recorded.arms["svc"].parameters.n_draws,
+        "control_draws": recorded.arms["forest"].parameters.n_draws,
         "described_gap": str(described.difference("mixed minus mono")),
         "permutation": (
             f"With the {test.permutations} permutations of the groups between all subjects, the middle 95 % of the "
