@@ -161,7 +161,7 @@ class Simulator(CohortParameters):
 class MotionParameters(CohortParameters):
     """How motion is computed from onset to apex."""
 
-    flow_method: Literal["dis", "farneback", "deepflow", "tvl1", "micro"] = Field(
+    flow_method: Literal["dis", "farneback", "deepflow", "tvl1", "micro", "classic_nl_fast"] = Field(
         "dis", description="optical flow method"
     )
     normalisation: Literal["none", "robust", "clip_min_max", "as_released"] = Field(
@@ -195,9 +195,9 @@ class PrimaFacie(MotionParameters):
     classifier: Literal["forest", "svc"] = Field(
         "forest", description="random forest, as the paper describes, or SVC(C=100), as released"
     )
-    control: Literal[
-        "as_described", "one_database", "two_databases", "balanced", "without_largest"
-    ] = Field("as_described", description="how subjects and clips are drawn; all but the first hold one thing still")
+    control: Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"] = Field(
+        "as_described", description="how subjects and clips are drawn; all but the first hold one thing still"
+    )
     flow_rows: Literal["own", "released"] = Field(
         "own",
         description="whose flow a clip is given: its own, or, as released, the row of its place in the set",
@@ -266,7 +266,10 @@ class Audit(CohortParameters):
     """Paper against released code, switch by switch; on the shipped labels and recorded runs."""
 
     lottery_seeds: int = Field(
-        2000, ge=2, le=100_000, description="seeds of the draw of subjects that the rule on labels is tried with"
+        2000,
+        ge=2,
+        le=100_000,
+        description="seeds of the draw of subjects that the rule on labels is tried with",
     )
 
 

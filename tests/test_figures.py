@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from ethnicmer_lib import figures
+from ethnicmer_lib import figures, figures_motion
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 
 REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
@@ -51,8 +51,8 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         "filmstrip": figures.filmstrip(
             [("one", face, face), ("two", face[..., 0], face[..., 0])], provenance
         ),
-        "panels": figures.motion_panels([("clip", field)], provenance, 1.0),
-        "errors": figures.error_against_amplitude(errors, provenance),
+        "panels": figures_motion.motion_panels([("clip", field)], provenance, 1.0),
+        "errors": figures_motion.error_against_amplitude(errors, provenance),
         "draws": figures.scenario_draws(draws, {"Mixed": 0.4375}, {"A only": 0.4}, provenance),
         "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
         "maps": figures.activation_grid(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),

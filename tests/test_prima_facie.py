@@ -186,7 +186,9 @@ def test_resnet_features_depend_on_their_size_and_weights(study, tmp_path):
 
 
 def test_a_group_that_is_too_small_is_named(study):
-    with pytest.raises(StudyError, match="has 5 in group 'Asian'; set n_subjects to at most 4"):
+    with pytest.raises(
+        StudyError, match=r"6 subjects of group 'Asian' .* there are 5; set n_subjects lower than 6"
+    ):
         study(subjects=5)
 
 

@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ethnicmer_lib.cohort.clips import Cohort
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.average import neighbour_reach
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
 from ethnicmer_lib.runs import Run
@@ -70,8 +74,7 @@ def motion_images(
         )
 
     def image(clip_id: str) -> np.ndarray:
-        onset, apex = cohort.frames(clip_id, "onset"), cohort.frames(clip_id, "apex")
-        return flow_image(optical_flow(onset, apex, parameters.flow_method), parameters.normalisation)
+        return flow_image(clip_flow(cohort, clip_id, parameters.flow_method), parameters.normalisation)
 
     identity = {
         "flow_method": parameters.flow_method,
@@ -79,6 +82,26 @@ def motion_images(
         "size": size,
     }
     return _images("motion", cohort, identity, image, size, progress)
+
+
+def clip_flow(cohort: Cohort, clip_id: str, method: str) -> np.ndarray:
+    """Optical flow of a clip, (H, W, 2) float32 px: from two frames, or for 'micro' from their neighbours, too.
+
+    How far neighbours reach, :func:`average.neighbour_reach` says; a cohort of onset, apex and offset frames alone
+    has none.
+
+    Raises
+    ------
+    StudyError
+        When a frame is missing or unfit for flow.
+    """
+    row, reach = cohort.row(clip_id), 0
+    if method == "micro" and not (pd.isna(row["onset"]) or pd.isna(row["apex"])):
+        reach = neighbour_reach(int(row["onset"]), int(row["apex"]))
+    if not reach:
+        return optical_flow(cohort.frames(clip_id, "onset"), cohort.frames(clip_id, "apex"), method)
+    stacks = (cohort.neighbours(clip_id, moment, reach) for moment in ("onset", "apex"))
+    return optical_flow(*stacks, method)
 
 
 def apex_images(cohort: Cohort, size: int, progress: bool = False) -> np.ndarray:
@@ -154,12 +177,23 @@ def _images(
                 found = run.array(name, lambda chunk=chunk: _stack(each(one, chunk), bar))
                 bar.update(start + len(chunk) - bar.n)  # a part that was there already
                 parts.append(found)
-            return np.concatenate(parts)
+        return _joined(parts, run.path / "part-all.npy")
 
     images = run.array("images", compute)
     for part in run.path.glob("part*.npy"):
         part.unlink()
     return images
+
+
+def _joined(parts: list[np.ndarray], path: Path) -> np.ndarray:
+    """The parts one after the other, on disk: a cohort of large images need not fit into memory."""
+    shape = (sum(map(len, parts)), *parts[0].shape[1:])
+    whole = np.lib.format.open_memmap(path, mode="w+", dtype=parts[0].dtype, shape=shape)
+    at = 0
+    for part in parts:
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole
 
 
 def _stack(images: Iterator[np.ndarray], bar: tqdm) -> np.ndarray:
@@ -172,12 +206,17 @@ def _stack(images: Iterator[np.ndarray], bar: tqdm) -> np.ndarray:
 
 @contextmanager
 def _pool() -> Iterator[Callable[..., Iterator[np.ndarray]]]:
-    """A map over threads, one clip each: OpenCV lets go of the interpreter, and is held to one thread a call."""
+    """A map over threads, one clip each.
+
+    OpenCV, BLAS and compiled code let go of the interpreter, so that threads are as fast as processes here; the
+    libraries are held to one thread a call.
+    """
     before = cv2.getNumThreads()
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
     cv2.setNumThreads(1)
     try:
-        yield pool.map
+        with threadpool_limits(1, user_api="blas"):
+            yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(before)

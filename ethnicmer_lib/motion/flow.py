@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.average import Average, average
+from ethnicmer_lib.motion.classic_nl import classic_nl_fast
+from ethnicmer_lib.motion.micro import micro_flow
 
 MIN_SIDE = 32  #: px; below it the pyramids of the methods have no level to work on
 
@@ -35,11 +38,18 @@ def _deepflow(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return cv2.optflow.createOptFlow_DeepFlow().calc(onset, apex, None)
 
 
+def _tvl1(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
+    return cv2.optflow.createOptFlow_DualTVL1().calc(onset, apex, None)
+
+
 # An estimator object keeps buffers between calls, so each call makes its own: threads cannot meet in one.
 METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "dis": _dis,
     "farneback": _farneback,
     "deepflow": _deepflow,
+    "tvl1": _tvl1,
+    "micro": micro_flow,
+    "classic_nl_fast": classic_nl_fast,
 }
 
 
@@ -48,10 +58,15 @@ def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np
 
     Parameters
     ----------
-    onset, apex : (H, W) gray or (H, W, 3) RGB, uint8, at least 32 px a side, both of one shape.  Colour is
-        turned to gray once, with the ITU-R BT.601 weights .299 R + .587 G + .114 B.
+    onset, apex : one frame each, (H, W) gray or (H, W, 3) RGB, or a stack of k frames, (k, H, W) or (k, H, W, 3):
+        the frame itself first, its neighbours in time after it (``Cohort.neighbours``).  uint8, at least 32 px a
+        side, both of one size.  Colour is turned to gray once, with the ITU-R BT.601 weights .299 R + .587 G +
+        .114 B.  Of a stack every method is given the mean, and the drift of the head within it is taken off the
+        result, see :func:`average.average`.
     method : 'dis' (dense inverse search, medium preset; Kroeger et al. 2016), 'farneback' (2003; windows of 15
-        px on 4 pyramid levels) or 'deepflow' (Weinzaepfel et al. 2013, without descriptor matching).
+        px on 4 pyramid levels), 'deepflow' (Weinzaepfel et al. 2013, without descriptor matching), 'tvl1' (Zach et
+        al. 2007), 'micro' (``micro``: made for movements below a pixel under noise) or 'classic_nl_fast' (the
+        paper's own: Sun et al. 2010).
 
     Returns
     -------
@@ -61,22 +76,48 @@ def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np
     Raises
     ------
     StudyError
-        Unknown method, shapes that differ, a type other than uint8, or a side under 32 px.
+        Unknown method, sizes that differ, a type other than uint8, or a side under 32 px.
     """
     if method not in METHODS:
         raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(METHODS)}")
-    if onset.shape != apex.shape:
+    stacks = {name: _stack(frames, name) for name, frames in (("onset", onset), ("apex", apex))}
+    if stacks["onset"].shape[1:3] != stacks["apex"].shape[1:3]:
         raise StudyError(
             f"onset is {onset.shape} and apex is {apex.shape}; crop both frames of a clip by one box"
         )
-    for name, frame in (("onset", onset), ("apex", apex)):
-        if frame.dtype != np.uint8:
-            raise StudyError(f"{name} is of type {frame.dtype}; give 8-bit frames (uint8, 0 to 255)")
-        if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3):
-            raise StudyError(f"{name} is {frame.shape}; give (H, W) gray or (H, W, 3) RGB")
-    if min(onset.shape[:2]) < MIN_SIDE:
-        raise StudyError(f"frames of {onset.shape[:2]} px are too small; flow needs {MIN_SIDE} px a side")
-    return np.asarray(METHODS[method](gray(onset), gray(apex)), dtype=np.float32)
+    if min(stacks["onset"].shape[1:3]) < MIN_SIDE:
+        size = stacks["onset"].shape[1:3]
+        raise StudyError(f"frames of {size} px are too small; flow needs {MIN_SIDE} px a side")
+    before, after = (
+        average(np.stack([gray(frame) for frame in stack])) if len(stack) > 1 else gray(stack[0])
+        for stack in stacks.values()
+    )
+    drift = [part.drift if isinstance(part, Average) else np.zeros(2) for part in (before, after)]
+    first, second = (_for(method, part) for part in (before, after))
+    flow = np.asarray(METHODS[method](first, second), dtype=np.float32)
+    if not any(map(np.any, drift)):
+        return flow
+    return flow + (drift[0] - drift[1]).astype(np.float32)
+
+
+def _stack(frames: np.ndarray, name: str) -> np.ndarray:
+    """(k, H, W) or (k, H, W, 3) of one frame or a stack; a last side of 3 is colour, as no frame is so narrow."""
+    if frames.dtype != np.uint8:
+        raise StudyError(f"{name} is of type {frames.dtype}; give 8-bit frames (uint8, 0 to 255)")
+    colour = frames.ndim > 1 and frames.shape[-1] == 3
+    single = 3 if colour else 2
+    if frames.ndim not in (single, single + 1) or 0 in frames.shape or frames.shape[-1] in (1, 2, 4):
+        raise StudyError(
+            f"{name} is {frames.shape}; give (H, W) gray or (H, W, 3) RGB, or a stack of such frames"
+        )
+    return frames if frames.ndim == single + 1 else frames[None]
+
+
+def _for(method: str, frame: np.ndarray | Average) -> np.ndarray:
+    """What a method is given: a frame as it is; a mean rounded to grey levels, which OpenCV asks for."""
+    if not isinstance(frame, Average):
+        return frame
+    return frame.frame if method == "micro" else np.rint(frame.frame).clip(0, 255).astype(np.uint8)
 
 
 def gray(frame: np.ndarray) -> np.ndarray:

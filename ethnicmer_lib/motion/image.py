@@ -9,7 +9,7 @@ from ethnicmer_lib.motion.strain import optical_strain
 
 PERCENTILE = 99.0
 STILL = 1e-6  #: px; a range or scale below it is float32 rounding, not motion
-NORMALISATIONS = ("none", "robust", "clip_min_max")
+NORMALISATIONS = ("none", "robust", "clip_min_max", "as_released")
 
 
 def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
@@ -23,7 +23,8 @@ def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
         'robust': u and v minus their medians over the image (the head's own translation), both over the 99th
         percentile of the length of what remains, clipped to [-1, 1]; strain over its 99th percentile, clipped to
         [0, 1].  Zero stays zero and u and v keep their ratio.
-        'clip_min_max': every channel stretched to [0, 1] by its minimum and maximum, as released.
+        'clip_min_max': every channel stretched to [0, 1] by its minimum and maximum.
+        'as_released': the same with the released strain in place of that of Eq. 6, see :func:`optical_strain`.
 
     Returns
     -------
@@ -37,13 +38,13 @@ def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
     """
     if normalisation not in NORMALISATIONS:
         raise StudyError(f"normalisation={normalisation!r} is unknown; allowed: {', '.join(NORMALISATIONS)}")
-    strain = optical_strain(flow)
+    strain = optical_strain(flow, as_released=normalisation == "as_released")
     if not np.isfinite(strain).all():
         raise StudyError("the flow holds values that are not finite; check the frames")
     motion = np.moveaxis(flow, 2, 0).astype(np.float32)
     if normalisation == "none":
         return np.concatenate([motion, strain[None]])
-    if normalisation == "clip_min_max":
+    if normalisation in ("clip_min_max", "as_released"):
         return np.stack([_min_max(channel) for channel in (*motion, strain)])
     motion = motion - np.median(motion, axis=(1, 2), keepdims=True)
     motion = _over(motion, np.percentile(np.hypot(*motion), PERCENTILE))

@@ -7,7 +7,7 @@ import numpy as np
 from ethnicmer_lib.errors import StudyError
 
 
-def optical_strain(flow: np.ndarray) -> np.ndarray:
+def optical_strain(flow: np.ndarray, as_released: bool = False) -> np.ndarray:
     """Magnitude of the infinitesimal strain tensor of a flow field (Eq. 6; Shreve et al. 2009).
 
     The tensor is the symmetric part of the flow's gradient, e_xx = du/dx, e_yy = dv/dy and e_xy = (du/dy +
@@ -17,6 +17,9 @@ def optical_strain(flow: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     flow : (H, W, 2) u, v in px; at least 3 px a side.
+    as_released : compute what the released code computes instead: derivatives along the wrong axes and no
+        shear, sqrt((du/dy)² + (dv/dx)²), from central differences with zeros beyond the border.  A pure rotation
+        by 0.01 then has 0.0141, a stretch none, and a translation a bright frame along the border.
 
     Returns
     -------
@@ -30,9 +33,17 @@ def optical_strain(flow: np.ndarray) -> np.ndarray:
     if flow.ndim != 3 or flow.shape[2] != 2 or min(flow.shape[:2]) < 3:
         raise StudyError(f"flow is {flow.shape}; strain needs (H, W, 2) with at least 3 px a side")
     u, v = np.moveaxis(flow.astype(np.float64), 2, 0)
+    if as_released:
+        return np.hypot(_padded_difference(u, 0), _padded_difference(v, 1)).astype(np.float32)
     xx, yy = _derivative(u, 1), _derivative(v, 0)
     xy = (_derivative(u, 0) + _derivative(v, 1)) / 2
     return np.sqrt(xx**2 + yy**2 + 2 * xy**2).astype(np.float32)
+
+
+def _padded_difference(values: np.ndarray, axis: int) -> np.ndarray:
+    """Central difference, half of next minus previous, where what lies beyond the border is 0."""
+    padded = np.pad(np.moveaxis(values, axis, 0), ((1, 1), (0, 0)))
+    return np.moveaxis((padded[2:] - padded[:-2]) / 2, 0, axis)
 
 
 def _derivative(values: np.ndarray, axis: int) -> np.ndarray:

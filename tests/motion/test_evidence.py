@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -34,6 +36,7 @@ def moving(monkeypatch):
         known = simulated.Truth(flow, np.ones((96, 96), np.uint8), np.zeros((96, 96), bool))
         monkeypatch.setattr(simulated, "truth", lambda *_: known)
         monkeypatch.setattr(evidence, "open_cohort", lambda *_, **__: cohort)
+        monkeypatch.setattr(evidence, "views", lambda **_: SimpleNamespace(run=None))
         return cohort
 
     return open_moving
@@ -51,6 +54,10 @@ def test_a_known_translation_is_recovered(workspace, moving):
     assert [example.label for example in result.examples] == ["Negative", "Positive", "Surprise"]
     assert result.examples[0].computed["u"][20:-20, 20:-20].mean() == pytest.approx(SHIFT, abs=0.1)
     assert result.examples[0].true is not None
+    dark, light, p = result.by_skin()
+    assert 0 < p <= 1
+    assert 0 < dark.value < 0.2 * SHIFT
+    assert light.low <= light.value <= light.high
 
 
 def test_without_a_truth_there_is_no_error_and_the_finding_says_so(workspace, moving):
@@ -58,6 +65,7 @@ def test_without_a_truth_there_is_no_error_and_the_finding_says_so(workspace, mo
     result = evidence.compute(Motion())
     assert result.errors is None
     assert result.saved() is None
+    assert result.by_skin() is None
     capability, order = result.findings()
     assert capability.estimate is None
     assert capability.verdict == "cannot be tested here"

@@ -48,6 +48,49 @@ def test_colour_is_turned_to_gray_once_in_rgb_order():
     assert np.array_equal(optical_flow(*colour), optical_flow(onset, apex))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_frame_without_texture_has_no_motion(method):
+    flat = np.full((64, 48), 90, np.uint8)
+    assert np.abs(optical_flow(flat, flat.copy(), method)).max() < 1e-3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_smallest_frame_is_served(method):
+    onset = texture(5, (32, 32))
+    assert np.isfinite(optical_flow(onset, shifted(onset, 0.5, 0), method)).all()
+
+
+@pytest.mark.parametrize("method", ["dis", "micro"])
+def test_a_stack_is_averaged(method):
+    rng = np.random.default_rng(6)
+    onset, apex = texture(6), shifted(texture(6), 0.6, -0.4)
+
+    def noisy(frame: np.ndarray) -> np.ndarray:
+        return np.uint8((frame + rng.normal(0, 6, (9, *frame.shape))).clip(0, 255).round())
+
+    first, second = noisy(onset), noisy(apex)
+    inner = (slice(12, -12), slice(12, -12))
+    errors = [
+        np.hypot(*np.moveaxis(flow[inner] - [0.6, -0.4], 2, 0)).mean()
+        for flow in (optical_flow(first[0], second[0], method), optical_flow(first, second, method))
+    ]
+    assert errors[1] < (0.75 * errors[0] if method == "dis" else 0.04)
+    colour = [np.repeat(stack[..., None], 3, axis=3) for stack in (first, second)]
+    assert np.array_equal(optical_flow(*colour, method), optical_flow(first, second, method))
+    assert np.array_equal(
+        optical_flow(first[:1], second[:1], method), optical_flow(first[0], second[0], method)
+    )
+
+
+def test_drift_of_the_head_among_neighbours_is_taken_off():
+    picture = texture(7, (128, 112))
+    # One-sided neighbours, as at the start of a clip: their mean is where the head will be, not where it is.
+    onset = np.stack([shifted(picture, 0.12 * step, 0.05 * step) for step in range(5)])
+    apex = np.stack([shifted(picture, 1.0, 0.5)] * 5)
+    flow = optical_flow(onset, apex, "micro")
+    assert np.abs(np.median(flow[20:-20, 20:-20].reshape(-1, 2), axis=0) - [1.0, 0.5]).max() < 0.05
+
+
 def test_same_frames_give_the_same_bytes():
     onset, apex = texture(3), texture(4)
     assert optical_flow(onset, apex).tobytes() == optical_flow(onset, apex).tobytes()
@@ -60,7 +103,12 @@ def test_same_frames_give_the_same_bytes():
         (texture().astype(np.float32), texture().astype(np.float32), "dis", "float32.*uint8"),
         (texture(shape=(31, 80)), texture(shape=(31, 80)), "dis", "31, 80.*32"),
         (np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40, 4), np.uint8), "dis", "RGB"),
-        (texture(), texture(), "tvl1", "tvl1.*dis, farneback, deepflow"),
+        (np.zeros((40, 40, 1), np.uint8), np.zeros((40, 40, 1), np.uint8), "dis", "give .H, W. gray"),
+        (np.zeros((2, 40, 40, 3, 1), np.uint8), texture(), "dis", "stack of such frames"),
+        (np.zeros((0, 40, 40), np.uint8), texture(), "dis", "stack of such frames"),
+        (texture().astype(np.uint16), texture().astype(np.uint16), "micro", "uint16.*8-bit"),
+        (np.full((40, 40), np.nan), np.full((40, 40), np.nan), "micro", "float64.*8-bit"),
+        (texture(), texture(), "horn", "horn.*dis, farneback, deepflow"),
     ],
 )
 def test_refusals_name_the_value(onset, apex, method, words):

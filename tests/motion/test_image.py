@@ -56,6 +56,14 @@ def test_clip_min_max_spans_every_channel():
     assert np.array_equal(image.max(axis=(1, 2)), np.ones(3))
 
 
+def test_released_and_own_strain_are_not_mixed():
+    own, released = (flow_image(FLOW, name) for name in ("clip_min_max", "as_released"))
+    assert np.array_equal(own[:2], released[:2])
+    for image, as_released in ((own, False), (released, True)):
+        strain = optical_strain(FLOW, as_released=as_released)
+        assert np.allclose(image[2], (strain - strain.min()) / np.ptp(strain), atol=1e-6)
+
+
 @pytest.mark.parametrize("scaling", NORMALISATIONS)
 def test_a_value_that_is_not_finite_is_refused(scaling):
     broken = FLOW.copy()
@@ -65,7 +73,7 @@ def test_a_value_that_is_not_finite_is_refused(scaling):
 
 
 def test_unknown_scaling_is_refused_with_the_known():
-    with pytest.raises(StudyError, match=r"zscore.*none, robust, clip_min_max"):
+    with pytest.raises(StudyError, match=r"zscore.*none, robust, clip_min_max, as_released"):
         flow_image(FLOW, "zscore")
 
 

@@ -69,6 +69,19 @@ def test_error_falls_with_the_square_of_the_step_borders_included():
     assert (orders > 1.7).all()
 
 
+def test_released_strain_sees_a_rotation_and_no_stretch():
+    turned = optical_strain(affine(0, -0.01, 0.01, 0), as_released=True)
+    assert np.allclose(turned[1:-1, 1:-1], 0.01 * np.sqrt(2), atol=1e-7)
+    assert np.allclose(optical_strain(affine(0.1, 0, 0, -0.1), as_released=True)[1:-1, 1:-1], 0, atol=1e-7)
+
+
+def test_released_strain_draws_a_border_around_a_translation():
+    moved = optical_strain(affine(0, 0, 0, 0, 1.0, 0.0), as_released=True)
+    assert not moved[1:-1].any()
+    assert np.allclose(moved[[0, -1]], 0.5)
+    assert not optical_strain(affine(0, 0, 0, 0, 1.0, 0.0)).any()
+
+
 @pytest.mark.parametrize("shape", [(10, 10), (10, 10, 3), (2, 10, 2)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(StudyError, match="strain needs"):

@@ -1,0 +1,63 @@
+"""Neighbouring frames of clips on disk, and that motion is computed from them and known by them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from ethnicmer_lib.cohort.clips import COLUMNS, Provenance
+from ethnicmer_lib.cohort.folders import FrameFolders
+from ethnicmer_lib.cohort.licensed import FrameCohort
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.extract import clip_flow
+from ethnicmer_lib.motion.flow import optical_flow
+
+CLIP = "SAMM/006/006_1_1"
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Write frames with these numbers, and open the one clip whose onset is frame 20 and apex frame 44."""
+
+    def write(numbers, size=(48, 40)) -> FrameCohort:
+        folder = tmp_path / "006" / "006_1_1"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            noise = np.random.default_rng(number).integers(0, 255, (12, 10)).astype(np.uint8)
+            cv2.imwrite(str(folder / f"006_{number:05d}.jpg"), cv2.resize(noise, size[::-1]))
+        row = dict.fromkeys(COLUMNS, "") | {"clip_id": CLIP, "database": "SAMM", "subject": "006"}
+        row |= {"clip": "006_1_1", "label": "Positive", "group": "A", "onset": 20, "apex": 44, "offset": 60}
+        folders = {"SAMM": FrameFolders("SAMM", tmp_path, r"006_(\d+)\.jpg", "{subject}_{frame}.jpg")}
+        return FrameCohort(pd.DataFrame([row]), Provenance("written frames", True, "0"), folders)
+
+    return write
+
+
+def test_the_frame_comes_first_and_only_what_exists_follows(recorded):
+    cohort = recorded([17, 19, 20, 21, 25, 44])
+    stack = cohort.neighbours(CLIP, "onset")
+    expected = [cohort.folders["SAMM"].read("006", "006_1_1", n, "") for n in (20, 19, 21, 17)]
+    assert np.array_equal(stack, np.stack(expected))
+    assert np.array_equal(cohort.neighbours(CLIP, "onset", 1), np.stack(expected[:3]))
+    assert cohort.neighbours(CLIP, "apex").shape == (1, 48, 40)
+    assert cohort.neighbours(CLIP, "onset", 0).shape == (1, 48, 40)
+    with pytest.raises(StudyError, match="reach=-1"):
+        cohort.neighbours(CLIP, "onset", -1)
+
+
+def test_a_neighbour_of_another_size_is_named(recorded):
+    recorded([19, 20, 44])
+    cohort = recorded([21], size=(50, 40))
+    with pytest.raises(StudyError, match=rf"{CLIP}: frame 21 .*one box"):
+        cohort.neighbours(CLIP, "onset")
+
+
+def test_micro_takes_neighbours_and_other_methods_do_not(recorded):
+    cohort = recorded(range(14, 60))
+    pair = [cohort.frames(CLIP, moment) for moment in ("onset", "apex")]
+    stacks = [cohort.neighbours(CLIP, moment, 4) for moment in ("onset", "apex")]
+    assert np.array_equal(clip_flow(cohort, CLIP, "dis"), optical_flow(*pair, "dis"))
+    assert np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*stacks, "micro"))
+    assert not np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*pair, "micro"))
