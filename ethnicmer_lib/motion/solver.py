@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.system import assemble, coarser, diagonal, join, split
 
 TOLERANCE = 1e-7  #: px: root mean square of the estimated error at which to stop
@@ -43,6 +44,11 @@ def solve(grids: list[np.ndarray], right: np.ndarray, tolerance: float) -> np.nd
 
     One multigrid cycle on the residual estimates the error of x; the iteration stops where that is small enough,
     and takes it off as well.
+
+    Raises
+    ------
+    StudyError
+        Where the error is still larger after ``MOST`` iterations; 20 to 70 are usual.
     """
     rooms = [(np.zeros_like(right), right.copy())]
     for grid in grids[1:]:
@@ -62,6 +68,11 @@ def solve(grids: list[np.ndarray], right: np.ndarray, tolerance: float) -> np.nd
         step = current / _sums(direction, product)[1]
         _step(x, residual, direction, product, step)
         previous = current
+    else:
+        raise StudyError(
+            f"the linear system of the flow is off by {np.sqrt(square / right.size):.1e} px after {MOST} "
+            f"iterations (goal {tolerance:.0e} px); look at the clip's frames, or take another flow_method"
+        )
     x += estimate
     return x
 

@@ -67,7 +67,7 @@ def differences(first, second, u, v):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(cache=True, nogil=True, fastmath=True)
 def _row(z, i, j, a0, a1, a2, a3, d1, d2, d3):
     """Value, x slope, y slope and mixed slope between columns j and j + 1 of row i."""
     value = a0 * z[0, i, j] + a1 * z[0, i, j + 1] + a2 * z[1, i, j] + a3 * z[1, i, j + 1]
@@ -120,7 +120,7 @@ def remainder(first, second, u, v):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(cache=True, nogil=True, fastmath=True)
 def _keys(s):
     """Weights of the pixels at -1, 0, 1, 2 for a place s between 0 and 1."""
     return (

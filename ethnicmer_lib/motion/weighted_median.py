@@ -13,7 +13,9 @@ SIGMA_INTENSITY = 7.0  #: grey levels
 SIGMA_DIVERGENCE = 0.3  #: px per px
 SIGMA_RESIDUAL = 20.0  #: grey levels of the texture
 
-_HALVINGS = 7  # of the range of values before the rest is sorted
+_CUTS, _FEW = 24, 4  # the range of values is cut until few are left in it, at most so often
+_HARDLY = 1e-20  # the least visibility: a window without any weight would have no median
+_LOWEST = np.float32(-1e30)  # px: less than any flow
 
 
 def filtered(
@@ -35,7 +37,7 @@ def filtered(
     visible = visibility(u, v, residual)
     out_u, out_v = median(u), median(v)
     if near.any():
-        places = np.argwhere(near)
+        places = np.ascontiguousarray(np.argwhere(near))
         planes = (_padded(plane, REACH, REACH + 1) for plane in (u, v, intensity, visible))
         found = weighted_medians(*planes, places)
         out_u[near], out_v[near] = found.T
@@ -58,7 +60,8 @@ def visibility(u: np.ndarray, v: np.ndarray, residual: np.ndarray) -> np.ndarray
     Where the flow converges, or the frames differ along it, it may be hidden (Sand and Teller 2008).
     """
     divergence = np.minimum(0, np.gradient(u, axis=1) + np.gradient(v, axis=0))
-    return np.exp(-((divergence / SIGMA_DIVERGENCE) ** 2) / 2 - (residual / SIGMA_RESIDUAL) ** 2 / 2)
+    visible = np.exp(-((divergence / SIGMA_DIVERGENCE) ** 2) / 2 - (residual / SIGMA_RESIDUAL) ** 2 / 2)
+    return np.maximum(visible, _HARDLY)
 
 
 def boundaries(values: np.ndarray) -> np.ndarray:
@@ -97,12 +100,7 @@ def weighted_medians(u, v, intensity, visible, places):
     for a in range(side):
         for b in range(side):
             space[a * (side + 1) + b] = np.exp(-((a - REACH) ** 2 + (b - REACH) ** 2) / (2 * SIGMA_SPACE**2))
-    weights, values, few_values, few_weights = (
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-        np.empty(size, np.float32),
-    )
+    weights, values = np.empty(size, np.float32), np.empty(size, np.float32)
     scale = np.float32(1 / (2 * SIGMA_INTENSITY**2))
     out = np.empty((places.shape[0], 2), np.float32)
     for p in range(places.shape[0]):
@@ -114,13 +112,13 @@ def weighted_medians(u, v, intensity, visible, places):
             d = values[q] - centre
             weights[q] *= space[q] * _decay(scale * d * d)
         _window(u, row, column, values)
-        out[p, 0] = weighted_median(values, weights, few_values, few_weights)
+        out[p, 0] = weighted_median(values, weights)
         _window(v, row, column, values)
-        out[p, 1] = weighted_median(values, weights, few_values, few_weights)
+        out[p, 1] = weighted_median(values, weights)
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(cache=True, nogil=True, fastmath=True)
 def _window(plane, row, column, out):
     for a in range(2 * REACH + 1):
         source = plane[row + a, column : column + 2 * REACH + 2]
@@ -129,7 +127,7 @@ def _window(plane, row, column, out):
             target[b] = source[b]
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@njit(cache=True, nogil=True, fastmath=True)
 def _decay(x):
     """exp(-x) for float32 x >= 0 to 2e-5, never under exp(-24); unlike np.exp the compiler can vectorise it."""
     z = np.float32(0.375) - min(x, np.float32(24)) * np.float32(1 / 32)
@@ -147,38 +145,45 @@ def _decay(x):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def weighted_median(values, weights, few_values, few_weights):
-    """The smallest of n ``values`` such that the values up to it hold at least half of the ``weights``.
+def weighted_median(values, weights):
+    """The smallest of n float32 ``values`` such that the values up to it hold at least half of the ``weights``.
 
-    The range of values is halved until few are left, which are then sorted: no sort of all, and sums that the
-    compiler vectorises.  ``few_values`` and ``few_weights`` are (n,) room to work in.
+    The range of values is cut until few are left, which are then gone through in order: no sorting, only sums and
+    minima over all values, which the compiler vectorises.
     """
-    low, high, total = values[0], values[0], np.float32(0)
+    nothing, one = np.float32(0), np.float32(1)
+    low, high, total = values[0], values[0], nothing
     for q in range(values.size):
         low, high = min(low, values[q]), max(high, values[q])
         total += weights[q]
     goal = total * np.float32(0.5)
-    start, below = np.float32(-1e30), np.float32(0)  # the values up to ``start`` weigh ``below``
-    for _ in range(_HALVINGS):
-        middle = (low + high) * np.float32(0.5)
-        held = np.float32(0)
+    start = _LOWEST  # all values up to it are too small
+    below, above = nothing, total  # weight up to low, up to high
+    held_low, held_high = nothing, np.float32(values.size)
+    for step in range(_CUTS):
+        if held_high - held_low <= _FEW:
+            break
+        share = np.float32(0.5)
+        if step % 2 == 0:  # where the median would be if the weight were spread evenly
+            share = min(max((goal - below) / (above - below), np.float32(0.05)), np.float32(0.95))
+        middle = low + share * (high - low)
+        left, count = nothing, nothing
         for q in range(values.size):
-            held += weights[q] if values[q] <= middle else np.float32(0)
-        if held >= goal:
-            high = middle
+            left += weights[q] if values[q] <= middle else nothing
+            count += one if values[q] <= middle else nothing
+        if left >= goal:
+            high, above, held_high = middle, left, count
         else:
-            low, start, below = middle, middle, held
-    few = 0
-    for q in range(values.size):
-        if start < values[q] <= high:
-            place = few
-            while place > 0 and few_values[place - 1] > values[q]:
-                few_values[place], few_weights[place] = few_values[place - 1], few_weights[place - 1]
-                place -= 1
-            few_values[place], few_weights[place] = values[q], weights[q]
-            few += 1
-    for q in range(few):
-        below += few_weights[q]
-        if below >= goal and few_weights[q] > 0:
-            return few_values[q]
-    return few_values[few - 1]
+            low, start, below, held_low = middle, middle, left, count
+    while True:
+        found = -_LOWEST
+        for q in range(values.size):
+            found = min(found, values[q] if values[q] > start else -_LOWEST)
+        if found > high:  # the sums here are rounded otherwise than those above
+            return start
+        left = nothing
+        for q in range(values.size):
+            left += weights[q] if values[q] <= found else nothing
+        if left >= goal:
+            return found
+        start = found

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import solver, system, warp, weighted_median
 from ethnicmer_lib.motion.classic_nl import classic_nl_fast
 from ethnicmer_lib.motion.flow import optical_flow
@@ -46,8 +47,9 @@ def endpoint_error(flow, truth):
     return np.linalg.norm(flow - truth, axis=2)[known].mean()
 
 
-# Unclear details were deduced with the first two pairs, and the last of them, which slopes count on the last row
-# and column, also with the third.  Dimetrodon was held out: nothing was ever chosen by it.
+# Details that the publications leave open were deduced with the first two pairs, and one (that a place on the last
+# row or column counts as outside) with the third, which failed until then.  Dimetrodon is held out: no choice was
+# ever made by it.
 @pytest.mark.parametrize(
     ("name", "mean"), [("native_1", 1e-3), ("RubberWhale", 2e-3), ("zoom_0.3", 1e-3), ("Dimetrodon", 2e-3)]
 )
@@ -296,10 +298,16 @@ def test_cycle_is_symmetric_and_positive():
     assert (a * cycled(a)).sum() > 0
 
 
+def test_a_system_that_is_not_solved_is_an_error(monkeypatch):
+    monkeypatch.setattr(solver, "MOST", 2)
+    with pytest.raises(StudyError, match=r"after 2 iterations .*flow_method"):
+        solver.increments(*task((30, 30)), True)
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.integers(1, 9), st.integers(1, 9))
 def test_chessboard_is_joined_again(height, width):
-    planes = np.arange(3.0 * height * width).reshape(3, height, width)
+    planes = np.arange(2 * height * width, dtype=np.float32).reshape(2, height, width)
     assert np.array_equal(system.join(system.split(planes), width), planes)
 
 
@@ -315,8 +323,7 @@ def test_weighted_median_is_that_of_sorting(seed, n, power, ties):
     rng = np.random.default_rng(seed)
     values = (rng.integers(0, 4, n) if ties else rng.normal(size=n) ** power).astype(np.float32)
     weights = (rng.random(n) ** 4).astype(np.float32)
-    room = np.empty(n, np.float32), np.empty(n, np.float32)
-    assert weighted_median.weighted_median(values, weights, *room) == sorted_median(values, weights)
+    assert weighted_median.weighted_median(values, weights) == sorted_median(values, weights)
 
 
 def test_weighted_medians_weigh_space_intensity_and_visibility():
@@ -356,3 +363,10 @@ def test_visibility_falls_where_the_flow_converges_or_frames_differ():
     assert (weighted_median.visibility(0.4 * x, 0.1 * y, none) == 1).all()
     assert_allclose(weighted_median.visibility(-0.3 * x, none, none), np.exp(-0.5))
     assert_allclose(weighted_median.visibility(none, none, none + 20), np.exp(-0.5))
+
+
+def test_a_window_that_sees_nothing_still_has_a_median():
+    u = np.where(np.arange(20) < 10, 30.0, 0.0) * np.ones((20, 1))  # converges by 15 px per px
+    found = weighted_median.filtered(u, 0 * u, 0 * u, 250 + 0 * u)
+    assert all(np.isfinite(plane).all() for plane in found)
+    assert set(np.unique(found[0])) <= {0.0, 30.0}
