@@ -162,8 +162,10 @@ def motion_context(e: Evidence, says: str) -> list[Measured]:
 
 
 def context_is_ethnic(e: Evidence, says: str) -> list[Measured]:
+    # The sharper control comes first and decides: a second branch may help without knowing the right group.
     wanted = ("taught wrong groups", "not taught the group")
-    chosen = [f for f in e.audit.controls.findings() if any(words in f.question for words in wanted)]
+    findings = e.audit.controls.findings()
+    chosen = [found for words in wanted for found in findings if words in found.question]
     return [Measured(OURS, e.flow_source, found) for found in chosen]
 
 

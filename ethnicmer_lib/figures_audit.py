@@ -86,6 +86,7 @@ def lottery(table: pd.DataFrame, printed: pd.Series, provenance: Provenance) -> 
                 fontsize=8,
             )
         axes[0].set_ylabel("seeds")
+        fig.subplots_adjust(bottom=0.24)
         return stamp(fig, provenance)
 
 
