@@ -108,8 +108,8 @@ def controls_table(result: AuditResult) -> HTML:
         result.recorded.provenance,
         columns=columns,
         note=(
-            "<em>Larger class</em>: always answering it, in Mixed. <em>Mixed lowest</em>: share of draws in which it is "
-            "below every mono scenario."
+            "<em>Larger class</em>: always answering it, in Mixed. <em>Mixed lowest</em>: share of draws where it "
+            "is below every mono scenario."
         ),
     )
 
