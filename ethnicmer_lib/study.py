@@ -138,14 +138,16 @@ def notebook_cell(one: Chapter) -> str:
 
 
 def findings(parameters: models.Intro, progress: bool = False) -> tuple[list[Finding], Any]:
-    """What every chapter that the source allows has found, in reading order, and the cohort's provenance."""
+    """What the chapters on this copy's cohort have found, in reading order, and the cohort's provenance."""
     rows: list[Finding] = []
     provenance = None
     for one in CHAPTERS:
         if one.left_out(parameters.data) is None:
             result = one.compute(resolve(one, parameters.profile, parameters.overrides()), progress)
-            rows += result.findings()
-            provenance = result.provenance
+            provenance = provenance or result.provenance
+            # A chapter on other data, as the audit is, must not speak for this copy's cohort.
+            if result.provenance == provenance:
+                rows += result.findings()
     return rows, provenance
 
 

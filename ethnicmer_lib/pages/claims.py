@@ -8,8 +8,10 @@ from typing import Any
 
 from IPython.display import HTML
 
-from ethnicmer_lib import study
+from ethnicmer_lib import notebook, study
+from ethnicmer_lib.claim_evidence import Measured
 from ethnicmer_lib.claims import Entry, Ledger
+from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import VERDICTS
 
 #: Shows and hides rows; without it the whole ledger is there.
@@ -79,6 +81,11 @@ def download(found: Ledger) -> HTML:
     )
 
 
+def _mark(one: Measured) -> str:
+    """The mark of an answer that was measured on a simulated cohort."""
+    return notebook.badge(Provenance(one.source, one.source.startswith("simulated"), ""))
+
+
 def _place(entry: Entry) -> str:
     where = entry.claim.where if entry.claim.value is not None else ""
     if entry.claim.key == "subjects_total":
@@ -93,7 +100,8 @@ def _row(entry: Entry) -> str:
     if claim.value is not None:
         printed = f"printed {claim.value:g}" if claim.value >= 1 else f"printed {claim.value:.4f}"
     answers = "".join(
-        f"<p><strong>{html.escape(one.mode)}</strong>, {html.escape(one.source)}: {html.escape(one.finding.answer)} "
+        f"<p><strong>{html.escape(one.mode)}</strong>, {html.escape(one.source)}{_mark(one)}: "
+        f"{html.escape(one.finding.answer)} "
         f"<em>{html.escape(one.finding.verdict)}</em></p><p class='note'>{html.escape(one.finding.reason)}</p>"
         for one in entry.measured
     )
