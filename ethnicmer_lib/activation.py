@@ -13,19 +13,14 @@ from ethnicmer_lib import runs
 from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.design import make_folds
+from ethnicmer_lib.effect_sizes import mean_difference
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.findings import Finding, judge_effect, simulated_reason
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.map_side import map_side
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.parameters import ActivationMaps
-from ethnicmer_lib.statistics import (
-    Estimate,
-    bootstrap_mean,
-    interval,
-    permutation_difference,
-    subject_weights,
-)
+from ethnicmer_lib.parameters import TRAINED_WITH, ActivationMaps
+from ethnicmer_lib.statistics import Estimate, bootstrap_mean, permutation_difference
 
 LABELS_SHOWN = ("Positive", "Surprise")  #: Negative mixes several emotions (Section IV-C)
 #: measure of a map -> what it says
@@ -121,12 +116,11 @@ def compute(p: ActivationMaps, progress: bool = False) -> ActivationResult:
     map_side(p.layer, p.image_size)
     cohort = open_cohort(p, progress=progress)
     folds = make_folds(cohort.clips, p.folds, p.seed)
-    names = {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
     run = runs.Run.open(
         "activation",
         module="ethnicmer_lib.gradcam",
         cohort=cohort.provenance.fingerprint,
-        parameters=p.model_dump(mode="json", include=names | {"seed", "layer"})
+        parameters=p.model_dump(mode="json", include=TRAINED_WITH | {"seed", "layer"})
         | {
             "labels": LABELS_SHOWN,
             "weights": weights_identity(p.weights),
@@ -229,32 +223,15 @@ def _differences(table: pd.DataFrame, groups: tuple[str, str], seed: int) -> pd.
         for measure in MEASURES:
             estimate, p = Estimate(np.nan, np.nan, np.nan), np.nan
             if subjects.min() > 1:
-                columns = (part[measure], part["subject"], part["group"])
-                estimate = _difference(*columns, groups, seed)
+                # False sorts before True: first group minus second.
+                columns = (part[measure], part["subject"], part["group"] != groups[0])
+                estimate = mean_difference(*columns, RESAMPLES, seed)
                 p = permutation_difference(*columns, RESAMPLES, seed)
             rows.append(
                 {"label": label, "measure": measure, **estimate._asdict(), "p": p}
                 | {"claimed": claimed.get((label, measure), 0)}
             )
     return pd.DataFrame(rows)
-
-
-def _difference(
-    values: pd.Series, subjects: pd.Series, group: pd.Series, groups: tuple[str, str], seed: int
-) -> Estimate:
-    """Mean of the first group minus mean of the second; subjects are resampled within their group."""
-    frame = pd.DataFrame({"subject": subjects, "group": group, "value": values})
-    cells = frame.groupby("subject").agg(
-        group=("group", "first"), total=("value", "sum"), clips=("value", "size")
-    )
-    rng = np.random.default_rng([seed, RESAMPLES])
-    weights = subject_weights(len(cells), RESAMPLES, rng, strata=cells["group"])
-    weights = np.vstack([np.ones(len(cells)), weights])  # row 0 is the data themselves
-    member = [(cells["group"] == name).to_numpy(float) for name in groups]
-    total, clips = cells["total"].to_numpy(float), cells["clips"].to_numpy(float)
-    first, second = ((weights @ (total * m)) / (weights @ (clips * m)) for m in member)
-    difference = first - second
-    return interval(difference[0], difference[1:])
 
 
 def _finding(result: ActivationResult, claim: Claim) -> Finding:

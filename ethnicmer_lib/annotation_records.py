@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import runs
+from ethnicmer_lib import label_tables, runs
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.labels import CLIP_KEY, RACE_CODES, annotations, clip_ids, database_name, subject_name
+from ethnicmer_lib.labels import RACE_CODES, annotations, database_name
 
 RACES = tuple(RACE_CODES.values())
 GENDERS = ("male", "female")
@@ -120,9 +120,7 @@ def read_records(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
         else:
             table = pd.read_parquet(path)
-        missing = [name for name in NEEDED if name not in table]
-        if missing:
-            raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(NEEDED)}")
+        label_tables.require_columns(table, NEEDED, path)
         for name in ("simulated", "failed"):
             table[name] = table[name].map({"True": True, "False": False, True: True, False: False})
         if table[["simulated", "failed"]].isna().any(axis=None):
@@ -135,10 +133,4 @@ def read_records(path: Path) -> pd.DataFrame:
             f"{path} cannot be read as annotation records ({str(error)[:200]}); make it anew with "
             "`ethnicmer data annotate`"
         ) from error
-    table["database"] = [database_name(value, str(path)) for value in table["database"]]
-    pairs = zip(table["database"], table["subject"], strict=True)
-    table["subject"] = [subject_name(database, value, str(path)) for database, value in pairs]
-    twice = table[table.duplicated(CLIP_KEY)]
-    if len(twice):
-        raise StudyError(f"{path}: clip {clip_ids(twice).iloc[0]} is given twice; keep one row of it")
-    return table
+    return label_tables.once_a_clip(label_tables.named(table, path), path, "row")

@@ -19,7 +19,7 @@ from ethnicmer_lib.fold_scores import mean_over_folds
 from ethnicmer_lib.forest import emotion_predictions, majority
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.parameters import Benchmark
+from ethnicmer_lib.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
 from ethnicmer_lib.switches import Switches
 
@@ -150,12 +150,11 @@ def _networks(
     def rgb() -> np.ndarray:
         return apex_images(cohort, p.image_size, progress)
 
-    names = {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
     run = runs.Run.open(
         "benchmark",
         module="ethnicmer_lib.engine",
         cohort=cohort.provenance.fingerprint,
-        parameters=p.model_dump(mode="json", include=names)
+        parameters=p.model_dump(mode="json", include=set(TRAINED_WITH))
         | {
             "weights": weights_identity(p.weights),
             "folds": folds_identity(folds),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import calibration, recorded, runs
+from ethnicmer_lib import calibration, results, runs
 from ethnicmer_lib.calibration import DESIGNS
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.findings import Finding
 from ethnicmer_lib.parameters import Statistics
-from ethnicmer_lib.recorded import folder
 
 NAME = "statistics"
 FIRST = 5  #: tables of the first design whose intervals are kept, to see whether today's code makes the same
@@ -86,18 +84,13 @@ def summarise(rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def save(rows: dict[str, pd.DataFrame], resamples: int, seed: int, command: str) -> Path:
     """Write ``results/statistics/``: the summary, the first tables and how they were made."""
-    first = rows[DESIGNS[0].name]
+    where, first = results.folder() / NAME, rows[DESIGNS[0].name]
     parts = {"calibration": summarise(rows), "first_tables": first[first["table"] < FIRST]}
     record: dict[str, Any] = {"command": command, "resamples": resamples, "seed": seed, "sha256": {}}
     for name, table in parts.items():
-        path = folder() / NAME / f"{name}.parquet"
-        with runs.atomic(path) as part:
-            table.to_parquet(part, index=False, compression="zstd")
-        record["sha256"][name] = recorded.sha256(path)
-    record["made"] = runs.environment()
-    with runs.atomic(folder() / NAME / "provenance.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n")
-    return folder() / NAME
+        record["sha256"][name] = results.write_table(where / f"{name}.parquet", table)
+    results.write_record(where, record | {"made": runs.environment()})
+    return where
 
 
 def load() -> CalibrationRecord:
@@ -108,12 +101,10 @@ def load() -> CalibrationRecord:
     StudyError
         When a file is missing, or its content is not the one that was recorded.
     """
-    where = folder() / NAME
-    if not (where / "provenance.json").is_file():
-        raise StudyError(f"no recorded calibration in {where}; make it with `ethnicmer calibrate --record`")
-    record = json.loads((where / "provenance.json").read_text())
+    where = results.folder() / NAME
+    record = results.read_record(where, "ethnicmer calibrate --record")
     summary, first = (
-        recorded.read(where / f"{name}.parquet", record["sha256"].get(name))
+        results.read_table(where / f"{name}.parquet", record["sha256"].get(name))
         for name in ("calibration", "first_tables")
     )
     return CalibrationRecord(

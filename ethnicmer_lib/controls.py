@@ -21,7 +21,7 @@ from ethnicmer_lib.fold_scores import mean_over_folds
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.learnt import balanced_accuracies
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.parameters import Benchmark
+from ethnicmer_lib.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.probes import ALL
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 from ethnicmer_lib.switches import Switches
@@ -151,21 +151,11 @@ def _why_not(arm: Arm, p: Benchmark, cohort: Cohort) -> str | None:
 
 
 def _run(cohort: Cohort, p: Benchmark, folds: Sequence[Fold]) -> runs.Run:
-    names = {
-        "flow_method",
-        "normalisation",
-        "epochs",
-        "image_size",
-        "batch_size",
-        "learning_rate",
-        "gamma",
-        "n_trees",
-    }
     return runs.Run.open(
         "controls",
         module="ethnicmer_lib.engine",
         cohort=cohort.provenance.fingerprint,
-        parameters=p.model_dump(mode="json", include=names)
+        parameters=p.model_dump(mode="json", include=TRAINED_WITH | {"n_trees"})
         | {
             "weights": weights_identity(p.weights),
             "folds": folds_identity(folds),

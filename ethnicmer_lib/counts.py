@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats.contingency import association as scipy_association
 
+from ethnicmer_lib import effect_sizes
 from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.labels import paper_tables, released_clips
-from ethnicmer_lib.statistics import Estimate, interval, subject_weights
+from ethnicmer_lib.statistics import Estimate, effective_subjects, interval, subject_weights
 
 TOTAL = "total"
 N_RESAMPLES = 2000
@@ -89,7 +89,7 @@ def cramers_v(
 
     V = sqrt(chi² / (N · (min(r, c) - 1))) from Pearson's chi² of the table of clips, without Yates'
     continuity correction and without a bias correction, so that 1 is a perfect association (Cramér 1946).
-    Resampled are whole subjects (percentile interval); a resample that loses a row or column has no V and
+    Resampled are whole subjects (:func:`intervals.interval`); a resample that loses a row or column has no V and
     is left out. V has no sign, so chance alone lifts it above 0 in a resample: for 2x2 tables the interval
     is therefore taken of the signed V (phi) and folded at 0; larger tables have no sign to take, and their
     lower end is no test against 0.
@@ -101,26 +101,17 @@ def cramers_v(
     counts = _counts_by_subject(clips, rows, columns)
     if min(counts.shape) < 2:
         return None
-    value = scipy_association(counts.sum(0).astype(int), method="cramer", correction=False)
+    value = effect_sizes.cramers_v(counts.sum(0), corrected=False)
     weights = subject_weights(len(counts), n, np.random.default_rng([seed, 1]))
     resampled = np.tensordot(weights, counts, axes=1)
-    found = _cramers_v(resampled)
+    found = effect_sizes.cramers_v(resampled, corrected=False)
     if counts.shape[1:] == (2, 2):
         direction = np.sign(np.linalg.det(counts.sum(0))) or 1.0
         found = found * np.sign(np.linalg.det(resampled)) * direction
-    estimate = interval(value, found)
+    estimate = interval(value, found, subjects=effective_subjects(counts.sum((1, 2))))
     if estimate.low < 0:
         estimate = estimate._replace(low=0.0, high=max(estimate.high, -estimate.low))
     return estimate
-
-
-def _cramers_v(counts: np.ndarray) -> np.ndarray:
-    """V of each (..., r, c) table of counts; NaN where a row or column is empty."""
-    by_row, by_column = counts.sum(-1, keepdims=True), counts.sum(-2, keepdims=True)
-    expected = by_row * by_column
-    ratio = np.divide(counts**2, expected, out=np.full(counts.shape, np.nan), where=expected > 0)
-    chi2_over_n = np.maximum(ratio.sum((-2, -1)) - 1, 0)  # rounding can fall below 0
-    return np.sqrt(chi2_over_n / (min(counts.shape[-2:]) - 1))
 
 
 def _counts_by_subject(clips: pd.DataFrame, rows: str, columns: str) -> np.ndarray:
@@ -143,7 +134,8 @@ def _rules(clips: pd.DataFrame, seed: int) -> tuple[Estimate, Estimate]:
     size = counts.sum((1, 2))
     weights = subject_weights(len(size), N_RESAMPLES, np.random.default_rng([seed, 2]))
     shares = (
-        interval(hit.sum() / size.sum(), weights @ hit / (weights @ size)) for hit in (of_database, of_all)
+        interval(hit.sum() / size.sum(), weights @ hit / (weights @ size), subjects=effective_subjects(size))
+        for hit in (of_database, of_all)
     )
     return tuple(shares)
 

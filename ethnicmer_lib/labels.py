@@ -243,39 +243,6 @@ def clip_ids(clips: pd.DataFrame) -> pd.Series:
     return clips["database"] + "/" + clips["subject"] + "/" + clips["clip"]
 
 
-def read_groups(path: Path) -> pd.DataFrame:
-    """Read a reader's own group labels: a CSV with the columns :data:`GROUP_COLUMNS`; others are ignored.
-
-    Raises
-    ------
-    StudyError
-        No such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
-    """
-    if not path.is_file():
-        raise StudyError(f"no group labels at {path}; give a CSV with the columns {','.join(GROUP_COLUMNS)}")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise StudyError(
-            f"{path} cannot be read as CSV ({error}); save it as comma-separated UTF-8"
-        ) from error
-    missing = [name for name in GROUP_COLUMNS if name not in table]
-    if missing:
-        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(GROUP_COLUMNS)}")
-    table = table[list(GROUP_COLUMNS)].apply(lambda column: column.str.strip())
-    for line, row in enumerate(table.itertuples(index=False), start=2):
-        empty = [name for name in GROUP_COLUMNS if not getattr(row, name)]
-        if empty:
-            raise StudyError(f"{path} line {line} (clip {row.clip!r}): {empty[0]} is empty; fill it in")
-    table["database"] = [database_name(value, str(path)) for value in table["database"]]
-    pairs = zip(table["database"], table["subject"], strict=True)
-    table["subject"] = [subject_name(database, value, str(path)) for database, value in pairs]
-    twice = table[table.duplicated(CLIP_KEY)]
-    if len(twice):
-        raise StudyError(f"{path}: clip {clip_ids(twice).iloc[0]} is given twice; keep one line of it")
-    return table
-
-
 def join_groups(clips: pd.DataFrame, groups: pd.DataFrame, source: str) -> pd.DataFrame:
     """Add the columns ethnicity and group to ``clips``, in the order of ``clips``.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import recorded, runs
+from ethnicmer_lib import results, runs
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import comparison
-from ethnicmer_lib.recorded import folder
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 
 NAME = "motion"
@@ -101,24 +99,13 @@ def save(parts: Sequence[str] = PARTS, *, jobs: int | None = None, progress: boo
         else:
             table = comparison.downstream(jobs=jobs, progress=progress)
         store(part, table)
-    return folder() / NAME
+    return results.folder() / NAME
 
 
 def store(part: str, table: pd.DataFrame) -> None:
     """Write one part and its entry in ``provenance.json``."""
-    path = folder() / NAME / f"{part}.parquet"
-    with runs.atomic(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
-    where = path.with_name("provenance.json")
-    record = json.loads(where.read_text()) if where.is_file() else {"parts": {}}
-    record["command"] = COMMAND
-    record["parts"][part] = {
-        "sha256": recorded.sha256(path),
-        "code": runs.code_fingerprint("ethnicmer_lib.motion.comparison"),
-        "made": runs.environment(),
-    }
-    with runs.atomic(where) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+    code = runs.code_fingerprint("ethnicmer_lib.motion.comparison")
+    results.store_part(NAME, part, table, {"command": COMMAND}, code=code, made=runs.environment())
 
 
 def load() -> MotionEvidence:
@@ -129,11 +116,10 @@ def load() -> MotionEvidence:
     StudyError
         When the content of a recorded file is not the one that was recorded.
     """
-    where = folder() / NAME
-    marker = where / "provenance.json"
-    parts = json.loads(marker.read_text())["parts"] if marker.is_file() else {}
+    where = results.folder() / NAME
+    parts = results.read_record(where, {"parts": {}})["parts"]
     tables = {
-        name: recorded.read(where / f"{name}.parquet", parts[name]["sha256"]) if name in parts else None
+        name: results.read_table(where / f"{name}.parquet", parts[name]["sha256"]) if name in parts else None
         for name in PARTS
     }
     return MotionEvidence(**tables, made={name: entry["made"] for name, entry in parts.items()})

@@ -221,6 +221,12 @@ class TrainingParameters(MotionParameters):
     weights: Weights = WEIGHTS
 
 
+#: What a trained network depends on besides cohort, folds, seed, weights and switches: part of a run's key.
+TRAINED_WITH = frozenset(
+    {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
+)
+
+
 class Benchmark(TrainingParameters):
     """Four ways to give a network the ethnic context: Table V."""
 

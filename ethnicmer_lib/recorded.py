@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ethnicmer_lib import benchmark, controls, prima_facie, runs, study
+from ethnicmer_lib import benchmark, controls, prima_facie, results, study
 from ethnicmer_lib.benchmark import BenchmarkResult
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.errors import StudyError
@@ -66,14 +65,6 @@ class RecordedPart:
     made: dict[str, Any]
 
 
-def folder() -> Path:
-    """``results/`` of the checkout; StudyError outside one."""
-    root = runs.project_root()
-    if root is None:
-        raise StudyError("recorded runs lie in a checkout's results/ folder: run this inside a checkout")
-    return root / "results"
-
-
 def save(
     name: str,
     profile: str,
@@ -93,9 +84,8 @@ def save(
     """
     if unknown := [part for part in parts if part not in PARTS]:
         raise StudyError(f"no part {unknown[0]!r} of a recording; parts: {', '.join(PARTS)}")
-    target = folder() / name
-    where = target / "provenance.json"
-    record: dict[str, Any] = json.loads(where.read_text()) if where.is_file() else {"chapters": {}}
+    target = results.folder() / name
+    record = results.read_record(target, {"chapters": {}})
     for part in parts:
         chapter, compute = _PARTS[part]
         result = compute(study.resolve(study.chapter(chapter), profile, overrides), progress)
@@ -104,23 +94,20 @@ def save(
         }
         if set(record["chapters"]) - set(parts) and record["cohort"] != cohort:
             raise StudyError(
-                f"{where} is of another cohort ({record['cohort']['fingerprint']}, this one is "
+                f"{target / results.RECORD} is of another cohort ({record['cohort']['fingerprint']}, this one is "
                 f"{cohort['fingerprint']}); record all parts anew, or under another name"
             )
-        path = target / f"{part}.parquet"
-        with runs.atomic(path) as temporary:
-            result.predictions.to_parquet(temporary, index=False, compression="zstd")
+        digest = results.write_table(target / f"{part}.parquet", result.predictions)
         record["cohort"] = cohort
         record["chapters"][part] = {
             "command": command,
             "parameters": result.parameters.identity(),
             "left_out": getattr(result, "left_out", {}),
-            "sha256": sha256(path),
+            "sha256": digest,
             "seconds": {key: value for run in result.runs for key, value in run.seconds().items()},
             "made": [json.loads((run.path / "run.json").read_text()) for run in result.runs],
         }
-        with runs.atomic(where) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n")
+        results.write_record(target, record)
     return target
 
 
@@ -167,18 +154,15 @@ def load_part(name: str, part: Literal["benchmark", "controls"]) -> RecordedPart
 
 def has(name: str, part: str) -> bool:
     """Whether ``results/<name>/`` holds that part."""
-    where = folder() / name / "provenance.json"
-    return where.is_file() and part in json.loads(where.read_text())["chapters"]
+    return part in results.read_record(results.folder() / name, {"chapters": {}})["chapters"]
 
 
 def _record(name: str, parts: Sequence[str]) -> dict[str, Any]:
-    where = folder() / name / "provenance.json"
-    if not where.is_file():
-        raise StudyError(f"no recorded run in {where.parent}; make one with `ethnicmer record --help`")
-    record = json.loads(where.read_text())
+    where = results.folder() / name
+    record = results.read_record(where, "ethnicmer record --help")
     if missing := [part for part in parts if part not in record["chapters"]]:
         raise StudyError(
-            f"no recorded {missing[0]} in {where.parent}; make it with `ethnicmer record {name} --part {missing[0]}`"
+            f"no recorded {missing[0]} in {where}; make it with `ethnicmer record {name} --part {missing[0]}`"
         )
     return record
 
@@ -186,17 +170,5 @@ def _record(name: str, parts: Sequence[str]) -> dict[str, Any]:
 def _part(name: str, record: Mapping[str, Any], part: str) -> tuple[pd.DataFrame, Any]:
     """Predictions and parameters of one part."""
     entry = record["chapters"][part]
-    predictions = read(folder() / name / f"{part}.parquet", entry["sha256"])
+    predictions = results.read_table(results.folder() / name / f"{part}.parquet", entry["sha256"])
     return predictions, _MODELS[part].check(entry["parameters"])
-
-
-def read(path: Path, recorded: str | None) -> pd.DataFrame:
-    """A recorded table; StudyError when it is missing or its SHA-256 is not the ``recorded`` one."""
-    if not path.is_file() or sha256(path) != recorded:
-        raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
-    return pd.read_parquet(path)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from ethnicmer_lib import labels
+from ethnicmer_lib import label_tables, labels
 from ethnicmer_lib.errors import StudyError
 
 #: Columns of a table of codes, one row a clip. ``code`` is '' or 'Error' where the annotator failed.
@@ -197,32 +197,14 @@ def read_corrections(path: Path) -> pd.DataFrame:
         No such file, a missing column, an empty cell (a correction needs a reason and an author), an unknown
         code, database or subject, a subject given twice.
     """
-    if not path.is_file():
-        raise StudyError(
-            f"no corrections at {path}; give a CSV with the columns {','.join(CORRECTION_COLUMNS)}"
-        )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise StudyError(
-            f"{path} cannot be read as CSV ({error}); save it as comma-separated UTF-8"
-        ) from error
-    missing = [name for name in CORRECTION_COLUMNS if name not in table]
-    if missing:
-        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(CORRECTION_COLUMNS)}")
-    table = table[list(CORRECTION_COLUMNS)].apply(lambda column: column.str.strip())
+    table = label_tables.read_csv(path, CORRECTION_COLUMNS, "corrections", "subject")
     for line, row in enumerate(table.itertuples(index=False), start=2):
-        for name in CORRECTION_COLUMNS:
-            if not getattr(row, name):
-                raise StudyError(f"{path} line {line} (subject {row.subject!r}): {name} is empty; fill it in")
         if row.code not in labels.RACE_CODES:
             codes = ", ".join(f"{code} {name}" for code, name in labels.RACE_CODES.items())
             raise StudyError(
                 f"{path} line {line} (subject {row.subject}): code {row.code!r} is none of {codes}"
             )
-    table["database"] = [labels.database_name(value, str(path)) for value in table["database"]]
-    pairs = zip(table["database"], table["subject"], strict=True)
-    table["subject"] = [labels.subject_name(database, value, str(path)) for database, value in pairs]
+    table = label_tables.named(table, path)
     twice = table[table.duplicated(SUBJECT)]
     if len(twice):
         raise StudyError(f"{path}: subject {twice['subject'].iloc[0]} is corrected twice; keep one line")

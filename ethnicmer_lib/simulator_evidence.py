@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import group_trace, realism, recorded, runs
+from ethnicmer_lib import group_trace, realism, results, runs
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.cohort.flow import FlowCohort, open_flow
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import CASME2, SAMM
-from ethnicmer_lib.recorded import folder
 from ethnicmer_lib.simulator.settings import COMPONENTS
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 
@@ -173,24 +171,17 @@ def save(
         else:
             table, module = realism.compare(real, jobs=jobs, progress=progress), "ethnicmer_lib.realism"
         store(part, table, real, runs.code_fingerprint(module), runs.environment())
-    return folder() / NAME
+    return results.folder() / NAME
 
 
 def store(part: str, table: pd.DataFrame, real: FlowCohort, code: str, made: dict[str, Any]) -> None:
     """Write one part and its entry in ``provenance.json``."""
-    path = folder() / NAME / f"{part}.parquet"
-    with runs.atomic(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
-    where = path.with_name("provenance.json")
-    record = json.loads(where.read_text()) if where.is_file() else {"parts": {}}
-    record |= {
+    about = {
         "command": "ethnicmer evidence --flow-dir DIR",
         "source": real.provenance.source,
         "fingerprint": real.provenance.fingerprint,
     }
-    record["parts"][part] = {"sha256": recorded.sha256(path), "code": code, "made": made}
-    with runs.atomic(where) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+    results.store_part(NAME, part, table, about, code=code, made=made)
 
 
 def load() -> Evidence:
@@ -201,14 +192,12 @@ def load() -> Evidence:
     StudyError
         When a file is missing, or its content is not the one that was recorded.
     """
-    where = folder() / NAME
-    if not (where / "provenance.json").is_file():
-        raise StudyError(f"no recorded evidence in {where}; make it with `ethnicmer evidence --help`")
-    record = json.loads((where / "provenance.json").read_text())
+    where = results.folder() / NAME
+    record = results.read_record(where, "ethnicmer evidence --help")
     tables = {}
     for name in PARTS:
         path = where / f"{name}.parquet"
-        tables[name] = recorded.read(path, record["parts"].get(name, {}).get("sha256"))
+        tables[name] = results.read_table(path, record["parts"].get(name, {}).get("sha256"))
     real = Provenance(record["source"], False, record["fingerprint"])
     made = record["parts"]["realism"]["made"]
     return Evidence(tables["realism"], tables["traces"], real, record["command"], made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib import forest, prima_facie, recorded, runs, scenario_permutations
+from ethnicmer_lib import forest, prima_facie, results, runs, scenario_permutations
 from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.design import MIXED
@@ -117,7 +116,7 @@ def compute(
         raise StudyError(f"no arm {unknown[0]!r} of Table IV; arms: {', '.join(ARMS)}")
     p = p.model_copy(update={"features": "flow"})
     draws = (forest_draws or p.n_draws, control_draws or p.n_draws)
-    results = {name: prima_facie.compute(_parameters(p, name, *draws), progress) for name in arms}
+    studies = {name: prima_facie.compute(_parameters(p, name, *draws), progress) for name in arms}
     cohort = open_cohort(p, progress=progress)
     tests = {}
     if permutations:
@@ -138,7 +137,7 @@ def compute(
                 progress,
             )
             tests[control] = scenario_permutations.test(table)
-    return TableIV(results, tests, cohort.provenance)
+    return TableIV(studies, tests, cohort.provenance)
 
 
 def save(
@@ -151,26 +150,23 @@ def save(
 ) -> Path:
     """Compute all arms and write ``results/table_iv/``; arguments as of :func:`compute`."""
     found = compute(p, tuple(ARMS), permutations, forest_draws, control_draws, progress)
-    target = recorded.folder() / NAME
+    target = results.folder() / NAME
     tables = [study.predictions.assign(arm=name)[_KEPT] for name, study in found.arms.items()]
     predictions = pd.concat(tables, ignore_index=True)
     for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
         predictions[column] = predictions[column].astype("category")
-    path = target / "predictions.parquet"
-    with runs.atomic(path) as part:
-        predictions.to_parquet(part, index=False, compression="zstd")
+    digest = results.write_table(target / "predictions.parquet", predictions)
     used = {run.path: run for study in found.arms.values() for run in study.runs}
     record = {
         "command": command,
         "cohort": {k: getattr(found.provenance, k) for k in ("source", "simulated", "fingerprint")},
         "parameters": {name: study.parameters.identity() for name, study in found.arms.items()},
         "permutations": {name: one._asdict() for name, one in found.permutations.items()},
-        "sha256": recorded.sha256(path),
+        "sha256": digest,
         "seconds": round(sum(sum(run.seconds().values()) for run in used.values())),
         "made": runs.environment(),
     }
-    with runs.atomic(target / "provenance.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n")
+    results.write_record(target, record)
     return target
 
 
@@ -182,11 +178,9 @@ def load() -> TableIV:
     StudyError
         When a file is missing, or its content is not the one that was recorded.
     """
-    where = recorded.folder() / NAME
-    if not (where / "provenance.json").is_file():
-        raise StudyError(f"no recorded run in {where}; make one with `ethnicmer table-iv --help`")
-    record = json.loads((where / "provenance.json").read_text())
-    rows = recorded.read(where / "predictions.parquet", record["sha256"])
+    where = results.folder() / NAME
+    record = results.read_record(where, "ethnicmer table-iv --help")
+    rows = results.read_table(where / "predictions.parquet", record["sha256"])
     known = released_clips().set_index("clip_id")
     for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
         rows[column] = rows[column].astype(str)

@@ -24,7 +24,8 @@ from ethnicmer_lib.annotation_records import (
 )
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.facebox import FaceDetector, Found, open_detector
-from ethnicmer_lib.labels import GROUP_COLUMNS, read_groups, released_groups
+from ethnicmer_lib.label_tables import read_groups
+from ethnicmer_lib.labels import GROUP_COLUMNS, released_groups
 from ethnicmer_lib.screening import Rules
 
 

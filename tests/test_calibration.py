@@ -9,7 +9,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from typer.testing import CliRunner
 
-from ethnicmer_lib import calibration, calibration_record, cli, recorded
+from ethnicmer_lib import calibration, calibration_record, cli, results
 from ethnicmer_lib.calibration import CLIPS, DESIGNS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.pages import statistics as page
@@ -18,7 +18,7 @@ from ethnicmer_lib.pages import statistics as page
 @pytest.fixture(scope="module")
 def record():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration_record, "folder", lambda: ROOT / "results")
+        patch.setattr(results, "folder", lambda: ROOT / "results")
         return calibration_record.load()
 
 
@@ -106,7 +106,7 @@ def test_rates_are_counted_with_their_error():
 
 
 def test_the_command_prints_the_table_and_records_it(workspace, monkeypatch, tmp_path):
-    monkeypatch.setattr(calibration_record, "folder", lambda: tmp_path / "results")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
     options = ["calibrate", "--tables", "6", "--resamples", "100", "--record"]
     done = CliRunner().invoke(cli.app, options)
     assert done.exit_code == 0, done.output
@@ -124,7 +124,7 @@ def test_the_command_prints_the_table_and_records_it(workspace, monkeypatch, tmp
 
 
 def test_no_recording_and_too_few_resamples_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(calibration_record, "folder", lambda: tmp_path)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     with pytest.raises(StudyError, match="ethnicmer calibrate --record"):
         calibration_record.load()
     with pytest.raises(StudyError, match="at least 1 and 100"):
@@ -138,7 +138,7 @@ def test_the_recording_says_how_it_was_made():
     assert made["made"]["commit"]
     assert str(ROOT) not in text
     for name, digest in made["sha256"].items():
-        assert recorded.sha256(ROOT / "results" / "statistics" / f"{name}.parquet") == digest
+        assert results.sha256(ROOT / "results" / "statistics" / f"{name}.parquet") == digest
 
 
 def test_the_page_shows_every_rate_and_says_it_is_simulated(record):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from checkout import ROOT
 
-from ethnicmer_lib import audit, claims, facs_claims, recorded, study
+from ethnicmer_lib import audit, claims, facs_claims, recorded, results, study
 from ethnicmer_lib.claim_evidence import DESCRIBED, NOT_HERE, RELEASED, Evidence
 from ethnicmer_lib.counts import released_tables
 from ethnicmer_lib.findings import VERDICTS
@@ -19,7 +19,7 @@ def evidence(tmp_path_factory):
     """What ships: labels and recorded runs.  Chapters that need faces are missing, as on the published features."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ETHNICMER_WORKSPACE", str(tmp_path_factory.mktemp("ledger")))
-        patch.setattr(recorded, "folder", lambda: ROOT / "results")
+        patch.setattr(results, "folder", lambda: ROOT / "results")
         real = recorded.load("flow")
         found = audit.compute(Audit(lottery_seeds=20))
         chapters = {"benchmark": real.benchmark}

@@ -14,7 +14,7 @@ from fake_cohort import FakeCohort
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from typer.testing import CliRunner
 
-from ethnicmer_lib import arms, cli, controls, engine, probes, recorded
+from ethnicmer_lib import arms, cli, controls, engine, probes, recorded, results
 from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.fold_scores import mean_over_folds
@@ -193,7 +193,7 @@ def test_the_mean_over_folds_is_not_the_pooled_score():
 def made(study, tmp_path, monkeypatch):
     """A results folder with the committed recording and controls of a fake cohort beside it."""
     shutil.copytree(ROOT / "results", tmp_path / "results")
-    monkeypatch.setattr(recorded, "folder", lambda: tmp_path / "results")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
     where = tmp_path / "results" / "flow"
     record = json.loads((where / "provenance.json").read_text())
     record["chapters"].pop("controls", None)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from ethnicmer_lib import figures_motion, motion_evidence
+from ethnicmer_lib import figures_motion, motion_evidence, results
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import comparison
@@ -42,13 +42,13 @@ def downstream() -> pd.DataFrame:
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(motion_evidence, "folder", lambda: tmp_path)
+def where(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     return tmp_path / "motion"
 
 
 @pytest.fixture
-def record(results):
+def record(where):
     motion_evidence.store("accuracy", accuracy())
     motion_evidence.store("downstream", downstream())
     return motion_evidence.load()
@@ -62,13 +62,13 @@ def test_what_is_stored_is_what_is_loaded(record):
     assert record.made["accuracy"]["commit"]
 
 
-def test_a_changed_recording_is_refused(record, results):
-    accuracy().assign(error_px=0.0).to_parquet(results / "accuracy.parquet")
+def test_a_changed_recording_is_refused(record, where):
+    accuracy().assign(error_px=0.0).to_parquet(where / "accuracy.parquet")
     with pytest.raises(StudyError, match=r"accuracy\.parquet"):
         motion_evidence.load()
 
 
-def test_nothing_recorded_is_said_in_place_of_a_table(results):
+def test_nothing_recorded_is_said_in_place_of_a_table(where):
     empty = motion_evidence.load()
     assert empty.accuracy is None
     for part in motion_evidence.PARTS:

@@ -9,7 +9,7 @@ import pytest
 from checkout import ROOT
 from sklearn.metrics import f1_score
 
-from ethnicmer_lib import recorded
+from ethnicmer_lib import recorded, results
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import released_clips
 
@@ -17,7 +17,7 @@ from ethnicmer_lib.labels import released_clips
 @pytest.fixture(scope="module")
 def flow() -> recorded.Recorded:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorded, "folder", lambda: ROOT / "results")
+        patch.setattr(results, "folder", lambda: ROOT / "results")
         return recorded.load("flow")
 
 
@@ -47,7 +47,7 @@ def test_it_says_how_it_was_made(flow):
 
 def test_a_changed_or_missing_file_is_refused(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "results", tmp_path / "results")
-    monkeypatch.setattr(recorded, "folder", lambda: tmp_path / "results")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
     path = tmp_path / "results" / "flow" / "benchmark.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(StudyError, match=r"benchmark\.parquet is missing or not what was recorded"):

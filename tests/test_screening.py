@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib import labels, screening
+from ethnicmer_lib import label_tables, screening
 from ethnicmer_lib.annotation_records import released_records
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.screening import Rules, screen
@@ -142,7 +142,7 @@ def test_screened_codes_become_a_readers_groups(tmp_path):
         "001": "Asian", "002": "Non-Asian", "004": "Asian",
     }  # fmt: skip
     groups.to_csv(tmp_path / "groups.csv", index=False)
-    pd.testing.assert_frame_equal(labels.read_groups(tmp_path / "groups.csv"), groups)
+    pd.testing.assert_frame_equal(label_tables.read_groups(tmp_path / "groups.csv"), groups)
     dropped = screening.groups_table(table, found, "drop_others")
     assert set(dropped["subject"]) == {"001", "002"}
     with pytest.raises(StudyError, match="'flip_018' is about subjects of the released labels"):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from ethnicmer_lib import group_trace, realism, simulator_evidence
+from ethnicmer_lib import group_trace, realism, results, simulator_evidence
 from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.labels import CASME2, SAMM, released_clips
@@ -118,8 +118,8 @@ def test_the_page_says_what_was_recorded(evidence):
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "record"])
 def test_a_changed_recording_is_refused(tmp_path, monkeypatch, damage):
-    shutil.copytree(simulator_evidence.folder() / "simulator", tmp_path / "simulator")
-    monkeypatch.setattr(simulator_evidence, "folder", lambda: tmp_path)
+    shutil.copytree(results.folder() / "simulator", tmp_path / "simulator")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     path = tmp_path / "simulator" / "realism.parquet"
     if damage == "changed":
         table = pd.read_parquet(path)
@@ -134,7 +134,7 @@ def test_a_changed_recording_is_refused(tmp_path, monkeypatch, damage):
 
 
 def test_the_recording_names_its_command_and_code():
-    record = json.loads((simulator_evidence.folder() / "simulator" / "provenance.json").read_text())
+    record = json.loads((results.folder() / "simulator" / "provenance.json").read_text())
     assert record["command"].startswith("ethnicmer evidence")
     assert set(record["parts"]) == set(simulator_evidence.PARTS)
     for part in record["parts"].values():

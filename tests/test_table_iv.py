@@ -9,7 +9,7 @@ import pytest
 from checkout import ROOT
 from fake_cohort import FakeCohort
 
-from ethnicmer_lib import prima_facie, recorded, scenario_permutations, table_iv
+from ethnicmer_lib import prima_facie, results, scenario_permutations, table_iv
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.parameters import PrimaFacie
 
@@ -86,7 +86,7 @@ def test_p_values_count_the_observed_grouping():
 
 @pytest.fixture
 def recorded_study(monkeypatch):
-    monkeypatch.setattr(recorded, "folder", lambda: ROOT / "results")
+    monkeypatch.setattr(results, "folder", lambda: ROOT / "results")
     return table_iv.load()
 
 
@@ -109,7 +109,7 @@ def test_a_changed_recording_is_refused(recorded_study, tmp_path, monkeypatch):
     source = ROOT / "results" / table_iv.NAME
     (target / "provenance.json").write_text((source / "provenance.json").read_text())
     (target / "predictions.parquet").write_bytes((source / "predictions.parquet").read_bytes()[:-1] + b"x")
-    monkeypatch.setattr(recorded, "folder", lambda: tmp_path)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     with pytest.raises(StudyError, match="not what was recorded"):
         table_iv.load()
     assert "/work" not in json.dumps(json.loads((source / "provenance.json").read_text()))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib import labels, runs
+from ethnicmer_lib import label_tables, labels, runs
 from ethnicmer_lib.cohort.casme2 import casme2_frames
 from ethnicmer_lib.cohort.clips import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.cohort.coding import read_coding
@@ -177,7 +177,7 @@ def group_labels(
             f"{groups}; write the groups you want there, or leave ethnic_mapping at 'paper'"
         )
     path = Path(groups).expanduser()
-    return labels.read_groups(path), str(path)
+    return label_tables.read_groups(path), str(path)
 
 
 def database_frames(
