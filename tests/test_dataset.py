@@ -128,12 +128,6 @@ def test_one_subject_is_refused():
         tables(clips[clips["subject"] == "sub17"])
 
 
-def test_cramers_v_of_perfect_and_absent_association():
-    assert counts._cramers_v(np.array([[5.0, 0], [0, 9]])) == pytest.approx(1)
-    assert counts._cramers_v(np.array([[2.0, 4], [3, 6]])) == pytest.approx(0, abs=1e-7)
-    assert np.isnan(counts._cramers_v(np.array([[2.0, 4], [0, 0]])))
-
-
 def test_the_interval_of_no_association_starts_at_zero():
     clips = released_clips()
     samm = clips[clips["database"] == "SAMM"]
