@@ -193,7 +193,7 @@ class PrimaFacie(MotionParameters):
         description="input of the classifier: ResNet-18 features (paper), the flow image itself, or noise",
     )
     classifier: Literal["forest", "svc"] = Field(
-        "forest", description="random forest, as the paper describes, or SVC(C=100), as released"
+        "forest", description="random forest, as the paper describes, or SVC with C 100, as released"
     )
     control: Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"] = Field(
         "as_described", description="how subjects and clips are drawn; all but the first hold one thing still"

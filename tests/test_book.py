@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from browser import browser, errors, requests, served
 from checkout import ROOT
+from papermill.translators import PythonTranslator
 
 from ethnicmer_lib import book, study
 from ethnicmer_lib.errors import StudyError
@@ -165,6 +166,14 @@ def test_the_parameters_cells_are_those_of_the_models():
         cell = book._CELL.search(text)
         assert cell, chapter.name
         assert cell[2] == study.notebook_cell(chapter), "run `ethnicmer cells`"
+
+
+def test_papermill_can_read_every_parameters_cell():
+    """What it cannot read (a comment with '=', for one) it warns about and calls unknown."""
+    for chapter in study.PAGES:
+        source = study.notebook_cell(chapter)
+        read = PythonTranslator.inspect({"source": source})
+        assert [parameter.name for parameter in read] == list(chapter.model.model_fields), chapter.name
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kernels talk over ports here")
