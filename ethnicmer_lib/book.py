@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.parameters import CohortParameters
 from ethnicmer_lib.study import Chapter
 
+PAGES_AT_ONCE = 2  #: kernels that run while a chapter computes
 _CELL = re.compile(r"(```\{code-cell\} ipython3\n:tags: \[parameters[^\]]*\]\n\n)(.*?)(\n```)", re.DOTALL)
 
 
@@ -72,16 +74,22 @@ def build(profile: str, overrides: Mapping[str, Any], *, say=print) -> Path:
             own = {f"{page.name}.profile": profile, f"{page.name}.changes": changes}
             resolved[page.name] = study.resolve(page, profile, {**overrides, **own})
     pages: dict[str, bytes] = {}
-    for chapter in (*study.PAGES[1:], study.INTRO):  # the landing page last
-        reason = chapter.left_out(data)
-        if reason is None:
-            executed = execute(
-                chapter, resolved[chapter.name], say=say, extra=[resolved[c] for c in resolved]
-            )
-            pages[f"book/{chapter.name}.ipynb"] = executed.read_bytes()
-        else:
-            say(f"{chapter.name}: left out for --data {data}")
-            pages[f"book/{chapter.name}.md"] = left_out_page(chapter, reason).encode()
+    executed: dict[str, Future[Path]] = {}
+    # The pages of finished chapters run while the next chapter computes.
+    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        for chapter in (*study.PAGES[1:], study.INTRO):  # the landing page last
+            reason = chapter.left_out(data)
+            if reason is None:
+                made = prepare(chapter, resolved[chapter.name], extra=list(resolved.values()))
+                executed[chapter.name] = pool.submit(made, say)
+                for page in executed.values():
+                    if page.done():
+                        page.result()  # a page that failed ends the build now, not after the last chapter
+            else:
+                say(f"{chapter.name}: left out for --data {data}")
+                pages[f"book/{chapter.name}.md"] = left_out_page(chapter, reason).encode()
+        for name, page in executed.items():
+            pages[f"book/{name}.ipynb"] = page.result().read_bytes()
     site = runs.workspace() / ("html" if data == "simulated" else f"html-{data}")
     changed = render(pages, runs.workspace() / "sites" / data, site)
     say(f"{'rendered' if changed else 'unchanged'}, {time.perf_counter() - started:.0f} s in all")
@@ -94,10 +102,10 @@ def left_out_page(chapter: Chapter, reason: str) -> str:
     return f"({label})=\n# {chapter.title}\n\n:::{{admonition}} Left out on this source\n:class: note\n{reason}\n:::\n"
 
 
-def execute(
-    chapter: Chapter, parameters: CohortParameters, *, say=print, extra: list[CohortParameters] | None = None
-) -> Path:
-    """Compute a chapter with progress on the terminal, then run its notebook; returns the executed notebook.
+def prepare(
+    chapter: Chapter, parameters: CohortParameters, *, extra: list[CohortParameters] | None = None
+) -> Callable[[Callable[[str], None]], Path]:
+    """Compute a chapter with progress on the terminal; what it returns runs its notebook and gives its path.
 
     The notebook finds its results in the run store, so its own run is short. ``extra`` are parameters of
     other chapters that the page reads (the landing page and the ledger read them all).
@@ -113,17 +121,23 @@ def execute(
         }
     )
     target = runs.workspace() / "notebooks" / f"{chapter.name}-{key}.ipynb"
-    if target.exists():
-        say(f"{chapter.name}: up to date")
-        return target
     started = time.perf_counter()
-    if not chapter.reads_all:  # such a page finds the other chapters' results in the store
+    if (
+        not target.exists() and not chapter.reads_all
+    ):  # such a page finds the other chapters' results in the store
         chapter.compute(parameters, progress=True)
-    computed = time.perf_counter()
-    _papermill(chapter, parameters, target)
-    ended = time.perf_counter()
-    say(f"{chapter.name}: computed in {computed - started:.0f} s, page run in {ended - computed:.0f} s")
-    return target
+    seconds = time.perf_counter() - started
+
+    def page(say: Callable[[str], None]) -> Path:
+        if target.exists():
+            say(f"{chapter.name}: up to date")
+            return target
+        started = time.perf_counter()
+        _papermill(chapter, parameters, target)
+        say(f"{chapter.name}: computed in {seconds:.0f} s, page run in {time.perf_counter() - started:.0f} s")
+        return target
+
+    return page
 
 
 def library_fingerprint() -> str:
@@ -268,7 +282,7 @@ def rerun(name: str, profile: str, overrides: Mapping[str, Any], *, say=print) -
     parameters = study.resolve(chapter, profile, overrides, own=True)
     if reason := chapter.left_out(parameters.data):
         raise StudyError(f"{name} cannot be built with --data {parameters.data}: {reason}")
-    executed = execute(chapter, parameters, say=say)
+    executed = prepare(chapter, parameters)(say)
     folder = runs.workspace() / "reruns" / executed.stem
     (folder / "results").mkdir(parents=True, exist_ok=True)
     shutil.copy(executed, folder / f"{name}.ipynb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -65,7 +66,15 @@ def shown(claim: UnitClaim, clips: pd.DataFrame | None = None, *, within_samm: b
     clips : a clips table; by default the released one.
     within_samm : count the clips of SAMM alone, the one database with both groups.
     """
-    clips = released_clips() if clips is None else clips
+    return _released(claim, within_samm) if clips is None else _count(claim, clips, within_samm)
+
+
+@functools.cache
+def _released(claim: UnitClaim, within_samm: bool) -> Shown:
+    return _count(claim, released_clips(), within_samm)
+
+
+def _count(claim: UnitClaim, clips: pd.DataFrame, within_samm: bool) -> Shown:
     clips = clips[(clips["label"] == claim.label) & ((clips["database"] == SAMM) | (not within_samm))]
     # Where the coder left an alternative ('R6 or R12'), either counts as named.
     has = [_has(read_code(re.sub(r"\bor\b", "+", text)), claim) for text in clips["action_units"]]

@@ -224,6 +224,11 @@ def released_clips(mapping: str = "paper") -> pd.DataFrame:
     mapping : str
         One of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
     """
+    return _released_clips(mapping).copy()
+
+
+@functools.cache
+def _released_clips(mapping: str) -> pd.DataFrame:
     released = annotations()
     clips = released_groups(mapping)
     clips.insert(0, "clip_id", clip_ids(clips))
