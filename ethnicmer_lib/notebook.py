@@ -16,6 +16,9 @@ from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import Finding
 
 
+SENTENCE = 48  #: characters; a cell with more is a sentence
+
+
 class _Text(str):
     """A text that is glued as it reads, without quotes."""
 
@@ -75,14 +78,9 @@ def table(
     note : one line under the table.
     """
     columns = dict(columns or {name: str(name) for name in rows.columns})
-    numeric = {
-        name: pd.api.types.is_numeric_dtype(rows[name])
-        or rows[name].astype(str).str.contains("interval").any()
-        for name in columns
-    }
+    kind = {name: _kind(rows[name]) for name in columns}
     head = "".join(
-        f"<th scope='col'{' class=num' if numeric[name] else ''}>{html.escape(title)}</th>"
-        for name, title in columns.items()
+        f"<th scope='col'{kind[name]}>{html.escape(title)}</th>" for name, title in columns.items()
     )
     body = []
     for _, row in rows.iterrows():
@@ -90,7 +88,7 @@ def table(
         for name in columns:
             value = row[name]
             text = value if isinstance(value, str) and "<span" in value else html.escape(number(value))
-            cells.append(f"<td{' class=num' if numeric[name] else ''}>{text}</td>")
+            cells.append(f"<td{kind[name]}>{text}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
     source = f" Source: {html.escape(provenance.source)}.{badge(provenance)}" if provenance else ""
     tail = f"<p class='note'>{note}</p>" if note else ""
@@ -98,6 +96,14 @@ def table(
         f"<div class='study-table' tabindex='0'><table><caption>{html.escape(caption)}{source}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{tail}</div>"
     )
+
+
+def _kind(column: pd.Series) -> str:
+    """The class of a column's cells: numbers, sentences (which need room on a phone), or neither."""
+    texts = column.astype(str)
+    if pd.api.types.is_numeric_dtype(column) or texts.str.contains("interval").any():
+        return " class=num"
+    return " class=words" if texts.str.len().max() > SENTENCE else ""
 
 
 def findings(
