@@ -15,7 +15,6 @@ from myst_nb import glue
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import Finding
 
-
 SENTENCE = 48  #: characters; a cell with more is a sentence
 
 
