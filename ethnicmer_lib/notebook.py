@@ -15,7 +15,7 @@ from myst_nb import glue
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import Finding
 
-SENTENCE = 48  #: characters; a cell with more is a sentence
+NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
 
 
 class _Text(str):
@@ -98,11 +98,12 @@ def table(
 
 
 def _kind(column: pd.Series) -> str:
-    """The class of a column's cells: numbers, sentences (which need room on a phone), or neither."""
+    """The class of a column's cells: numbers, sentences or names (which need room on a phone), or neither."""
     texts = column.astype(str)
     if pd.api.types.is_numeric_dtype(column) or texts.str.contains("interval").any():
         return " class=num"
-    return " class=words" if texts.str.len().max() > SENTENCE else ""
+    longest = texts.str.len().max()
+    return " class=words" if longest > SENTENCE else " class=name" if longest > NAME else ""
 
 
 def findings(

@@ -70,6 +70,7 @@ def test_no_page_has_an_unfilled_number(built):
         text = re.sub(r"<(script|style).*?</\1>", "", path.read_text(), flags=re.DOTALL)
         assert "{glue" not in text, path.name
         assert not re.search(r">\s*nan\s*<", text), path.name
+        assert not re.search(r"\s–[a-z]", text), f"{path.name}: an option with a dash that no shell reads"
 
 
 @pytest.mark.book
