@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ethnicmer_lib import __version__
-from ethnicmer_lib.cli import chapters, data, recordings, simulate
+from ethnicmer_lib.cli import chapters, data, recordings, runs, simulate
 from ethnicmer_lib.errors import StudyError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     help="An executable reproduction of 'Is Micro-expression Ethnic Leaning?'",
 )
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.command()(chapters.build)
 app.command()(chapters.rerun)
 app.command()(chapters.params)

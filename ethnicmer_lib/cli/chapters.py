@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ethnicmer_lib.cli.options import Casme2, Changes, Data, FlowDir, Profile, Samm, Source, overrides
+from ethnicmer_lib.cli.options import Casme2, Changes, Data, Engine, FlowDir, Profile, Samm, Source, overrides
 
 
 def build(
@@ -16,10 +16,12 @@ def build(
     flow_dir: FlowDir = None,
     casme2: Casme2 = None,
     samm: Samm = None,
+    engine: Engine = None,
 ) -> None:
     """Compute every chapter that the data allow and render the website; only what changed is done again."""
-    from ethnicmer_lib import book
+    from ethnicmer_lib import book, executors
 
+    executors.use(engine)
     site = book.build(profile, overrides(parameter, data, flow_dir, casme2, samm))
     typer.echo(f"the site: {site / 'index.html'}")
 
@@ -32,10 +34,12 @@ def rerun(
     flow_dir: FlowDir = None,
     casme2: Casme2 = None,
     samm: Samm = None,
+    engine: Engine = None,
 ) -> None:
     """Run one chapter with other parameters; prints the folder with its notebook, page and results."""
-    from ethnicmer_lib import book
+    from ethnicmer_lib import book, executors
 
+    executors.use(engine)
     folder = book.rerun(chapter, profile, overrides(parameter, data, flow_dir, casme2, samm))
     typer.echo(f"notebook: {folder / (chapter + '.ipynb')}")
     typer.echo(f"page:     {folder / 'html' / 'book' / (chapter + '.html')}")

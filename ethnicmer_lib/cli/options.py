@@ -25,6 +25,13 @@ Changes = Annotated[
 FlowDir = Annotated[Path | None, typer.Option(help="Folder of the published flow features (--data flow).")]
 Casme2 = Annotated[Path | None, typer.Option("--casme2", help="Your CASME II folder (--data licensed).")]
 Samm = Annotated[Path | None, typer.Option("--samm", help="Your SAMM folder (--data licensed).")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Where networks are trained: 'serial', 'processes', 'processes:N', or tcp://host:port of a Dask "
+        "scheduler; default as many processes as are worth it. Predictions do not depend on it."
+    ),
+]
 
 
 def overrides(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ethnicmer_lib.cli.options import Casme2, Changes, Data, FlowDir, Profile, Samm, Source, overrides
+from ethnicmer_lib.cli.options import Casme2, Changes, Data, Engine, FlowDir, Profile, Samm, Source, overrides
 
 
 def record(
@@ -26,10 +26,12 @@ def record(
     flow_dir: FlowDir = None,
     casme2: Casme2 = None,
     samm: Samm = None,
+    engine: Engine = None,
 ) -> None:
     """Run chapters at length and keep their predictions in results/NAME, to be committed."""
-    from ethnicmer_lib import recorded
+    from ethnicmer_lib import executors, recorded
 
+    executors.use(engine)
     parts = part or recorded.CHAPTERS
     options = [
         *(f"--part {one}" for one in part or []),
