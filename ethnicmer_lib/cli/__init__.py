@@ -26,6 +26,7 @@ app.command()(recordings.table_iv)
 app.command()(recordings.evidence)
 app.command()(recordings.calibrate)
 app.command("motion-evidence")(recordings.motion_evidence)
+app.command("size-evidence")(recordings.size_evidence)
 app.command()(simulate.simulate)
 app.command()(chapters.cells)
 

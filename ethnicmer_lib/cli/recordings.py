@@ -107,3 +107,29 @@ def motion_evidence(
     from ethnicmer_lib import motion_evidence
 
     typer.echo(f"recorded: {motion_evidence.save(part or motion_evidence.PARTS, jobs=jobs)}")
+
+
+def size_evidence(
+    flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
+    size: Annotated[
+        list[int] | None, typer.Option(help="Side in px; repeatable; default 28, 56, 112 and 224.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of whole subjects.")] = 10,
+    seeds: Annotated[int, typer.Option(help="Repetitions with other seeds.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Training epochs.")] = 15,
+    engine: Engine = None,
+) -> None:
+    """Record in results/image_size what plain ResNet-18 recognises at every image size, and what it costs."""
+    from ethnicmer_lib import executors, size_evidence
+    from ethnicmer_lib.parameters import Benchmark
+
+    executors.use(engine)
+    sizes = tuple(size or size_evidence.SIZES)
+    values = {"data": "flow", "flow_dir": flow_dir, "folds": folds, "n_seeds": seeds, "epochs": epochs}
+    found = size_evidence.compute(Benchmark.check(values), sizes, progress=True)
+    shown = "".join(f" --size {one}" for one in sizes)
+    options = f"--folds {folds} --seeds {seeds} --epochs {epochs}"
+    where = size_evidence.save(found, f"{size_evidence.COMMAND}{shown} {options}")
+    for row in found.table().itertuples():
+        typer.echo(f"{row.size:4} px  macro F1 {row.f1}  {row.minutes:7.1f} minutes on one core")
+    typer.echo(f"recorded: {where}")
