@@ -28,7 +28,8 @@ def make(epochs: int, wrong: int = 0, variants=("resnet18",), step: str = "bench
     parameters = {"epochs": epochs, "image_size": 28, "switches": {"context": "group"}}
     run = Run.open(step, module="ethnicmer_lib.errors", cohort="c0", parameters=parameters)
     for variant in variants:
-        for fold, rows in enumerate(np.array_split(predictions(variant, wrong=wrong), 2)):
+        whole = predictions(variant, wrong=wrong)
+        for fold, rows in enumerate((whole[:6], whole[6:])):
             run.table(f"{variant}-seed0-fold{fold:03d}", lambda rows=rows, fold=fold: rows.assign(fold=fold))
         run.table(f"{variant}-seed0", lambda variant=variant: predictions(variant, wrong=wrong))
     return run
