@@ -87,7 +87,8 @@ def _one_round(
     waiting = {client.submit(_on_worker, work, task, shared, expected, pure=False) for task in tasks}
     while waiting:
         try:
-            finished, waiting = distributed.wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
+            with client.as_current():
+                finished, waiting = distributed.wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
         except TimeoutError:
             _await_worker(client, address)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ethnicmer_lib.errors import StudyError
 ENVIRONMENT = "ETHNICMER_ENGINE"
 ALLOWED = "'serial', 'processes', 'processes:N' or the address of a Dask scheduler, tcp://host:port"
 MOST_PROCESSES = 8  #: each holds its own network and images, some 0.7 GB
+PAUSE = 2.0  #: seconds for a lost worker to be replaced, before what is left is tried again
 PATIENCE = 3  #: so many losses of workers in a row, with no fold finished in between, are too many
 
 
@@ -119,6 +121,8 @@ def rounds(left: Mapping[str, object]) -> Iterator[None]:
                 "first of those left. Most often memory is short: use fewer processes (--engine processes:1) or a "
                 "smaller image_size or batch_size. What was finished is kept"
             )
+        if left:
+            time.sleep(PAUSE)
 
 
 def chosen(jobs: int = 1) -> Executor:

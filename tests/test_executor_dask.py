@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from functools import partial
 
 import dask
@@ -77,7 +78,7 @@ def test_every_task_is_done_once_by_a_worker(dask_engine):
 def test_a_task_that_takes_its_workers_with_it_ends_with_one_clear_error(dask_engine, capsys):
     with pytest.raises(StudyError, match=r"3 times in a row .*t1 is the first"):
         results(dask_engine, deaths.always_dies)
-    assert "Dask lost workers (KilledWorker); 1 folds are left" in capsys.readouterr().err
+    assert re.search(r"Dask lost workers \(\w+\); \d folds are left", capsys.readouterr().err)
     assert [answer.task for answer in results(dask_engine)] == JOBS, "the cluster serves the next run"
 
 

@@ -35,7 +35,8 @@ def test_a_killed_process_is_said_and_its_tasks_are_done_by_another(tmp_path, ca
     assert "a process was killed" in capsys.readouterr().err
 
 
-def test_a_task_that_always_kills_its_process_ends_with_one_clear_error(capsys):
+def test_a_task_that_always_kills_its_process_ends_with_one_clear_error(monkeypatch):
+    monkeypatch.setattr(executors, "PAUSE", 0)
     with pytest.raises(StudyError, match=r"3 times in a row .*t1 is the first.*memory.*processes:1"):
         results(Processes(2), deaths.always_dies)
 
@@ -45,7 +46,8 @@ def test_what_the_work_raises_is_not_tried_again():
         results(Processes(2), deaths.refuses)
 
 
-def test_rounds_go_on_as_long_as_something_is_finished():
+def test_rounds_go_on_as_long_as_something_is_finished(monkeypatch):
+    monkeypatch.setattr(executors, "PAUSE", 0)
     left = {str(i): i for i in range(9)}
     for count, _ in enumerate(executors.rounds(left)):
         if count % executors.PATIENCE == 0:
