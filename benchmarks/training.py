@@ -4,6 +4,7 @@
     python benchmarks/training.py --variants resnet18 --sizes 48,112
     python benchmarks/training.py --quick                         one variant at 48 px
     python benchmarks/training.py --subjects 53,200,671           one fold as the cohort grows, with its memory
+    python benchmarks/training.py --subjects 671 --most 256       its memory alone, in a minute
     python benchmarks/training.py --device cuda                   on a GPU (written, but not yet run on one)
 
 FLOPs are counted by PyTorch itself; the matrix-multiply rate is that of a large float32 product on all cores, measured
@@ -11,6 +12,10 @@ in the same run.  The engine trains folds side by side, one core each.  The plai
 Dataset that reads and resizes its images fold by fold, a DataLoader, Adam, one process with PyTorch's own threads.
 Both train the same networks on the same images with the same batch size.  The times of both are for whole folds,
 the building of the network and, for the engine, the test included; processes are warm.
+
+On a machine that does something else meanwhile, wall-clock times say little, and two threads that wait for each other
+suffer more than two processes.  Shares of the matrix-multiply rate are therefore given twice: by the wall clock, and
+by CPU time, FLOPs per CPU-second of both.
 """
 
 from __future__ import annotations
@@ -50,20 +55,38 @@ class Spent:
         return timed
 
 
-def matmul_rate(device: str, seconds: float = 1.5) -> float:
-    """float32 FLOP/s of a large torch.mm with all threads: the best of several."""
+@dataclass(frozen=True)
+class Rate:
+    """How much a second: by the wall clock, and by the CPU time of all cores that were used."""
+
+    wall: float
+    cpu: float
+
+
+def matmul_rate(device: str, seconds: float = 3.0) -> Rate:
+    """float32 FLOP/s of a large torch.mm with all threads: the best of several, and per CPU-second and core."""
     import torch
 
     n = MATRIX[device]
     a, b = torch.rand(2, n, n, device=device).unbind()
-    best, end = float("inf"), time.perf_counter() + seconds
     torch.mm(a, b)
+    best, least, end = float("inf"), float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         torch.mm(a, b)
         wait_for(device)
         best = min(best, time.perf_counter() - start)
-    return 2 * n**3 / best
+        least = min(least, time.process_time() - used)
+    return Rate(2 * n**3 / best, 2 * n**3 / least)
+
+
+def measured(task, data, on_epoch=None):
+    """A fold, with its CPU time in place of its wall-clock time."""
+    from ethnicmer_lib.fold_task import Done, compute
+
+    used = time.process_time()
+    table = compute(task, data)
+    return Done(task, table, time.process_time() - used)
 
 
 def wait_for(device: str) -> None:
@@ -117,18 +140,18 @@ def split(clips, count: int, held_out: int = 5):
     return [(np.setdiff1d(rows, test), test) for test in parts]
 
 
-def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> float:
-    """Images a second of the engine: twice as many folds as processes."""
+def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
+    """Images a second of the engine, and per CPU-second: one fold a process."""
     from ethnicmer_lib.engine import fold_tasks
     from ethnicmer_lib.executors import Processes, Serial
-    from ethnicmer_lib.fold_task import timed
 
-    tasks = fold_tasks(variant, split(data.clips, 2 * jobs), setting(size, epochs))
+    tasks = fold_tasks(variant, split(data.clips, jobs), setting(size, epochs))
     executor = Serial() if jobs == 1 else Processes(jobs)
     start = time.perf_counter()
-    done = list(executor.run(timed, tasks, data, lambda: None))
+    done = list(executor.run(measured, tasks, data, lambda: None))
     seconds = time.perf_counter() - start
-    return sum(len(one.task.fold[0]) for one in done) * epochs / seconds
+    images = sum(len(one.task.fold[0]) for one in done) * epochs
+    return Rate(images / seconds, images / sum(one.seconds for one in done))
 
 
 def preparation_share(variant: str, data, size: int, epochs: int) -> float:
@@ -148,7 +171,7 @@ def preparation_share(variant: str, data, size: int, epochs: int) -> float:
 
 
 def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, epochs: int) -> float:
-    """Images a second of a training loop as a user would write it; two folds."""
+    """Images a second of a training loop as a user would write it; one fold."""
     import cv2
     import torch
     from torch.utils.data import DataLoader, Dataset
@@ -172,7 +195,7 @@ def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, e
             return self.images[i], self.labels[i], self.groups[i]
 
     trained, start = 0, time.perf_counter()
-    for train, _ in split(clips, 2):
+    for train, _ in split(clips, 1):
         loader = DataLoader(Clips(train), batch_size=32, shuffle=True)
         model = build_model(variant).to(device).train()
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -190,18 +213,20 @@ def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, e
 
 
 def compare(variants: list[str], sizes: list[int], device: str, jobs: int, epochs: int, repeats: int) -> None:
-    """Print a row a variant and size: the better of ``repeats`` turns of engine and plain loop, taken in turn."""
+    """Print a row a variant and size: the best of ``repeats`` turns of the engine and of the plain loop."""
     import cv2
 
     from ethnicmer_lib.fold_task import Data
 
-    rate = matmul_rate(device)
+    product = matmul_rate(device)
     print(
-        f"float32 matrix product: {rate / 1e9:.1f} GFLOP/s on {device}, {threads(device)}; "
-        f"the engine has {jobs} process{'es' * (jobs > 1)}"
+        f"float32 matrix product: {product.wall / 1e9:.1f} GFLOP/s on {device}, {threads(device)}, "
+        f"{product.cpu / 1e9:.1f} GFLOP per CPU-second; the engine has {jobs} process{'es' * (jobs > 1)}"
     )
-    heads = ("GFLOP/image", "images/s", "GFLOP/s", "of matmul", "plain loop", "ratio", "preparation")
-    print(f"{'variant':<13}{'px':>4}" + "".join(f"{head:>13}" for head in heads))
+    if (busy := os.getloadavg()[0]) > 0.7:
+        print(f"this machine does something else, too (load {busy:.1f}): wall-clock figures are not its own")
+    heads = ("GFLOP/image", "images/s", "of matmul", "by CPU time", "plain loop", "ratio", "preparation")
+    print(f"{'variant':<13}{'px':>4}" + "".join(f"{head:>13}" for head in heads), flush=True)
     rng = np.random.default_rng(0)
     for size in sizes:
         clips = cohort(CLIPS.get(size, 64), 1)
@@ -213,17 +238,20 @@ def compare(variants: list[str], sizes: list[int], device: str, jobs: int, epoch
                 cv2.imwrite(str(file), cv2.resize(noise, (280, 280)))
             for variant in variants:
                 data = Data(clips, images, images if variant in ("dual_rgb", "tinyvit") else None)
-                engine_rate(variant, Data(clips[:10], images[:10], data.rgb), size, jobs, 1)  # warm processes
-                rates, plain = [], []
+                few = Data(clips[:24], images[:24], None if data.rgb is None else images[:24])
+                rates, plain, products = [], [], [product]
                 for _ in range(repeats):
+                    engine_rate(variant, few, size, jobs, 1)  # processes start, or are still there
                     rates.append(engine_rate(variant, data, size, jobs, epochs))
                     plain.append(plain_rate(variant, files, clips, size, device, epochs))
-                rate = max(rate, matmul_rate(device, 0.5))
+                    products.append(matmul_rate(device, 1))
                 flops = flops_per_image(variant, size)
-                done, usual = max(rates), max(plain)
+                wall, cpu = max(one.wall for one in rates), max(one.cpu for one in rates)
+                of_wall = wall * flops / max(one.wall for one in products)
+                of_cpu = cpu * flops / max(one.cpu for one in products)
                 share = preparation_share(variant, data, size, 1)
-                cells = (f"{flops / 1e9:.2f}", f"{done:.1f}", f"{done * flops / 1e9:.1f}")
-                cells += (f"{done * flops / rate:.1%}", f"{usual:.1f}", f"{done / usual:.2f}", f"{share:.2%}")
+                cells = (f"{flops / 1e9:.2f}", f"{wall:.1f}", f"{of_wall:.1%}", f"{of_cpu:.1%}")
+                cells += (f"{max(plain):.1f}", f"{wall / max(plain):.2f}", f"{share:.2%}")
                 print(f"{variant:<13}{size:>4}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
 
 
@@ -234,12 +262,16 @@ def threads(device: str) -> str:
     return torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
 
 
-def growth(counts: list[int], size: int) -> None:
+def growth(counts: list[int], size: int, most: int) -> None:
     """Print a row a cohort: one fold of ResNet-18, one epoch, in a process of its own, and the most memory it had."""
+    if most:
+        print(f"every fold trains on {most} clips at most; all images of the cohort are there and looked at")
     print(
         f"one fold of resnet18, one epoch, {size} px, one core; peak memory is the process's own, images included"
     )
-    print(f"{'subjects':>9}{'clips':>7}{'images, MB':>12}{'seconds':>9}{'ms/image':>10}{'peak, MB':>10}")
+    print(
+        f"{'subjects':>9}{'clips':>7}{'images, MB':>12}{'trained':>9}{'CPU-s':>9}{'ms/image':>10}{'peak, MB':>10}"
+    )
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "images.npy"
@@ -250,24 +282,34 @@ def growth(counts: list[int], size: int) -> None:
                 images[i] = rng.random((3, size, size), dtype=np.float32)
             images.flush()
             del images
-            words = [sys.executable, __file__, "--one-fold", str(path), "--subjects", str(count)]
+            words = [
+                sys.executable,
+                __file__,
+                "--one-fold",
+                str(path),
+                "--subjects",
+                str(count),
+                "--most",
+                str(most),
+            ]
             subprocess.run(words, check=True)
 
 
-def one_fold(path: Path, subjects: int) -> None:
+def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
     from ethnicmer_lib.engine import fold_tasks
-    from ethnicmer_lib.fold_task import Data, timed
+    from ethnicmer_lib.fold_task import Data
 
     images = np.load(path, mmap_mode="r")
     clips = cohort(subjects, CLIPS_A_SUBJECT)
     test = np.flatnonzero(clips["subject"] == "s000")
     train = np.setdiff1d(np.arange(len(clips)), test)
+    train = train[:: max(1, len(train) // most)] if most else train
     (task,) = fold_tasks("resnet18", [(train, test)], setting(images.shape[2], 1))
-    seconds = timed(task, Data(clips, images)).seconds
+    seconds = measured(task, Data(clips, images)).seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{subjects:>9}{len(clips):>7}{images.nbytes / 1e6:>12.0f}{seconds:>9.1f}"
+        f"{subjects:>9}{len(clips):>7}{images.nbytes / 1e6:>12.0f}{len(train):>9}{seconds:>9.1f}"
         f"{1000 * seconds / len(train):>10.2f}{peak:>10.0f}",
         flush=True,
     )
@@ -291,6 +333,7 @@ def main() -> None:
     parser.add_argument(
         "--subjects", metavar="COUNTS", help="cost of a fold in cohorts of these sizes instead"
     )
+    parser.add_argument("--most", type=int, default=0, help="with --subjects: train on so many clips at most")
     parser.add_argument("--one-fold", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.device == "cpu":
@@ -305,9 +348,9 @@ def main() -> None:
     if unknown := set(variants) - set(VARIANTS):
         raise SystemExit(f"error: no variant {', '.join(sorted(unknown))}; variants: {', '.join(VARIANTS)}")
     if options.one_fold:
-        one_fold(options.one_fold, int(options.subjects))
+        one_fold(options.one_fold, int(options.subjects), options.most)
     elif options.subjects:
-        growth([int(count) for count in options.subjects.split(",")], sizes[0])
+        growth([int(count) for count in options.subjects.split(",")], sizes[0], options.most)
     elif options.quick:
         compare(["resnet18"], [48], options.device, min(options.jobs, 2), 1, 1)
     else:
