@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +9,21 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import recorded, run_notes, runs
+from ethnicmer_lib import results, run_notes, runs
 from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import LABELS, Cohort, Provenance
 from ethnicmer_lib.design import Fold, make_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.inputs import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.parameters import Benchmark
-from ethnicmer_lib.recorded import folder
+from ethnicmer_lib.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.statistics import MACRO, bootstrap_f1, paired_difference
 
 NAME = "image_size"
 COMMAND = "ethnicmer size-evidence --flow-dir PATH"
 SIZES = (28, 56, 112, 224)  #: px; the published features have 28
 VARIANT = "resnet18"
+_TABLES = ("predictions", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +90,11 @@ def compute(p: Benchmark, sizes: Sequence[int] = SIZES, progress: bool = False) 
 
 def save(found: SizeEvidence, command: str) -> Path:
     """Write ``results/image_size/``: predictions, seconds and how they were made."""
-    where = folder() / NAME
+    where = results.folder() / NAME
     record: dict[str, Any] = {"command": command, "parameters": found.parameters.identity(), "sha256": {}}
-    record["cohort"] = vars(found.provenance)
-    for name in ("predictions", "seconds"):
-        with runs.atomic(where / f"{name}.parquet") as part:
-            getattr(found, name).to_parquet(part, index=False, compression="zstd")
-        record["sha256"][name] = recorded.sha256(where / f"{name}.parquet")
-    record["made"] = found.made
-    with runs.atomic(where / "provenance.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n")
+    for name in _TABLES:
+        record["sha256"][name] = results.write_table(where / f"{name}.parquet", getattr(found, name))
+    results.write_record(where, record | {"cohort": vars(found.provenance), "made": found.made})
     return where
 
 
@@ -112,13 +106,12 @@ def load() -> SizeEvidence | None:
     StudyError
         When the content of a recorded file is not the one that was recorded.
     """
-    where = folder() / NAME
-    if not (where / "provenance.json").is_file():
+    where = results.folder() / NAME
+    record = results.read_record(where, {})
+    if not record:
         return None
-    record = json.loads((where / "provenance.json").read_text())
     predictions, seconds = (
-        recorded.read(where / f"{name}.parquet", record["sha256"].get(name))
-        for name in ("predictions", "seconds")
+        results.read_table(where / f"{name}.parquet", record["sha256"].get(name)) for name in _TABLES
     )
     return SizeEvidence(
         predictions,
@@ -141,12 +134,11 @@ def _at(
         processes,
     )  # a page that scores needs no torch
 
-    names = {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
     run = runs.Run.open(
         NAME,
         module="ethnicmer_lib.fold_task",
         cohort=cohort.provenance.fingerprint,
-        parameters=p.model_dump(mode="json", include=names)
+        parameters=p.model_dump(mode="json", include=set(TRAINED_WITH))
         | {
             "weights": weights_identity(p.weights),
             "folds": folds_identity(folds),

@@ -8,7 +8,7 @@ import pytest
 from fake_cohort import FakeCohort
 from test_engine_killed import tiny_backbone
 
-from ethnicmer_lib import models, scores, size_evidence
+from ethnicmer_lib import models, results, scores, size_evidence
 from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.pages import image_size as page
@@ -46,7 +46,7 @@ def test_scores_are_those_of_the_predictions_and_shares_those_of_the_seconds(fou
 
 
 def test_what_is_stored_is_what_is_loaded_and_a_changed_file_is_refused(found, tmp_path, monkeypatch):
-    monkeypatch.setattr(size_evidence, "folder", lambda: tmp_path / "results")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
     assert size_evidence.load() is None
     where = size_evidence.save(found, "the command")
     loaded = size_evidence.load()
