@@ -24,7 +24,8 @@ LOOK = 20  #: seconds between two looks at whether there is any worker
 #: Packages whose version can change a prediction.
 _DECIDING = ("numpy", "pandas", "scikit-learn", "timm", "torch", "torchvision")
 # A worker with several threads would train several networks at once in one process, whose random state and
-# number of threads are the process's: they take turns.
+# number of threads are the process's: they take turns.  So does the reading of this library's sources, which
+# CPython 3.11 does not survive in two threads at once.
 _TURN = threading.Lock()
 
 
@@ -95,12 +96,22 @@ def _one_round(
         for future in finished:
             try:
                 yield future.result()
-            except ModuleNotFoundError as error:
-                raise StudyError(
-                    f"engine {address!r}: a worker lacks {error.name}; install this study there, the same "
-                    "requirements.lock and the same commit"
-                ) from error
+            except (ModuleNotFoundError, RuntimeError) as error:
+                raise _lacking(error, address) from error
             future.release()
+
+
+def _lacking(error: Exception, address: str) -> Exception:
+    """A clear error where a scheduler or worker cannot even read what it is sent; any other as it is."""
+    if isinstance(error, ModuleNotFoundError):
+        who = f"a worker lacks {error.name}"
+    elif "deserialization of the task graph" in str(error):  # Dask's words
+        who = "the scheduler cannot read the tasks, it lacks this study or has other versions"
+    else:
+        return error
+    return StudyError(
+        f"engine {address!r}: {who}; install this study there, the same requirements.lock and the same commit"
+    )
 
 
 def _await_worker(client: distributed.Client, address: str) -> None:
@@ -123,12 +134,12 @@ def _plain(data: Any) -> Any:
 
 
 def _on_worker(work: Work, task: Named, data: object, expected: dict[str, str]) -> Finished:
-    found = identity()
-    if differing := [name for name in expected if found[name] != expected[name]]:
-        what = ", ".join(f"{name} {found[name]} (here {expected[name]})" for name in differing)
-        raise StudyError(
-            f"worker {distributed.get_worker().address} has {what}: its predictions would differ; install the same "
-            "requirements.lock and the same commit there"
-        )
     with _TURN:
+        found = identity()
+        if differing := [name for name in expected if found[name] != expected[name]]:
+            what = ", ".join(f"{name} {found[name]} (here {expected[name]})" for name in differing)
+            raise StudyError(
+                f"worker {distributed.get_worker().address} has {what}: its predictions would differ; install the "
+                "same requirements.lock and the same commit there"
+            )
         return work(task, data)

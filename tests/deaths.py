@@ -67,3 +67,13 @@ def refuses(task: Job, data: Box, on_epoch=None) -> Answer:
 def lacks_a_module(task: Job, data: Box, on_epoch=None) -> Answer:
     """What a worker without this library says."""
     raise ModuleNotFoundError("No module named 'ethnicmer_lib'", name="ethnicmer_lib")
+
+
+def is_unreadable(task: Job, data: Box, on_epoch=None) -> Answer:
+    """What a scheduler without this library says."""
+    raise RuntimeError("Error during deserialization of the task graph. This frequently occurs if ...")
+
+
+def has_a_bug(task: Job, data: Box, on_epoch=None) -> Answer:
+    """Any other error is the developer's, and keeps its name."""
+    raise RuntimeError("shapes do not match")

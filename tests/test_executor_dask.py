@@ -96,9 +96,13 @@ def test_a_worker_of_another_version_is_refused_by_name(dask_engine, monkeypatch
         results(dask_engine)
 
 
-def test_a_worker_without_this_library_is_said(dask_engine):
+def test_a_worker_or_scheduler_without_this_library_is_said(dask_engine):
     with pytest.raises(StudyError, match=r"a worker lacks ethnicmer_lib; install this study there"):
         results(dask_engine, deaths.lacks_a_module)
+    with pytest.raises(StudyError, match=r"the scheduler cannot read the tasks.*install this study there"):
+        results(dask_engine, deaths.is_unreadable)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        results(dask_engine, deaths.has_a_bug)
 
 
 def test_a_wrong_address_is_one_clear_error(monkeypatch):
