@@ -10,6 +10,8 @@ from ethnicmer_lib import __version__
 from ethnicmer_lib.cli import chapters, data, recordings, runs, simulate
 from ethnicmer_lib.errors import StudyError
 
+INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -44,6 +46,7 @@ def main() -> None:
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was computed is kept, the same command goes on from there\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            sys.stderr.write("interrupted; what was computed is kept, the same command goes on from there\n")
+        raise
