@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib import benchmark_claims, runs
+from ethnicmer_lib import benchmark_claims, run_notes, runs, sealed
 from ethnicmer_lib.cohort import open_cohort
 from ethnicmer_lib.cohort.clips import LABELS, Cohort, Provenance
 from ethnicmer_lib.design import Fold, make_folds
@@ -152,7 +152,7 @@ def _networks(
 
     run = runs.Run.open(
         "benchmark",
-        module="ethnicmer_lib.engine",
+        module="ethnicmer_lib.fold_task",
         cohort=cohort.provenance.fingerprint,
         parameters=p.model_dump(mode="json", include=set(TRAINED_WITH))
         | {
@@ -164,16 +164,18 @@ def _networks(
     )
 
     names = [(variant, seed) for variant in variants for seed in range(p.seed, p.seed + p.n_seeds)]
+    planned = {f"{variant}-seed{seed}": len(folds) for variant, seed in names}
+    run_notes.write(run, cohort.provenance, planned)
 
     @cache
     def trained() -> dict[tuple[str, int], pd.DataFrame]:
-        missing = [name for name in names if not (run.path / f"{name[0]}-seed{name[1]}.parquet").exists()]
+        missing = [name for name in names if sealed.read(run, f"{name[0]}-seed{name[1]}") is None]
         images = rgb() if any(variant in NEEDS_RGB for variant, _ in missing) else None
         return _train(missing, motion(), images, cohort.clips, folds, p, run, progress)
 
     # All networks are trained together, so that no process waits for the last fold of a variant.
     tables = [
-        run.table(f"{variant}-seed{seed}", lambda name=(variant, seed): trained()[name])
+        sealed.table(run, f"{variant}-seed{seed}", lambda name=(variant, seed): trained()[name])
         for variant, seed in names
     ]
     return tables, run

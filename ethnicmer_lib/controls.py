@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib import controls_claims, runs
+from ethnicmer_lib import controls_claims, run_notes, runs
 from ethnicmer_lib.arms import ARMS, BY_NAME, Arm
 from ethnicmer_lib.baselines import forest_predictions, majority_predictions
 from ethnicmer_lib.benchmark import NEEDS_RGB, RESAMPLES
@@ -153,7 +154,7 @@ def _why_not(arm: Arm, p: Benchmark, cohort: Cohort) -> str | None:
 def _run(cohort: Cohort, p: Benchmark, folds: Sequence[Fold]) -> runs.Run:
     return runs.Run.open(
         "controls",
-        module="ethnicmer_lib.engine",
+        module="ethnicmer_lib.fold_task",
         cohort=cohort.provenance.fingerprint,
         parameters=p.model_dump(mode="json", include=TRAINED_WITH | {"n_trees"})
         | {
@@ -200,6 +201,8 @@ def _networks(
             for seed in range(p.seed, p.seed + p.n_seeds)
             for number, fold in enumerate(folds)
         ]
+    titles = (task.name.removesuffix(f"-fold{task.number:03d}") for task in tasks)
+    run_notes.write(run, cohort.provenance, Counter(titles))
     size = p.image_size
     rgb = apex_images(cohort, size, progress) if any(arm.variant in NEEDS_RGB for arm in chosen) else None
     data = Data(cohort.clips, motion_images(cohort, p, size, progress), rgb)

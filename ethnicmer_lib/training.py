@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ethnicmer_lib.models import RGB_VARIANTS, EthnicNet, Outputs, build_model, 
 from ethnicmer_lib.switches import AS_DESCRIBED, Switches, standardised, taught
 
 Fold = tuple[np.ndarray, np.ndarray]  #: train and test rows of the clips table
+_BLOCK = 256  # clips looked at together
 
 
 class TrainingSettings(Protocol):
@@ -43,17 +45,17 @@ class TrainingSettings(Protocol):
 
 @dataclass(frozen=True)
 class Inputs:
-    """All clips of a cohort on the device, in the order of the clips table."""
+    """All clips of a cohort, in the order of the clips table: on a GPU, or where they lie, mapped from disk if so."""
 
-    motion: Tensor  #: (n, 3, S, S) float32
+    motion: Tensor  #: (n, 3, S, S) float32; not to be written to
     rgb: Tensor | None  #: (n, 3, S, S) float32 in [0, 1]
     label: Tensor  #: (n,) int64, place in ``LABELS``
     group: Tensor  #: (n,) int64, place in ``context``
     context: tuple[str, ...]  #: names of what the ethnic branch tells apart: the groups, or the databases
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Images of some rows."""
-        return self.motion[rows], None if self.rgb is None else self.rgb[rows]
+        """Images of some rows, copied, in the memory format of the training."""
+        return _taken(self.motion, rows), None if self.rgb is None else _taken(self.rgb, rows)
 
 
 def prepare(
@@ -64,7 +66,9 @@ def prepare(
     switches: Switches = AS_DESCRIBED,
     seed: int = 0,
 ) -> Inputs:
-    """Check the images of a cohort and put them on the device once.
+    """Check the images of a cohort, and put them on the GPU where there is one.
+
+    On a CPU nothing is copied: several processes that were given the same mapped file share its pages.
 
     Parameters
     ----------
@@ -90,13 +94,17 @@ def prepare(
             raise StudyError(
                 f"{name} images are {values.shape} for {len(clips)} clips; give one (3, S, S) each"
             )
-        finite = np.isfinite(values).all(axis=(1, 2, 3))
-        if not finite.all():
-            clip_id = clips["clip_id"].iloc[int(np.argmin(finite))]
-            raise StudyError(f"clip {clip_id}: its {name} image holds values that are not finite")
+        # In blocks: a mask of a whole cohort is a quarter of its size.
+        for start in range(0, len(values), _BLOCK):
+            finite = np.isfinite(values[start : start + _BLOCK]).all(axis=(1, 2, 3))
+            if not finite.all():
+                clip_id = clips["clip_id"].iloc[start + int(np.argmin(finite))]
+                raise StudyError(f"clip {clip_id}: its {name} image holds values that are not finite")
         if name == "motion" and switches.standardise == "imagenet":
             values = standardised(values)
-        tensor = torch.from_numpy(np.array(values, dtype=np.float32))
+        tensor = _mapped(values)
+        if device.type == "cpu":
+            return tensor
         return tensor.to(device).contiguous(memory_format=layout(values.shape[2], device))
 
     def codes(values: Iterable[str], names: Sequence[str]) -> Tensor:
@@ -111,6 +119,18 @@ def prepare(
         group=codes(said, context),
         context=context,
     )
+
+
+def _mapped(values: np.ndarray) -> Tensor:
+    """A float32 tensor on the memory of an array."""
+    with warnings.catch_warnings():
+        # torch warns that a read-only array could be written to through the tensor; nothing here does.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _taken(images: Tensor, rows: Tensor) -> Tensor:
+    return images[rows].contiguous(memory_format=layout(images.shape[2], images.device))
 
 
 def layout(size: int, device: torch.device) -> torch.memory_format:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
+import deaths
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,8 @@ FOLDS = toy.folds(CLIPS)[:2]
 
 
 @pytest.fixture
-def run(workspace) -> Run:
+def run(workspace, monkeypatch) -> Run:
+    monkeypatch.delenv("ETHNICMER_ENGINE", raising=False)
     return another("test")
 
 
@@ -81,17 +84,22 @@ def test_finished_folds_need_no_images(run):
     pd.testing.assert_frame_equal(table, again)
     damaged = run.path / "resnet18-seed0-fold000.parquet"
     damaged.write_bytes(damaged.read_bytes()[:40])
-    with pytest.raises(StudyError, match="not finite"):
+    with pytest.warns(UserWarning, match="damaged"), pytest.raises(StudyError, match="not finite"):
         engine.predict_folds("resnet18", broken, None, CLIPS, FOLDS[:1], SETTINGS, run)
 
 
-def test_processes_and_threads_change_no_byte(run):
+def test_processes_threads_and_a_killed_process_change_no_byte(run, tmp_path, monkeypatch):
     arguments = ("dual_motion", toy.images(), None, CLIPS, FOLDS, SETTINGS)
     before = torch.get_num_threads()
     serial = engine.predict_folds(*arguments, run)
     assert torch.get_num_threads() == before
+    monkeypatch.setattr(engine, "timed", partial(deaths.dies_once, engine.timed, str(tmp_path / "died")))
     both = engine.predict_folds(*arguments, another("processes"), jobs=2)
+    assert (tmp_path / "died").exists(), "no process was killed: the test tests less"
     pd.testing.assert_frame_equal(serial, both, check_exact=True)
+    for path in run.path.glob("*.parquet"):
+        theirs = pd.read_parquet(another("processes").path / path.name)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), theirs, check_exact=True)
     assert set(another("processes").seconds()) == set(run.seconds())
 
 
