@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ class Processes:
         self, work: Work, tasks: Sequence[Named], data: object, on_epoch: Callable[[], object]
     ) -> Iterator[Finished]:
         left = {task.name: task for task in tasks}
+        # joblib replaces a process whose memory has grown, as training makes it do, and warns of a leak.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         for _ in rounds(left):
             pool = joblib.Parallel(self.jobs, return_as="generator_unordered", batch_size=1)
             try:

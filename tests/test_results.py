@@ -56,5 +56,5 @@ def test_parts_of_a_record_are_read_back_and_other_parts_stay(tmp_path, monkeypa
 
 def test_nothing_recorded_is_the_callers_choice(tmp_path):
     assert results.read_record(tmp_path, {"parts": {}}) == {"parts": {}}
-    with pytest.raises(StudyError, match="no recorded run in .*; make one with `ethnicmer evidence`"):
+    with pytest.raises(StudyError, match=r"no recorded run in .*; make one with `ethnicmer evidence`"):
         results.read_record(tmp_path, "ethnicmer evidence")
