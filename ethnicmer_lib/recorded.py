@@ -8,37 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
-from ethnicmer_lib import benchmark, controls, prima_facie, results, study
+from ethnicmer_lib import benchmark, controls, results, study, table_iv
 from ethnicmer_lib.benchmark import BenchmarkResult
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.findings import Finding
 from ethnicmer_lib.labels import released_clips
-from ethnicmer_lib.parameters import Benchmark, PrimaFacie
+from ethnicmer_lib.parameters import Benchmark
 from ethnicmer_lib.prima_facie import PrimaFacieResult
 
-#: The parts of a recording: the chapter whose parameters they take, and what computes them.
-_PARTS: dict[str, tuple[str, Callable[[Any, bool], Any]]] = {
-    "prima_facie": ("prima_facie", prima_facie.compute),
-    "benchmark": ("benchmark", benchmark.compute),
-    "controls": ("benchmark", controls.compute),
+#: The parts of a recording and what computes them; both take the benchmark's parameters.
+_PARTS: dict[str, Callable[[Any, bool], Any]] = {
+    "benchmark": benchmark.compute,
+    "controls": controls.compute,
 }
-_MODELS = {"prima_facie": PrimaFacie, "benchmark": Benchmark, "controls": Benchmark}
 PARTS = tuple(_PARTS)
-CHAPTERS = ("prima_facie", "benchmark")  #: the parts that the landing page needs
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded run, scored by the code that loads it.
+    """The recorded runs of Tables IV and V, scored by the code that loads them.
 
     Attributes
     ----------
-    prima_facie, benchmark : results as the chapters make them, without runs.
-    command : what made the recording.
-    made : versions, commit, machine and time of the recording.
+    prima_facie, benchmark : results as the chapters make them, without runs; of Table IV the arm that does what
+        the paper describes.
+    command : what made the recordings.
+    made : versions, commit, machine and time of that of Table V.
     """
 
     prima_facie: PrimaFacieResult
@@ -48,7 +44,7 @@ class Recorded:
 
     @property
     def provenance(self) -> Provenance:
-        """The cohort of the recording."""
+        """The cohort of Table V's recording."""
         return self.benchmark.provenance
 
     def findings(self) -> list[Finding]:
@@ -70,7 +66,7 @@ def save(
     profile: str,
     overrides: Mapping[str, Any],
     command: str,
-    parts: Sequence[str] = CHAPTERS,
+    parts: Sequence[str] = ("benchmark",),
     progress: bool = True,
 ) -> Path:
     """Compute (or take from the run store) parts of a recording and write them to ``results/<name>/``.
@@ -87,8 +83,8 @@ def save(
     target = results.folder() / name
     record = results.read_record(target, {"chapters": {}})
     for part in parts:
-        chapter, compute = _PARTS[part]
-        result = compute(study.resolve(study.chapter(chapter), profile, overrides), progress)
+        p = study.resolve(study.chapter("benchmark"), profile, overrides)
+        result = _PARTS[part](p, progress)
         cohort = {
             field: getattr(result.provenance, field) for field in ("source", "simulated", "fingerprint")
         }
@@ -112,22 +108,17 @@ def save(
 
 
 def load(name: str = "flow") -> Recorded:
-    """Read the two chapters of ``results/<name>/`` and score their predictions.
+    """Read Table IV as described and the benchmark of ``results/<name>/``, and score their predictions.
 
     Raises
     ------
     StudyError
         When a file is missing, or its content is not the one that was recorded.
     """
-    record = _record(name, CHAPTERS)
-    drawn, parameters = _part(name, record, "prima_facie")
     trained = load_part(name, "benchmark")
-    commands = (record["chapters"]["prima_facie"]["command"], trained.command)
+    drawn = table_iv.load((table_iv.DESCRIBED,))
     return Recorded(
-        prima_facie.score(parameters, trained.result.provenance, drawn, []),
-        trained.result,
-        " && ".join(dict.fromkeys(commands)),
-        trained.made,
+        drawn.arms[table_iv.DESCRIBED], trained.result, f"{drawn.command} && {trained.command}", trained.made
     )
 
 
@@ -139,9 +130,15 @@ def load_part(name: str, part: Literal["benchmark", "controls"]) -> RecordedPart
     StudyError
         As :func:`load`.
     """
-    record = _record(name, (part,))
-    predictions, parameters = _part(name, record, part)
+    where = results.folder() / name
+    record = results.read_record(where, "ethnicmer record --help")
+    if part not in record["chapters"]:
+        raise StudyError(
+            f"no recorded {part} in {where}; make it with `ethnicmer record {name} --part {part}`"
+        )
     entry = record["chapters"][part]
+    predictions = results.read_table(where / f"{part}.parquet", entry["sha256"])
+    parameters = Benchmark.check(entry["parameters"])
     source = Provenance(**record["cohort"])
     if part == "controls":
         result = controls.score(parameters, source, predictions, entry["left_out"], [])
@@ -155,20 +152,3 @@ def load_part(name: str, part: Literal["benchmark", "controls"]) -> RecordedPart
 def has(name: str, part: str) -> bool:
     """Whether ``results/<name>/`` holds that part."""
     return part in results.read_record(results.folder() / name, {"chapters": {}})["chapters"]
-
-
-def _record(name: str, parts: Sequence[str]) -> dict[str, Any]:
-    where = results.folder() / name
-    record = results.read_record(where, "ethnicmer record --help")
-    if missing := [part for part in parts if part not in record["chapters"]]:
-        raise StudyError(
-            f"no recorded {missing[0]} in {where}; make it with `ethnicmer record {name} --part {missing[0]}`"
-        )
-    return record
-
-
-def _part(name: str, record: Mapping[str, Any], part: str) -> tuple[pd.DataFrame, Any]:
-    """Predictions and parameters of one part."""
-    entry = record["chapters"][part]
-    predictions = results.read_table(results.folder() / name / f"{part}.parquet", entry["sha256"])
-    return predictions, _MODELS[part].check(entry["parameters"])

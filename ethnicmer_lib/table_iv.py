@@ -170,8 +170,12 @@ def save(
     return target
 
 
-def load() -> TableIV:
+def load(only: Sequence[str] | None = None) -> TableIV:
     """The recorded arms, scored by today's code.
+
+    Parameters
+    ----------
+    only : names of the arms to score; by default all.
 
     Raises
     ------
@@ -181,6 +185,8 @@ def load() -> TableIV:
     where = results.folder() / NAME
     record = results.read_record(where, "ethnicmer table-iv --help")
     rows = results.read_table(where / "predictions.parquet", record["sha256"])
+    if only is not None:
+        rows = rows[rows["arm"].isin(only)].reset_index(drop=True)
     known = released_clips().set_index("clip_id")
     for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
         rows[column] = rows[column].astype(str)

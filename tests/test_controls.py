@@ -214,7 +214,7 @@ def test_the_page_says_how_to_make_controls_that_are_missing(made):
 def test_recorded_controls_are_scored_anew_and_shown(made, monkeypatch):
     study, _ = made
     result = study()
-    monkeypatch.setitem(recorded._PARTS, "controls", ("benchmark", lambda p, progress: result))
+    monkeypatch.setitem(recorded._PARTS, "controls", lambda p, progress: result)
     with pytest.raises(StudyError, match="of another cohort"):
         recorded.save("flow", "quick", {"data": "flow"}, "ethnicmer record x", ["controls"], False)
     recorded.save("fake", "quick", {"data": "flow"}, "ethnicmer record x", ["controls"], False)
@@ -254,7 +254,7 @@ def test_the_command_records_parts_and_says_how(monkeypatch):
     assert overrides["epochs"] == 2
     assert command == "ethnicmer record flow --part controls --profile quick --data flow -p epochs=2"
     CliRunner().invoke(cli.app, ["record", "flow"])
-    assert tuple(calls[1][4]) == recorded.CHAPTERS
+    assert list(calls[1][4]) == ["benchmark"]
 
 
 def test_every_switch_is_listed_with_what_it_means():

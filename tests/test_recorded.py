@@ -39,7 +39,8 @@ def test_scores_are_those_of_the_recorded_predictions(flow, variant):
 
 
 def test_it_says_how_it_was_made(flow):
-    assert flow.command.startswith("ethnicmer record flow")
+    assert flow.command.startswith("ethnicmer table-iv")
+    assert "&& ethnicmer record flow" in flow.command
     assert flow.made["commit"]
     assert flow.made["versions"]["torch"]
     assert len(flow.findings()) == len(flow.prima_facie.findings()) + len(flow.benchmark.findings())

@@ -17,8 +17,8 @@ def record(
     part: Annotated[
         list[str] | None,
         typer.Option(
-            help="'prima_facie', 'benchmark' or 'controls' (Table V's, with the benchmark's parameters); "
-            "repeatable; default the first two. Other parts that lie there stay."
+            help="'benchmark' (Table V; default) or 'controls' (Table V's); repeatable. "
+            "The other part stays if it lies there."
         ),
     ] = None,
     data: Data = Source.flow,
@@ -28,11 +28,11 @@ def record(
     samm: Samm = None,
     engine: Engine = None,
 ) -> None:
-    """Run chapters at length and keep their predictions in results/NAME, to be committed."""
+    """Run Table V at length and keep its predictions in results/NAME, to be committed (Table IV: table-iv)."""
     from ethnicmer_lib import executors, recorded
 
     executors.use(engine)
-    parts = part or recorded.CHAPTERS
+    parts = part or ("benchmark",)
     options = [
         *(f"--part {one}" for one in part or []),
         f"--profile {profile}",
