@@ -171,7 +171,7 @@ class Run:
 
 
 def commit() -> str:
-    """The commit of the checkout, '+' when it has local changes, 'unknown' outside git."""
+    """The commit of the checkout, '+' when it has local changes outside ``results/``, 'unknown' outside git."""
     root = Path(ethnicmer_lib.__file__).parent.parent
 
     def git(*args: str) -> str:
@@ -180,7 +180,8 @@ def commit() -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+        changed = git("status", "--porcelain", "-uno", "--", ".", ":(exclude)results")
+        return git("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -14,9 +14,9 @@ from ethnicmer_lib.errors import StudyError
 
 
 def commits(record: object) -> set[str]:
-    """Every commit that a record names, at any depth."""
+    """Every commit that a record names, at any depth; without the '+' of local changes."""
     if isinstance(record, dict):
-        own = {record["commit"]} if record.get("commit") else set()
+        own = {record["commit"].rstrip("+")} if record.get("commit") else set()
         return own.union(*(commits(value) for value in record.values()))
     return set().union(*(commits(value) for value in record)) if isinstance(record, list) else set()
 
