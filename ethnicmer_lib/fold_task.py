@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from ethnicmer_lib import prediction, training
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.heap import kept_memory
 from ethnicmer_lib.probes import probe_columns
 from ethnicmer_lib.switches import Switches, taught
 from ethnicmer_lib.training import Fold, TrainingSettings
@@ -87,7 +88,7 @@ def compute(task: Task, data: Data, on_epoch: Callable[[], object] | None = None
     train, test = task.fold
     clips = data.clips.iloc[test]
     seed, size = task.settings.seed, task.settings.batch_size
-    with _one_thread():
+    with _one_thread(), kept_memory():
         inputs = training.prepare(task.variant, data.motion, data.rgb, data.clips, task.switches, seed)
         model = training.train_fold(
             task.variant, inputs, train, task.settings, task.number, on_epoch or (lambda: None), task.switches

@@ -72,9 +72,21 @@ class Parameters(BaseModel):
         """Collect this chapter's parameters from a notebook's ``globals()`` and validate them.
 
         Plain values under a name that is not a parameter are refused too: papermill itself injects an
-        unknown name with no more than a log line.
+        unknown name with no more than a log line.  So is a parameter's name that now means something else, a module
+        that the notebook imports, say: it would have hidden the value that was asked for.
+
+        Raises
+        ------
+        StudyError
+            For a name or value as in :meth:`check`, or a parameter that something else has taken the name of.
         """
         plain = (int, float, str, bool, list, tuple, dict, types.NoneType)
+        for name in cls.names():
+            if name in namespace and not isinstance(namespace[name], plain):
+                kind = type(namespace[name]).__name__
+                raise StudyError(
+                    f"the parameter {name} is hidden: the notebook gave its name to a {kind}; rename that one"
+                )
         values = {
             name: value
             for name, value in namespace.items()

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 import ethnicmer_lib
 
 PACKAGE = "ethnicmer_lib"
+Content = TypeVar("Content")
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -126,31 +128,49 @@ class Run:
 
     def table(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """The table ``name``, computed once and kept as Parquet; an unreadable file is computed again."""
-        path = self.path / f"{name}.parquet"
-        if path.exists():
-            try:
-                return pd.read_parquet(path)
-            except (OSError, ValueError):  # truncated or foreign: never trusted
-                path.unlink()
-        with self.timed(name):
-            table = compute()
-        with atomic(path) as part:
-            table.to_parquet(part, index=False)
-        return pd.read_parquet(path)
+
+        def write(path: Path) -> None:
+            compute().to_parquet(path, index=False)
+
+        return self._kept(name, ".parquet", pd.read_parquet, write)
 
     def array(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         """The array ``name``, computed once and kept as ``.npy``; an unreadable file is computed again."""
-        path = self.path / f"{name}.npy"
-        if path.exists():
+
+        def read(path: Path) -> np.ndarray:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+
+        def write(path: Path) -> None:
+            with path.open("wb") as stream:
+                np.save(stream, compute(), allow_pickle=False)
+
+        return self._kept(name, ".npy", read, write)
+
+    def _kept(
+        self, name: str, suffix: str, read: Callable[[Path], Content], write: Callable[[Path], None]
+    ) -> Content:
+        """What a file of the run holds; who finds it missing while another process makes it waits for that one."""
+        path = self.path / f"{name}{suffix}"
+
+        def found() -> Content | None:
             try:
-                return np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError):
-                path.unlink()
-        with self.timed(name):
-            values = compute()
-        with atomic(path) as part, part.open("wb") as stream:
-            np.save(stream, values, allow_pickle=False)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+                return read(path)
+            except FileNotFoundError:
+                return None
+            except (OSError, ValueError):  # truncated or foreign: never trusted
+                path.unlink(missing_ok=True)
+                return None
+
+        if (content := found()) is not None:
+            return content
+        locks = workspace() / "locks"  # not in the run, which holds results alone
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{self.path.name}-{name}.lock"):
+            if (content := found()) is None:
+                with self.timed(name), atomic(path) as part:
+                    write(part)
+                content = read(path)
+        return content
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

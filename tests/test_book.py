@@ -55,6 +55,14 @@ def test_every_chapter_is_executed_and_rendered_without_a_warning(built):
 
 
 @pytest.mark.book
+def test_a_page_finds_what_its_chapter_computed(built):
+    workspace, _ = built
+    runs = [path.name.rpartition("-")[0] for path in (workspace / "runs").iterdir()]
+    for step in ("benchmark", "benchmark_forest", "prima_facie", "activation", "motion_error"):
+        assert runs.count(step) == 1, f"{step}: a page computed with other parameters than its chapter"
+
+
+@pytest.mark.book
 def test_every_chapter_opens_with_what_it_asks_and_closes_with_what_it_found(built):
     workspace, _ = built
     for chapter in study.CHAPTERS:

@@ -34,6 +34,11 @@ def test_a_notebook_with_a_stray_value_is_refused_as_papermill_alone_would_not()
         parameters.PrimaFacie.from_notebook(namespace | {"n_subject": 12})
 
 
+def test_a_parameter_whose_name_the_notebook_gave_to_a_module_is_refused():
+    with pytest.raises(StudyError, match="parameter seed is hidden: the notebook gave its name to a module"):
+        parameters.PrimaFacie.from_notebook({"n_subjects": 12, "seed": parameters})
+
+
 @pytest.mark.parametrize("page", study.PAGES, ids=lambda page: page.name)
 def test_every_parameter_is_explained_and_its_notebook_cell_gives_the_quick_profile(page):
     assert all(field.description for field in page.model.model_fields.values())

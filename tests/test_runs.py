@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -54,6 +56,23 @@ def test_the_library_version_is_in_the_key(workspace, monkeypatch):
 def test_a_fingerprint_covers_what_a_module_imports_and_not_what_imports_it():
     assert runs._imports("ethnicmer_lib.parameters") == {"ethnicmer_lib.errors"}
     assert "ethnicmer_lib.study" not in runs._imports("ethnicmer_lib.runs")
+
+
+def test_a_second_process_waits_for_what_the_first_computes(workspace):
+    """A page and the next chapter run at the same time; both may want the same images."""
+    code = (
+        "import sys, time, numpy as np\n"
+        "from ethnicmer_lib import runs\n"
+        "run = runs.Run.open('step', module='ethnicmer_lib.errors', cohort='c', parameters={})\n"
+        "def compute():\n"
+        "    print('computed', flush=True); time.sleep(1.0); return np.arange(5)\n"
+        "print(int(run.array('a', compute).sum()))\n"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    said = "".join(one.communicate(timeout=60)[0] for one in both).split()
+    assert sorted(said) == ["10", "10", "10", "computed"]
 
 
 def test_a_broken_file_is_computed_again(workspace):

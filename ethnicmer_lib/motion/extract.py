@@ -181,7 +181,7 @@ def _images(
 
     images = run.array("images", compute)
     for part in run.path.glob("part*.npy"):
-        part.unlink()
+        part.unlink(missing_ok=True)
     return images
 
 
