@@ -39,7 +39,9 @@ def test_pages_are_taken_once_and_given_back():
     plain, kept, resident = map(float, done.stdout.split())
     pages = 2**26 / resource.getpagesize()
     if plain < 5:
-        pytest.skip("SKIPPED LOUDLY: this allocator keeps memory by itself, so that nothing can be seen of ours")
+        pytest.skip(
+            "SKIPPED LOUDLY: this allocator keeps memory by itself, so that nothing can be seen of ours"
+        )
     assert kept < plain / 4
     assert kept < pages / 10
     assert resident < 150
