@@ -6,6 +6,7 @@
     python benchmarks/training.py --subjects 53,200,671           one fold as the cohort grows, with its memory
     python benchmarks/training.py --subjects 671 --most 256       its memory alone, in a minute
     python benchmarks/training.py --device cuda                   on a GPU (written, but not yet run on one)
+    python benchmarks/training.py --device cuda --jobs 4 --precision bfloat16 --compiled    four folds at once on it
 
 FLOPs are counted by PyTorch itself; the matrix-multiply rate is that of a large float32 product on all cores, measured
 in the same run.  The engine trains folds side by side, one core each.  The plain loop is what a user would write: a
@@ -34,6 +35,7 @@ import numpy as np
 
 CLIPS_A_SUBJECT = 11.2  #: of DFME, which has 671 subjects
 CLIPS = {28: 512, 48: 256, 56: 256, 112: 128, 224: 64}  #: trained a fold and epoch, so that it takes seconds
+ARITHMETIC: dict[str, object] = {}  #: precision and compiled, of the engine alone; set by main
 MATRIX = {"cpu": 3072, "cuda": 8192}
 VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
 
@@ -127,10 +129,10 @@ def cohort(subjects: int, per_subject: float):
 
 
 def setting(size: int, epochs: int):
-    """The defaults of Table V."""
+    """The defaults of Table V, and the arithmetic that was asked for."""
     from ethnicmer_lib.parameters import Benchmark
 
-    return Benchmark(image_size=size, epochs=epochs)
+    return Benchmark(image_size=size, epochs=epochs, **ARITHMETIC)
 
 
 def split(clips, count: int, held_out: int = 5):
@@ -326,9 +328,13 @@ def main() -> None:
         "--repeats", type=int, default=2, help="turns of engine and plain loop; the best counts"
     )
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), help="processes of the engine; 1 on a GPU"
+        "--jobs", type=int, help="processes of the engine, one fold each; default: one a core, on a GPU 1"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="of the engine"
+    )
+    parser.add_argument("--compiled", action="store_true", help="torch.compile in the engine")
     parser.add_argument("--quick", action="store_true", help="resnet18 at 48 px, once")
     parser.add_argument(
         "--subjects", metavar="COUNTS", help="cost of a fold in cohorts of these sizes instead"
@@ -336,6 +342,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=0, help="with --subjects: train on so many clips at most")
     parser.add_argument("--one-fold", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    ARITHMETIC.update(precision=options.precision, compiled=options.compiled)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = (
             ""  # before torch is imported: the engine takes a GPU where it is
@@ -352,9 +359,9 @@ def main() -> None:
     elif options.subjects:
         growth([int(count) for count in options.subjects.split(",")], sizes[0], options.most)
     elif options.quick:
-        compare(["resnet18"], [48], options.device, min(options.jobs, 2), 1, 1)
+        compare(["resnet18"], [48], options.device, min(options.jobs or 2, 2), 1, 1)
     else:
-        jobs = 1 if options.device == "cuda" else options.jobs
+        jobs = options.jobs or (1 if options.device == "cuda" else os.cpu_count())
         compare(variants, sizes, options.device, jobs, options.epochs, options.repeats)
 
 

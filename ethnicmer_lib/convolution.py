@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 # Of the three convolutions in a step the gradient of the weights is the slow one: about half the rate of a matrix
-# product for large images, a tenth and less where the feature map is a few pixels (benchmarks/training.py --layers).
+# product for large images, a tenth and less where the feature map is a few pixels (benchmarks/convolution.py).
 LARGE = 28  #: px; from here on copying every window costs more than it saves
 _BLOCK = 2**20  # numbers in the matrix of one product, so that it stays in the cache
 
@@ -17,7 +17,8 @@ class Convolution(nn.Conv2d):
     """A convolution that while it trains on a CPU computes its weight gradient by :func:`weight_gradient`."""
 
     def forward(self, images: Tensor) -> Tensor:
-        if self.training and images.device.type == "cpu" and images.dtype == torch.float32:
+        plain = images.device.type == "cpu" and images.dtype == torch.float32
+        if self.training and plain and not torch.is_autocast_enabled("cpu"):
             return _Convolve.apply(images, self.weight, self.stride[0], self.padding[0])
         return super().forward(images)
 

@@ -231,11 +231,27 @@ class TrainingParameters(MotionParameters):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate")
     gamma: float = Field(0.9, gt=0, le=1, description="factor on the learning rate after every epoch")
     weights: Weights = WEIGHTS
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="numbers that training computes with; bfloat16 by autocast, for a GPU"
+    )
+    compiled: bool = Field(
+        False, description="whether torch.compile prepares the training step, for a GPU; needs a C++ compiler"
+    )
 
 
 #: What a trained network depends on besides cohort, folds, seed, weights and switches: part of a run's key.
 TRAINED_WITH = frozenset(
-    {"flow_method", "normalisation", "epochs", "image_size", "batch_size", "learning_rate", "gamma"}
+    {
+        "flow_method",
+        "normalisation",
+        "epochs",
+        "image_size",
+        "batch_size",
+        "learning_rate",
+        "gamma",
+        "precision",
+        "compiled",
+    }
 )
 
 

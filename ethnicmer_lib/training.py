@@ -24,6 +24,7 @@ Fold = tuple[np.ndarray, np.ndarray]  #: train and test rows of the clips table
 LAYOUT = (
     torch.channels_last
 )  #: memory format that trains faster, on a CPU with the convolutions of ``hasten``
+COMPILER = "inductor"  #: backend of torch.compile
 _BLOCK = 256  # clips looked at together
 
 
@@ -43,6 +44,10 @@ class TrainingSettings(Protocol):
     def gamma(self) -> float: ...
     @property
     def weights(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def compiled(self) -> bool: ...
     @property
     def seed(self) -> int: ...
 
@@ -173,7 +178,8 @@ def train_fold(
             n_groups=max(2, len(inputs.context)),
             shared=switches.shared_backbone and variant != "resnet18",  # one branch has nothing to share
         )
-        model = hasten(model.to(device, memory_format=LAYOUT)).train()
+        model = model.to(device, memory_format=LAYOUT).train()
+        forward = _compiled(model) if settings.compiled else hasten(model)
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
         optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.gamma)
@@ -182,8 +188,10 @@ def train_fold(
             summed = torch.zeros((), device=device)
             for batch in batches(torch.from_numpy(shuffled).to(device), settings.batch_size):
                 optimiser.zero_grad(set_to_none=True)
-                outputs = model(*inputs.batch(batch))
-                value = loss(outputs, inputs.label[batch], inputs.group[batch], switches.ethnic_loss)
+                images = inputs.batch(batch)
+                with torch.autocast(device.type, torch.bfloat16, settings.precision == "bfloat16"):
+                    outputs = forward(*images)
+                    value = loss(outputs, inputs.label[batch], inputs.group[batch], switches.ethnic_loss)
                 value.backward()
                 optimiser.step()
                 summed += value.detach()
@@ -195,6 +203,26 @@ def train_fold(
             schedule.step()
             on_epoch()
     return model.eval()
+
+
+def _compiled(model: EthnicNet) -> Callable[..., Outputs]:
+    """The forward pass, compiled for each of the (few) shapes of a batch; on a GPU replayed as a CUDA graph."""
+    from torch._dynamo.exc import TorchDynamoException  # takes a second to import
+
+    mode = "reduce-overhead" if next(model.parameters()).device.type == "cuda" else "default"
+    compiled = torch.compile(model, dynamic=False, mode=mode, backend=COMPILER)
+
+    def forward(*images: Tensor | None) -> Outputs:
+        try:
+            return compiled(*images)
+        except TorchDynamoException as error:
+            reason = str(error).strip().splitlines()[0]
+            raise StudyError(
+                f"compiled=True: PyTorch could not compile {model.variant} ({reason}); install a C++ compiler, or "
+                "set compiled to False"
+            ) from error
+
+    return forward
 
 
 def predict(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int) -> Outputs:

@@ -86,6 +86,8 @@ def test_nothing_changed_nothing_trained(study):
         {"test_batch_norm": "batch"},
         {"weights_saved": "after_test"},
         {"standardise": "imagenet"},
+        {"precision": "bfloat16"},
+        {"compiled": True},
     ],
     ids=str,
 )

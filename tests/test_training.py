@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib import training
 from ethnicmer_lib.cohort.clips import LABELS
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.parameters import TrainingParameters
 
 SETTINGS = TrainingParameters(epochs=1, batch_size=4, image_size=28)
@@ -92,3 +94,37 @@ def test_batches_hold_every_row_once_and_never_a_single_one(n, size):
     batches = training.batches(torch.arange(n), size)
     assert torch.cat(batches).tolist() == list(range(n))
     assert all(2 <= len(batch) <= size + 1 for batch in batches)
+
+
+@pytest.mark.parametrize("change", [{"precision": "bfloat16"}, {"compiled": True}], ids=str)
+def test_autocast_and_a_compiled_step_train_the_same_network_as_nearly_as_their_numbers_allow(
+    change, monkeypatch
+):
+    monkeypatch.setattr(training, "COMPILER", "aot_eager")  # everything but the minute of a C++ compiler
+    inputs = training.prepare("dual_motion", images(), None, clips())
+    short = SETTINGS.model_copy(update={"learning_rate": 1e-5})
+    plain, other = (
+        training.train_fold("dual_motion", inputs, FOLDS[0][0], short.model_copy(update=one), 0)
+        for one in ({}, change)
+    )
+    assert plain.state_dict().keys() == other.state_dict().keys()
+    assert all(value.dtype != torch.bfloat16 for value in other.state_dict().values())
+    moved = [name for name, value in plain.state_dict().items() if "running_mean" in name]
+    assert any(not torch.equal(plain.state_dict()[name], other.state_dict()[name]) for name in moved)
+    for name in moved:
+        one, two = plain.state_dict()[name], other.state_dict()[name]
+        share = (
+            0.1 if change.get("precision") == "bfloat16" else 1e-3
+        )  # 8 bits of mantissa, layer after layer
+        torch.testing.assert_close(two, one, rtol=0, atol=share * float(one.abs().max()))
+
+
+def test_a_step_that_cannot_be_compiled_says_what_to_do(monkeypatch):
+    def broken(graph, example):
+        raise OSError("no compiler here")
+
+    monkeypatch.setattr(training, "COMPILER", broken)
+    inputs = training.prepare("resnet18", images(), None, clips())
+    compiled = SETTINGS.model_copy(update={"compiled": True})
+    with pytest.raises(StudyError, match=r"compiled=True: .* could not compile resnet18 .*set compiled to"):
+        training.train_fold("resnet18", inputs, FOLDS[0][0], compiled, 0)
