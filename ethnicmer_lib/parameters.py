@@ -226,7 +226,8 @@ class TrainingParameters(MotionParameters):
         "loso", description="leave one subject out, or a number of folds with whole subjects"
     )
     epochs: int = Field(15, ge=1, le=500, description="training epochs")
-    image_size: int = Field(112, ge=28, le=448, description="side of the input images, in px")
+    # What larger images cost and bring on the published flow features: results/image_size, and its section.
+    image_size: int = Field(56, ge=28, le=448, description="side of the input images, in px")
     batch_size: int = Field(32, ge=2, le=512, description="clips per training step")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's learning rate")
     gamma: float = Field(0.9, gt=0, le=1, description="factor on the learning rate after every epoch")
@@ -293,6 +294,8 @@ class Benchmark(TrainingParameters):
 class ActivationMaps(TrainingParameters):
     """Where ResNet-18 looks, for Positive and Surprise by group: Figs 3-4."""
 
+    # A map has a sixteenth or a thirty-second of an image's side, and has to show a place.
+    image_size: int = Field(112, ge=28, le=448, description="side of the input images, in px")
     layer: Literal["layer3", "layer4"] = Field("layer4", description="ResNet-18 stage whose maps are drawn")
 
 
