@@ -13,7 +13,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import comparison
 from ethnicmer_lib.pages import motion as page
 
-WAYS = ("dis", "deepflow", "micro, neighbours")
+WAYS = ("dis", "deepflow", "micro, neighbours", "micro")
 
 
 def accuracy() -> pd.DataFrame:
@@ -30,7 +30,7 @@ def accuracy() -> pd.DataFrame:
 def downstream() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     tables = []
-    for share, way in zip((0.5, 0.6, 1.0), WAYS, strict=True):
+    for share, way in zip((0.5, 0.6, 1.0, 0.6), WAYS, strict=True):
         label = np.array(LABELS * 20)
         right = rng.random(60) < share
         predicted = np.where(right, label, rng.choice(LABELS, 60))
@@ -96,6 +96,7 @@ def test_the_page_shows_both_tables(record):
     assert "difference to DIS" in page.downstream(record).data
     texts = page.recorded(record)
     assert "0.50 at 1 px" in texts["goal_note"]
+    assert texts["goal_note"].endswith("with neighbours: reached.")
     assert "micro, neighbours" in texts["downstream_note"]
 
 
