@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from myst_nb import glue
 from ethnicmer_lib.cohort.clips import Provenance
 from ethnicmer_lib.findings import Finding
 
+_TAG = re.compile("<[^>]*>")
+_NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
 NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
 
 
@@ -100,7 +103,8 @@ def table(
 def _kind(column: pd.Series) -> str:
     """The class of a column's cells: numbers, sentences or names (which need room on a phone), or neither."""
     texts = column.astype(str)
-    if pd.api.types.is_numeric_dtype(column) or texts.str.contains("interval").any():
+    written = texts.str.replace(_TAG, "", regex=True).str.fullmatch(_NUMBER).all() and len(texts)
+    if written or pd.api.types.is_numeric_dtype(column) or texts.str.contains("interval").any():
         return " class=num"
     longest = texts.str.len().max()
     return " class=words" if longest > SENTENCE else " class=name" if longest > NAME else ""

@@ -60,3 +60,20 @@ def test_glued_text_reads_as_text(monkeypatch):
     monkeypatch.setattr(notebook, "glue", lambda name, value, display: glued.update({name: repr(value)}))
     notebook.publish({"n": 16, "note": 'it\'s "so"'})
     assert glued == {"n": "16", "note": 'it\'s "so"'}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ([1.5, 2.0], " class=num"),
+        (["0.21", "1,024.5", "–"], " class=num"),
+        (["<span>0.55</span>", "<span>-0.05</span>"], " class=num"),
+        (["9.1%", "100 %"], " class=num"),
+        (["0.6210", "no"], ""),
+        (["micro", "DIS"], ""),
+        (["a name of several words"], " class=name"),
+        ([], ""),
+    ],
+)
+def test_numbers_stand_on_the_right_also_where_they_are_written_out(column, kind):
+    assert notebook._kind(pd.Series(column, dtype=object if not column else None)) == kind
