@@ -31,12 +31,13 @@ COLUMNS = {
 }
 LABELS = ("Negative", "Positive", "Surprise")
 #: Frames on either side of onset and apex that count as their neighbours, and enter a cohort's fingerprint.
-NEIGHBOURS = 4
+NEIGHBOURS = 8
 
 
-def neighbour_steps(reach: int) -> list[int]:
-    """-1, 1, -2, 2, ...: the frames around a frame, the nearest first."""
-    return [side * step for step in range(1, reach + 1) for side in (-1, 1)]
+def neighbour_steps(before: int, after: int) -> list[int]:
+    """-1, 1, -2, 2, ...: up to so many frames before and after a frame, the nearest first."""
+    steps = [side * step for step in range(1, max(before, after) + 1) for side in (-1, 1)]
+    return [step for step in steps if -before <= step <= after]
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ class Cohort(ABC):
     def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
         """One frame, (H, W) or (H, W, 3) RGB, uint8; StudyError where missing."""
 
-    def neighbours(self, clip_id: str, moment: Moment, reach: int = NEIGHBOURS) -> np.ndarray:
-        """A frame and those that exist up to ``reach`` frames before and after it, all of one size.
+    def neighbours(
+        self, clip_id: str, moment: Moment, before: int = NEIGHBOURS, after: int = NEIGHBOURS
+    ) -> np.ndarray:
+        """A frame and those that exist up to so many frames ``before`` and ``after`` it, all of one size.
 
         Returns
         -------
@@ -95,13 +98,13 @@ class Cohort(ABC):
         Raises
         ------
         StudyError
-            As :meth:`frames`, or where ``reach`` is negative.
+            As :meth:`frames`, or where a number of frames is negative.
         """
-        if reach < 0:
-            raise StudyError(f"reach={reach}: give a number of frames from 0")
-        return np.stack([self.frames(clip_id, moment), *self._others(clip_id, moment, reach)])
+        if min(before, after) < 0:
+            raise StudyError(f"before={before}, after={after}: give numbers of frames from 0")
+        return np.stack([self.frames(clip_id, moment), *self._others(clip_id, moment, before, after)])
 
-    def _others(self, clip_id: str, moment: Moment, reach: int) -> list[np.ndarray]:
+    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> list[np.ndarray]:
         """The neighbours alone; a source with more than single frames has some."""
         return []
 

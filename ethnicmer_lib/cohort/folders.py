@@ -151,10 +151,10 @@ class FrameFolders:
         """The file of a frame, or None."""
         return self.listing(subject, clip).get(frame)
 
-    def around(self, subject: str, clip: str, frame: int, reach: int) -> list[int]:
-        """Numbers of the frames that exist up to ``reach`` before and after a frame, the nearest first."""
+    def around(self, subject: str, clip: str, frame: int, before: int, after: int) -> list[int]:
+        """Numbers of the frames that exist up to so many before and after a frame, the nearest first."""
         there = self.listing(subject, clip)
-        return [frame + step for step in neighbour_steps(reach) if frame + step in there]
+        return [frame + step for step in neighbour_steps(before, after) if frame + step in there]
 
     def read(self, subject: str, clip: str, frame: int, moment: str) -> np.ndarray:
         """One frame, (H, W) of a one-channel file or (H, W, 3) RGB, uint8.

@@ -81,11 +81,11 @@ class FrameCohort(Cohort):
                 image = cv2.resize(image, onset.shape[1::-1], interpolation=cv2.INTER_AREA)
         return image
 
-    def _others(self, clip_id: str, moment: Moment, reach: int) -> list[np.ndarray]:
+    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> list[np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)
         folders, subject, clip = self.folders[row["database"]], row["subject"], row["clip"]
         found = []
-        for number in folders.around(subject, clip, int(row[moment]), reach):
+        for number in folders.around(subject, clip, int(row[moment]), before, after):
             image = folders.read(subject, clip, number, f"neighbour of {moment}:")
             if image.shape[:2] != first.shape[:2] and clip_id in self.resized:
                 image = cv2.resize(image, first.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -271,7 +271,8 @@ def _neighbour_files(clips: pd.DataFrame, folders: dict[str, FrameFolders]) -> l
         for frame in (row.onset, row.apex):
             if not pd.isna(frame):
                 listed = of.listing(row.subject, row.clip)
-                files += [listed[n] for n in of.around(row.subject, row.clip, int(frame), NEIGHBOURS)]
+                beside = of.around(row.subject, row.clip, int(frame), NEIGHBOURS, NEIGHBOURS)
+                files += [listed[n] for n in beside]
     return files
 
 

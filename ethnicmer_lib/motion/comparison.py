@@ -14,15 +14,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ethnicmer_lib.cohort.clips import LABELS, neighbour_steps
+from ethnicmer_lib.cohort.clips import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.forest import emotion_predictions
-from ethnicmer_lib.motion.average import neighbour_reach
 from ethnicmer_lib.motion.errors import flow_error
 from ethnicmer_lib.motion.extract import resize
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
 from ethnicmer_lib.motion.image import flow_image
-from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, trial
+from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, recorded_pair, recorded_stacks, trial
 from ethnicmer_lib.runs import Run
 from ethnicmer_lib.simulator.camera import true_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan
@@ -175,11 +174,6 @@ def clip_image(scene: Scene, clip: ClipPlan, method: str, neighbours: bool) -> t
     elif method not in METHODS:
         raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(METHODS)}")
     else:
-        reach = neighbour_reach(clip.onset, clip.apex) if neighbours else 0
-        steps = (0, *neighbour_steps(reach))
-        onset, apex = (
-            np.stack([scene.recorded_frame(clip, moment + step) for step in steps])
-            for moment in (clip.onset, clip.apex)
-        )
-        flow, seconds = timed(onset, apex, method)
+        stacks = recorded_stacks(scene, clip) if neighbours else recorded_pair(scene, clip)
+        flow, seconds = timed(*stacks, method)
     return resize(flow_image(flow, "robust"), SIDE), seconds

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ethnicmer_lib.cohort.clips import Cohort
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.average import neighbour_reach
+from ethnicmer_lib.motion.average import windows
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
 from ethnicmer_lib.runs import Run
@@ -87,7 +87,7 @@ def motion_images(
 def clip_flow(cohort: Cohort, clip_id: str, method: str) -> np.ndarray:
     """Optical flow of a clip, (H, W, 2) float32 px: from two frames, or for 'micro' from their neighbours, too.
 
-    How far neighbours reach, :func:`average.neighbour_reach` says; a cohort of onset, apex and offset frames alone
+    How far neighbours reach, :func:`average.windows` says; a cohort of onset, apex and offset frames alone
     has none.
 
     Raises
@@ -95,13 +95,13 @@ def clip_flow(cohort: Cohort, clip_id: str, method: str) -> np.ndarray:
     StudyError
         When a frame is missing or unfit for flow.
     """
-    row, reach = cohort.row(clip_id), 0
-    if method == "micro" and not (pd.isna(row["onset"]) or pd.isna(row["apex"])):
-        reach = neighbour_reach(int(row["onset"]), int(row["apex"]))
-    if not reach:
+    row = cohort.row(clip_id)
+    if method != "micro" or pd.isna(row["onset"]) or pd.isna(row["apex"]):
         return optical_flow(cohort.frames(clip_id, "onset"), cohort.frames(clip_id, "apex"), method)
-    stacks = (cohort.neighbours(clip_id, moment, reach) for moment in ("onset", "apex"))
-    return optical_flow(*stacks, method)
+    offset = None if pd.isna(row["offset"]) else int(row["offset"])
+    around = windows(int(row["onset"]), int(row["apex"]), offset)
+    moments = zip(("onset", "apex"), around, strict=True)
+    return optical_flow(*(cohort.neighbours(clip_id, moment, *window) for moment, window in moments), method)
 
 
 def apex_images(cohort: Cohort, size: int, progress: bool = False) -> np.ndarray:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.average import Average, average
+from ethnicmer_lib.motion.average import Average, average, scaled
 from ethnicmer_lib.motion.classic_nl import classic_nl_fast
 from ethnicmer_lib.motion.micro import micro_flow
 
@@ -61,8 +61,8 @@ def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np
     onset, apex : one frame each, (H, W) gray or (H, W, 3) RGB, or a stack of k frames, (k, H, W) or (k, H, W, 3):
         the frame itself first, its neighbours in time after it (``Cohort.neighbours``).  uint8, at least 32 px a
         side, both of one size.  Colour is turned to gray once, with the ITU-R BT.601 weights .299 R + .587 G +
-        .114 B.  Of a stack every method is given the mean, and the drift of the head within it is taken off the
-        result, see :func:`average.average`.
+        .114 B.  Of a stack every method is given the mean, see :func:`average.average`, and its flow is scaled to
+        what the nearest frames show, see :func:`average.scaled`.
     method : 'dis' (dense inverse search, medium preset; Kroeger et al. 2016), 'farneback' (2003; windows of 15
         px on 4 pyramid levels), 'deepflow' (Weinzaepfel et al. 2013, without descriptor matching), 'tvl1' (Zach et
         al. 2007), 'micro' (``micro``: made for movements below a pixel under noise) or 'classic_nl_fast' (the
@@ -88,16 +88,12 @@ def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np
     if min(stacks["onset"].shape[1:3]) < MIN_SIDE:
         size = stacks["onset"].shape[1:3]
         raise StudyError(f"frames of {size} px are too small; flow needs {MIN_SIDE} px a side")
-    before, after = (
-        average(np.stack([gray(frame) for frame in stack])) if len(stack) > 1 else gray(stack[0])
-        for stack in stacks.values()
-    )
-    drift = [part.drift if isinstance(part, Average) else np.zeros(2) for part in (before, after)]
-    first, second = (_for(method, part) for part in (before, after))
-    flow = np.asarray(METHODS[method](first, second), dtype=np.float32)
-    if not any(map(np.any, drift)):
-        return flow
-    return flow + (drift[0] - drift[1]).astype(np.float32)
+    before, after = (np.stack([gray(frame) for frame in stack]) for stack in stacks.values())
+    if len(before) == len(after) == 1:
+        return np.asarray(METHODS[method](before[0], after[0]), dtype=np.float32)
+    first, second = average(before), average(after)
+    flow = METHODS[method](*(_for(method, part) for part in (first, second)))
+    return scaled(np.asarray(flow, dtype=np.float32), first.near, second.near)
 
 
 def _stack(frames: np.ndarray, name: str) -> np.ndarray:
@@ -113,11 +109,9 @@ def _stack(frames: np.ndarray, name: str) -> np.ndarray:
     return frames if frames.ndim == single + 1 else frames[None]
 
 
-def _for(method: str, frame: np.ndarray | Average) -> np.ndarray:
-    """What a method is given: a frame as it is; a mean rounded to grey levels, which OpenCV asks for."""
-    if not isinstance(frame, Average):
-        return frame
-    return frame.frame if method == "micro" else np.rint(frame.frame).clip(0, 255).astype(np.uint8)
+def _for(method: str, mean: Average) -> np.ndarray:
+    """What a method is given of a mean: all others than 'micro' ask for whole grey levels."""
+    return mean.frame if method == "micro" else np.rint(mean.frame).clip(0, 255).astype(np.uint8)
 
 
 def gray(frame: np.ndarray) -> np.ndarray:

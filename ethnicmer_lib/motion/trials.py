@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ethnicmer_lib.cohort.clips import neighbour_steps
-from ethnicmer_lib.motion.average import neighbour_reach
+from ethnicmer_lib.motion.average import windows
 from ethnicmer_lib.simulator.camera import true_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.scene import Scene
@@ -78,13 +78,23 @@ def trial(
         clip = _scaled(clip, peak / float(np.hypot(*flow[seen].T).max()))
         scene = _same(scene)
         flow, seen = _truth(scene, clip)
-    reach = neighbour_reach(clip.onset, clip.apex) if neighbours else 0
-    onset, apex = (
-        np.stack([scene.recorded_frame(clip, moment + step) for step in (0, *neighbour_steps(reach))])
-        for moment in (clip.onset, clip.apex)
-    )
+    onset, apex = recorded_stacks(scene, clip) if neighbours else recorded_pair(scene, clip)
     longest = float(np.hypot(*flow[seen].T).max())
     return Trial(clip.clip_id, clip.database, longest, scene.recorded.noise, onset, apex, flow, seen)
+
+
+def recorded_pair(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
+    """Onset and apex frame as stacks of one."""
+    return tuple(scene.recorded_frame(clip, moment)[None] for moment in (clip.onset, clip.apex))
+
+
+def recorded_stacks(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
+    """Onset and apex frame, each with the neighbours that may be averaged, as ``optical_flow`` takes them."""
+    moments = zip((clip.onset, clip.apex), windows(clip.onset, clip.apex, clip.offset), strict=True)
+    return tuple(
+        np.stack([scene.recorded_frame(clip, moment + step) for step in (0, *neighbour_steps(*window))])
+        for moment, window in moments
+    )
 
 
 def _same(scene: Scene) -> Scene:

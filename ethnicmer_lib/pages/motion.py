@@ -152,7 +152,7 @@ def accuracy(evidence: MotionEvidence) -> HTML:
         | {f"error {peak:g}": f"error at {peak:g} px" for peak in peaks}
         | {f"strain {peak:g}": f"strain r at {peak:g} px" for peak in peaks}
         | {"seconds": "CPU-s"},
-        note=f"Claiming no motion costs {nothing}. 'neighbours': the mean of up to nine frames around onset and apex.",
+        note=f"Claiming no motion costs {nothing}. 'neighbours': the mean of up to 17 frames around onset and apex.",
     )
 
 

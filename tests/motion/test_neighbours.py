@@ -36,14 +36,15 @@ def recorded(tmp_path):
 
 
 def test_the_frame_comes_first_and_only_what_exists_follows(recorded):
-    cohort = recorded([17, 19, 20, 21, 25, 44])
+    cohort = recorded([17, 19, 20, 21, 29, 44])
     stack = cohort.neighbours(CLIP, "onset")
     expected = [cohort.folders["SAMM"].read("006", "006_1_1", n, "") for n in (20, 19, 21, 17)]
     assert np.array_equal(stack, np.stack(expected))
-    assert np.array_equal(cohort.neighbours(CLIP, "onset", 1), np.stack(expected[:3]))
+    assert np.array_equal(cohort.neighbours(CLIP, "onset", 1, 1), np.stack(expected[:3]))
+    assert np.array_equal(cohort.neighbours(CLIP, "onset", 0, 2), np.stack(expected[::2]))
     assert cohort.neighbours(CLIP, "apex").shape == (1, 48, 40)
-    assert cohort.neighbours(CLIP, "onset", 0).shape == (1, 48, 40)
-    with pytest.raises(StudyError, match="reach=-1"):
+    assert cohort.neighbours(CLIP, "onset", 0, 0).shape == (1, 48, 40)
+    with pytest.raises(StudyError, match="before=-1"):
         cohort.neighbours(CLIP, "onset", -1)
 
 
@@ -55,9 +56,10 @@ def test_a_neighbour_of_another_size_is_named(recorded):
 
 
 def test_micro_takes_neighbours_and_other_methods_do_not(recorded):
-    cohort = recorded(range(14, 60))
+    cohort = recorded(range(10, 60))
     pair = [cohort.frames(CLIP, moment) for moment in ("onset", "apex")]
-    stacks = [cohort.neighbours(CLIP, moment, 4) for moment in ("onset", "apex")]
+    # Eight frames before onset; at most a third of the onset and of the offset phase on the other sides.
+    stacks = [cohort.neighbours(CLIP, "onset", 8, 8), cohort.neighbours(CLIP, "apex", 8, 5)]
     assert np.array_equal(clip_flow(cohort, CLIP, "dis"), optical_flow(*pair, "dis"))
     assert np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*stacks, "micro"))
     assert not np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*pair, "micro"))
