@@ -9,6 +9,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from ethnicmer_lib import figures, figures_motion, notebook
+from ethnicmer_lib.cohort.clips import NEIGHBOURS
 from ethnicmer_lib.motion.evidence import MotionResult
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.motion.views import ANGLE, SHIFT, Views, border_ratio, rotation, shifted_crop
@@ -152,7 +153,8 @@ def accuracy(evidence: MotionEvidence) -> HTML:
         | {f"error {peak:g}": f"error at {peak:g} px" for peak in peaks}
         | {f"strain {peak:g}": f"strain r at {peak:g} px" for peak in peaks}
         | {"seconds": "CPU-s"},
-        note=f"Claiming no motion costs {nothing}. 'neighbours': the mean of up to 17 frames around onset and apex.",
+        note=f"Claiming no motion costs {nothing}. 'neighbours': the mean of up to {2 * NEIGHBOURS + 1} frames around "
+        "onset and as many around apex.",
     )
 
 
@@ -186,6 +188,7 @@ def downstream(evidence: MotionEvidence) -> HTML:
 def recorded(evidence: MotionEvidence) -> dict[str, str]:
     """Sentences about the recorded tables."""
     texts = {"goal_note": "", "downstream_note": "", "record_note": f"made by `{COMMAND}`"}
+    texts |= {"neighbours": str(NEIGHBOURS), "most_frames": str(2 * NEIGHBOURS + 1)}
     if evidence.accuracy is not None:
         peaks = list(evidence.no_motion())
         shares = [

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from ethnicmer_lib.motion.errors import flow_error
 from ethnicmer_lib.motion.flow import optical_flow
-from ethnicmer_lib.motion.micro import micro_flow, noise_level
+from ethnicmer_lib.motion.micro import micro_flow
 
 Y, X = np.mgrid[:120, :100].astype(float)
 
@@ -123,13 +123,6 @@ def test_nothing_to_see_is_no_motion():
     assert not micro_flow(np.full((40, 50), 7, np.uint8), np.full((40, 50), 9, np.uint8)).any()
     onset, *_ = pair(1.0, 2.0)
     assert np.abs(micro_flow(onset, onset)).max() < 1e-6
-
-
-@pytest.mark.parametrize("noise", [0.5, 2.0, 5.0])
-def test_the_level_of_noise_is_estimated(noise):
-    rng = np.random.default_rng(7)
-    frame = cv2.GaussianBlur(skin(7), (0, 0), 2) + noise * rng.normal(size=Y.shape)
-    assert noise_level(frame) == pytest.approx(noise, rel=0.15)
 
 
 def test_golden_pairs_are_nearer_to_the_truth_than_deepflow(shared):
