@@ -7,9 +7,10 @@ The flow of largest posterior probability under three statements about a recordi
     (blinks, highlights, what is hidden in one frame) count little: Cauchy's weights.
 2.  A grid of splines cannot follow a steep edge to better than a tenth of a pixel or so, so an edge is no more
     certain than that.  The equation that follows from 1 and 2 is in ``brightness``.
-3.  Skin moves in smooth pieces: the length of the second derivatives of the flow, summed over the image, is
-    small.  A sum of lengths, not of squares, allows folds, lids and the outline of the head (second-order total
-    variation; Bredies et al. 2010 give the general form), and has no scale: it suits 0.3 px as well as 3 px.
+3.  Skin moves in smooth pieces: the length of the second derivatives of the flow, to the power 0.85 and summed over
+    the image, is small.  A sum of lengths instead of squares allows folds, lids and the outline of the head
+    (second-order total variation; Bredies et al. 2010), and has no scale: it suits 0.3 px as well as 3 px.  A power
+    below 1 shrinks what is there less (Krishnan and Fergus 2009, of first derivatives of images).
 
 The flow is a field of cubic B-splines (``spline``).  Every step linearises the frames about the flow so far and
 solves for the whole field exactly; two steps on coarse and smooth frames lead to three on the frames themselves.
@@ -30,8 +31,9 @@ from ethnicmer_lib.motion.spline import Axis, axis, band, bending, couple, field
 # pairs of the golden data; with them, what ``brightness`` counts as light and as an edge's misfit.
 # A step is (spacing of the splines, smoothing of the frames), px.
 _STEPS = ((16, 3.0), (8, 1.5), (6, 0.0), (6, 0.0), (6, 0.0))
-_SMOOTHNESS = 40.0  # weight of the length of second derivatives, against data in units of their variance
-_STRAIGHT = 6e-5  # 1/px: second derivatives below it count as none
+_SMOOTHNESS = 11.0  # weight of the second derivatives, against data in units of their variance
+_POWER = 0.85  # of the length of second derivatives, 1/px
+_STRAIGHT = 3e-5  # 1/px: second derivatives below it count as none
 _STIFFNESS = 1.0  # weight of squared first derivatives: little, for places without any texture
 
 
@@ -59,9 +61,9 @@ def micro_flow(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
         variance = 2 * noise**2 * passed(smoothing)
         uu, uv, vv, right = _data(first, second, flow, variance, y, x)
         curvature = 0.0 if bent is None else _curvature(*bent, y, x)
-        weights = np.broadcast_to(
-            _SMOOTHNESS / np.hypot(curvature, _STRAIGHT), (len(y.places), len(x.places))
-        )
+        # The square with the slope of the power at the curvature of the step before.
+        weights = _SMOOTHNESS * np.hypot(curvature, _STRAIGHT) ** (_POWER - 2)
+        weights = np.broadcast_to(weights, (len(y.places), len(x.places)))
         prior = bending(weights, y, x), membrane(np.full(weights.shape, _STIFFNESS), y, x)
         for energy in prior:
             for dy, row in enumerate(energy):
