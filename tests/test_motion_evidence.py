@@ -100,6 +100,18 @@ def test_the_page_shows_both_tables(record):
     assert "micro, neighbours" in texts["downstream_note"]
 
 
+@pytest.mark.parametrize(
+    ("aims", "said"),
+    [
+        ({"0.3 px": True, "1 px": True}, "reached"),
+        ({"0.3 px": False, "1 px": False}, "not reached"),
+        ({"0.3 px": True, "1 px": False}, "reached at 0.3 px, not at 1 px"),
+    ],
+)
+def test_an_aim_that_was_missed_is_said_to_be(aims, said):
+    assert page._reached(aims) == said
+
+
 def test_an_unknown_part_is_refused_before_anything_runs(monkeypatch):
     monkeypatch.setattr(comparison, "accuracy", lambda **_: pytest.fail("ran"))
     with pytest.raises(StudyError, match=r"speed.*accuracy, downstream"):
