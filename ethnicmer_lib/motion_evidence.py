@@ -13,15 +13,13 @@ from ethnicmer_lib import results, runs
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import comparison
-from ethnicmer_lib.motion.flow import METHODS
+from ethnicmer_lib.motion.views import WAYS
 from ethnicmer_lib.statistics import MACRO, Estimate, bootstrap_f1, paired_difference
 
 NAME = "motion"
 COMMAND = "ethnicmer motion-evidence"
 PARTS = ("accuracy", "downstream")
 REFERENCE = "dis"  #: the default method: what others are compared with
-#: Ways whose motion is recognised from: every method as the chapters use it, and 'micro' without neighbours, too.
-RECOGNISED = [*map(comparison.Way, METHODS), comparison.Way("micro", True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +98,7 @@ def save(parts: Sequence[str] = PARTS, *, jobs: int | None = None, progress: boo
         if part == "accuracy":
             table = comparison.accuracy(progress=progress)
         else:
-            table = comparison.downstream(RECOGNISED, jobs=jobs, progress=progress)
+            table = comparison.downstream(WAYS, jobs=jobs, progress=progress)
         store(part, table)
     return results.folder() / NAME
 

@@ -16,6 +16,8 @@ from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, trial
 from ethnicmer_lib.runs import Run
 
+#: Every method as the chapters use it; 'micro' from two frames, too.
+WAYS = (*(Way(name) for name in METHODS), Way("micro", True))
 ANGLE = 0.01  #: radians of the rotation that is shown; small enough for strain to be zero to first order
 SHIFT = 1.0  #: px by which the head is moved as a whole
 _STILL = replace(TEST, without=("head",))  # a swaying head would hide the face's own motion from the eye
@@ -65,13 +67,12 @@ class Views:
 
 def views(peaks: tuple[float, ...] = PEAKS, progress: bool = False) -> Views:
     """Flow by every method of a clip at each of ``peaks`` px; kept in the run store."""
-    ways = (*(Way(name) for name in METHODS), Way("micro", True))
     subject, clip = chosen_clips(_STILL, _SUBJECTS)[_SHOWN]
     run = Run.open(
         "motion-views",
         module="ethnicmer_lib.motion.views",
         cohort="",
-        parameters={"clip": clip.clip_id, "peaks": peaks, "ways": ways},
+        parameters={"clip": clip.clip_id, "peaks": peaks, "ways": WAYS},
     )
     trials: list[Trial] = []
 
@@ -81,12 +82,12 @@ def views(peaks: tuple[float, ...] = PEAKS, progress: bool = False) -> Views:
             for peak in tqdm(peaks, desc="views", disable=not progress)
         )
         computed = [
-            [one.flow, *(_flow(one, way) for way in ways), np.dstack([one.seen, one.seen])] for one in trials
+            [one.flow, *(_flow(one, way) for way in WAYS), np.dstack([one.seen, one.seen])] for one in trials
         ]
         return np.array(computed, dtype=np.float32)
 
     found = run.array("flows", compute)
-    return Views(clip.clip_id, tuple(peaks), ways, found[:, 1:-1], found[:, 0], found[0, -1, ..., 0] > 0, run)
+    return Views(clip.clip_id, tuple(peaks), WAYS, found[:, 1:-1], found[:, 0], found[0, -1, ..., 0] > 0, run)
 
 
 def _flow(one: Trial, way: Way) -> np.ndarray:

@@ -204,7 +204,7 @@ def recorded(evidence: MotionEvidence) -> dict[str, str]:
         }
         texts["goal_note"] = (
             f"As a share of DeepFlow's endpoint error from two frames, that of micro is {two} from two frames, and "
-            f"{more} with neighbouring frames. The aim was {AIM:g} at 0.3 and 1 px with neighbours: "
+            f"{more} with neighbouring frames. The aim was {AIM:g} at {' and '.join(aims)} with neighbours: "
             f"{_reached(aims)}."
         )
     if evidence.downstream is not None:

@@ -113,7 +113,7 @@ def test_every_method_is_compared():
 
 def test_views_hold_the_truth_and_every_way(workspace, monkeypatch, one):
     monkeypatch.setattr(views, "trial", lambda *_, **__: one)
-    monkeypatch.setattr(views, "METHODS", {"dis": METHODS["dis"]})
+    monkeypatch.setattr(views, "WAYS", (Way("dis"), Way("micro", True)))
     shown = views.views((0.5, 1.0))
     assert shown.flows.shape == (2, 2, *one.flow.shape)
     assert np.array_equal(shown.true[1], one.flow)
