@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,20 @@ def neighbour_steps(before: int, after: int) -> list[int]:
     """-1, 1, -2, 2, ...: up to so many frames before and after a frame, the nearest first."""
     steps = [side * step for step in range(1, max(before, after) + 1) for side in (-1, 1)]
     return [step for step in steps if -before <= step <= after]
+
+
+class Stack(NamedTuple):
+    """A frame and its neighbours in time.
+
+    Attributes
+    ----------
+    frames : (k, H, W) or (k, H, W, 3) RGB, uint8, all of one size: the frame itself first, then its neighbours, the
+        nearest first
+    steps : k numbers of frames, less that of the frame itself: 0 first
+    """
+
+    frames: np.ndarray
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -87,13 +101,10 @@ class Cohort(ABC):
 
     def neighbours(
         self, clip_id: str, moment: Moment, before: int = NEIGHBOURS, after: int = NEIGHBOURS
-    ) -> np.ndarray:
-        """A frame and those that exist up to so many frames ``before`` and ``after`` it, all of one size.
+    ) -> Stack:
+        """A frame and those that exist up to so many frames ``before`` and ``after`` it.
 
-        Returns
-        -------
-        (k, H, W) or (k, H, W, 3) RGB, uint8: the frame itself first, then its neighbours, the nearest first; it
-        alone (k = 1) where the source holds no others.
+        It is alone in its stack where the source holds no others.
 
         Raises
         ------
@@ -102,11 +113,12 @@ class Cohort(ABC):
         """
         if min(before, after) < 0:
             raise StudyError(f"before={before}, after={after}: give numbers of frames from 0")
-        return np.stack([self.frames(clip_id, moment), *self._others(clip_id, moment, before, after)])
+        others = self._others(clip_id, moment, before, after)
+        return Stack(np.stack([self.frames(clip_id, moment), *others.values()]), (0, *others))
 
-    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> list[np.ndarray]:
-        """The neighbours alone; a source with more than single frames has some."""
-        return []
+    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
+        """The neighbours alone by their steps, the nearest first; a source with more than single frames has some."""
+        return {}
 
     def flow(self, clip_id: str) -> np.ndarray:
         """Ready-made optical flow image (h, w, 3) float32 in [0, 1], channels u, v, strain.

@@ -81,10 +81,10 @@ class FrameCohort(Cohort):
                 image = cv2.resize(image, onset.shape[1::-1], interpolation=cv2.INTER_AREA)
         return image
 
-    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> list[np.ndarray]:
+    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)
         folders, subject, clip = self.folders[row["database"]], row["subject"], row["clip"]
-        found = []
+        found = {}
         for number in folders.around(subject, clip, int(row[moment]), before, after):
             image = folders.read(subject, clip, number, f"neighbour of {moment}:")
             if image.shape[:2] != first.shape[:2] and clip_id in self.resized:
@@ -94,7 +94,7 @@ class FrameCohort(Cohort):
                     f"clip {clip_id}: frame {number} is {image.shape} and {moment} frame {row[moment]} beside it is "
                     f"{first.shape}; crop all frames of a clip by one box, or remove the frame from its folder"
                 )
-            found.append(image)
+            found[number - int(row[moment])] = image
         return found
 
 

@@ -6,25 +6,30 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.ndimage import map_coordinates
 
-from ethnicmer_lib.cohort.clips import NEIGHBOURS
+from ethnicmer_lib.cohort.clips import NEIGHBOURS, Stack
 from ethnicmer_lib.motion.brightness import (
-    LEAST_NOISE,
+    HIDDEN,
     equation,
     filtered,
     gradient,
-    noise_level,
+    noise_variance,
     passed,
     variances,
 )
 
-# Chosen on 12 clips of a simulated cohort of seed 77.
+# Chosen on 24 clips of two simulated cohorts, of seeds 5 and 77.
 _PHASE = 3  # neighbours reach over this part of the onset and offset phases at most
-_NEAR, _INNER = 3, 7  # frames that count as the frame itself; that are compared with those before all others
-_SMOOTHING = 1.0  # px: drift and scale are found on frames that are this smooth
+_NEAR = 3  # frames that count as the frame itself
+_FEW = 7  # frames that tell no more of a drift than a translation
+_ORDER, _COURSE = 2, 2  # of a drift, in x and y, and in time
+_COURSE_FRAMES = 3  # frames for every degree of its course in time
+_SMOOTHING = 0.7  # px: drift and scale are found on frames that are this smooth
 _EDGE = 4.0  # a drift of few terms follows an edge this many times worse than a flow does
-_SURE = 3.0  # deviations: less drift than this among the nearest frames counts as none
+_ODD = 2.0  # differences this many times as large as usual count half
 _PATCH, _SLACK, _TOLERANCE = 3.0, 1.5, 0.5
+_LEAST = 0.1  # grey levels squared: what frames of whole grey levels differ by
 _KNOWN = 400.0  # a scale of 1 is known beforehand to one over the root of it, 5 %
 
 
@@ -36,16 +41,19 @@ class Window(NamedTuple):
 
 
 class Average(NamedTuple):
-    """Means of frames, both (H, W) float32 in grey levels.
+    """Means of frames.
 
     Attributes
     ----------
-    frame : of all, brought to where the first shows things
-    near : of the first three alone: more noise, and no movement lost
+    frame : (H, W) float32, of all, brought to where the first shows things; grey levels
+    near : (H, W) float32, of the first three alone: more noise, and no movement lost
+    variance : (H, W) float32, of the noise of ``frame`` around every pixel, as the frames differ among themselves;
+        grey levels squared
     """
 
     frame: np.ndarray
     near: np.ndarray
+    variance: np.ndarray
 
 
 def windows(onset: int, apex: int, offset: int | None) -> tuple[Window, Window]:
@@ -61,31 +69,27 @@ def windows(onset: int, apex: int, offset: int | None) -> tuple[Window, Window]:
     return Window(NEIGHBOURS if apex > onset else 0, rise), Window(rise, fall)
 
 
-def average(frames: np.ndarray) -> Average:
+def average(stack: Stack) -> Average:
     """Mean of frames that are brought to the light and to the place of the first.
 
     For frames a few milliseconds apart the mean of k frames has 1/k of the variance of their noise.  The head
-    drifts meanwhile: that is fitted frame by frame by least squares (Lucas and Kanade 1981), as a translation
-    among the nearest seven, and against their mean as a motion of second order in x and y, which is how a turning
-    head looks (Black and Yacoob 1997).  Where a frame still differs from the nearest by more than the noise, as
-    lids in a blink do, it counts little.
+    drifts meanwhile: :func:`_drift` finds how.  Where a frame still differs from the nearest by more than the
+    noise, as lids in a blink do, it counts little.
 
     Parameters
     ----------
-    frames : (k, H, W) gray; the frame itself first, its neighbours after it, the nearest first.
+    stack : of gray frames.
     """
-    frames = frames.astype(np.float32)
+    frames = stack.frames.astype(np.float32)
     if len(frames) == 1:
-        return Average(frames[0], frames[0])
+        alone = np.full_like(frames[0], HIDDEN * noise_variance(frames[0]))
+        return Average(frames[0], frames[0], alone)
     levels = frames.mean(axis=(1, 2), dtype=np.float64)
     if levels.min() > 0:
         frames *= np.float32(levels[0] / levels)[:, None, None]
-    # One frame is too noisy to tell a hundredth of a pixel: only drift that is sure moves the nearest.
-    near = _aligned(frames[:_NEAR], frames[0], 0, sure=True).mean(axis=0)
-    mean = _weighted(_aligned(frames[:_INNER], near, 0))
-    if len(frames) > _INNER:
-        mean = _weighted(_aligned(frames, mean, 2))
-    return Average(mean, near)
+    still = _still(frames, np.asarray(stack.steps, dtype=np.float64))
+    spread = still.var(axis=0, ddof=1) / len(still)
+    return Average(_weighted(still), still[:_NEAR].mean(axis=0), cv2.GaussianBlur(spread, (0, 0), _PATCH))
 
 
 def scaled(flow: np.ndarray, onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
@@ -98,40 +102,75 @@ def scaled(flow: np.ndarray, onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     flow : (H, W, 2) px, of the means
     onset, apex : (H, W) float32, few frames' means
     """
-    noise = max(noise_level(onset), noise_level(apex), LEAST_NOISE)
+    noise = max(noise_variance(onset), noise_variance(apex))
     frames = (filtered(frame, _SMOOTHING) for frame in (onset, apex))
-    gx, gy, rest, weights = equation(*frames, flow, 2 * noise**2 * passed(_SMOOTHING))
+    gx, gy, rest, weights = equation(*frames, flow, 2 * noise * passed(_SMOOTHING))
     seen = gx * flow[..., 0] + gy * flow[..., 1]
     more = -(weights * seen * rest).sum() / ((weights * seen**2).sum() + _KNOWN)
     return (flow * (1 + more)).astype(np.float32)
 
 
-def _aligned(frames: np.ndarray, reference: np.ndarray, order: int, sure: bool = False) -> np.ndarray:
-    """Frames, each displaced to the reference by polynomials of an order in x and y, to first order in brightness."""
-    height, width = reference.shape
+def _still(frames: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Frames, each moved back to where the first shows things, (k, H, W) float32.
+
+    The head drifts by a polynomial in x and y, of second order where frames are many, which is how a turning head
+    looks (Black and Yacoob 1997), along a parabola in time: one frame is too noisy to tell a hundredth of a pixel.
+    """
+    count, height, width = frames.shape
+    degree = min(_COURSE, (count - 1) // _COURSE_FRAMES)
+    if not degree:
+        return frames
+    course = np.vander(steps / NEIGHBOURS, degree + 1, increasing=True)
+    order = _ORDER if count > _FEW else 0
     y, x = np.meshgrid(
         *(np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width)), indexing="ij"
     )
     terms = np.stack([x**i * y**j for i in range(order + 1) for j in range(order + 1 - i)])
+
+    def drifts(reference: np.ndarray, robust: bool) -> np.ndarray:
+        found = _drift(frames, reference, terms, robust)
+        fitted = np.linalg.lstsq(course, found, rcond=None)[0]
+        away = np.float32(course[:, 1:] @ fitted[1:]).reshape(count, 2, len(terms))
+        return np.tensordot(away, terms, 1)
+
     mean = frames.mean(axis=0)
-    smooth = gradient(filtered(mean, _SMOOTHING))
-    noise = max(noise_level(frames[0]), LEAST_NOISE) ** 2
-    spread = variances(passed(_SMOOTHING) * noise, *(_EDGE * part for part in smooth)).ravel()
-    slopes = np.concatenate([part * terms for part in smooth]).reshape(2 * len(terms), -1)
-    weighted = slopes / spread
-    information = (weighted @ slopes.T).astype(np.float64)
-    solve = np.linalg.pinv(information, rcond=1e-9, hermitian=True)
-    fine, aim = gradient(mean), filtered(reference, _SMOOTHING)
-    found = []
-    for frame in frames:
-        motion = solve @ (weighted @ (aim - filtered(frame, _SMOOTHING)).ravel()).astype(np.float64)
-        # The noise of filtered frames is that of 4 pi smoothing² pixels together, and there are two frames.
-        if sure and motion @ information @ motion < _SURE**2 * 2 * 4 * np.pi * _SMOOTHING**2:
-            motion *= 0
-        parts = np.float32(motion).reshape(2, len(terms))
-        shown = (np.tensordot(part, terms, 1) * slope for part, slope in zip(parts, fine, strict=True))
-        found.append(frame + sum(shown))
-    return np.stack(found)
+    right, down = gradient(mean)
+    roughly = [
+        frame + right * dx + down * dy for frame, (dx, dy) in zip(frames, drifts(mean, False), strict=True)
+    ]
+    rows, columns = np.mgrid[:height, :width]
+    still = [frames[0]]
+    for frame, (dx, dy) in zip(frames[1:], drifts(_weighted(np.stack(roughly)), True)[1:], strict=True):
+        # Splines, not cv2.remap, as in the brightness equation.
+        places = [rows + dy, columns + dx]
+        still.append(map_coordinates(frame, places, order=3, mode="nearest", output=np.float32))
+    return np.stack(still)
+
+
+def _drift(frames: np.ndarray, reference: np.ndarray, terms: np.ndarray, robust: bool) -> np.ndarray:
+    """How frames moved against a reference: coefficients of ``terms`` (n, H, W), (k, 2 n) px, right before down.
+
+    Least squares (Lucas and Kanade 1981); ``robust`` a second time with Cauchy's weights, as lids and lips go their
+    own way.
+    """
+    smooth = filtered(reference, _SMOOTHING)
+    slopes = gradient(smooth)
+    noise = passed(_SMOOTHING) * noise_variance(frames[0])
+    spread = variances(noise, *(_EDGE * part for part in slopes)).ravel()
+    slopes = np.concatenate([part * terms for part in slopes]).reshape(2 * len(terms), -1)
+
+    def solved(weighted: np.ndarray, rests: np.ndarray) -> np.ndarray:
+        information = (weighted @ slopes.T).astype(np.float64)
+        return rests @ weighted.T @ np.linalg.pinv(information, rcond=1e-9, hermitian=True)
+
+    rests = np.stack([(smooth - filtered(frame, _SMOOTHING)).ravel() for frame in frames])
+    found = solved(slopes / spread, rests)
+    if robust:
+        for i, rest in enumerate(rests):
+            sizes = np.abs(rest - np.float32(found[i]) @ slopes) / np.sqrt(spread)
+            usual = max(1.4826 * float(np.median(sizes)), 1e-6)
+            found[i] = solved(slopes / (1 + (sizes / (_ODD * usual)) ** 2) / spread, rest)
+    return found
 
 
 def _weighted(frames: np.ndarray) -> np.ndarray:
@@ -140,7 +179,7 @@ def _weighted(frames: np.ndarray) -> np.ndarray:
     total, weights = near * _NEAR, np.full(near.shape, _NEAR, np.float32)
     for frame in frames[_NEAR:]:
         differs = cv2.GaussianBlur((frame - near) ** 2, (0, 0), _PATCH)
-        usual = max(float(np.median(differs)), LEAST_NOISE**2)
+        usual = max(float(np.median(differs)), _LEAST)
         weight = 1 / (1 + (np.maximum(differs / usual - _SLACK, 0) / _TOLERANCE) ** 2)
         total += weight * frame
         weights += weight

@@ -14,14 +14,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ethnicmer_lib.cohort.clips import LABELS
+from ethnicmer_lib.cohort.clips import LABELS, Stack
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.forest import emotion_predictions
 from ethnicmer_lib.motion.errors import flow_error
 from ethnicmer_lib.motion.extract import resize
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
 from ethnicmer_lib.motion.image import flow_image
-from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, recorded_pair, recorded_stacks, trial
+from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, recorded_stacks, trial
 from ethnicmer_lib.runs import Run
 from ethnicmer_lib.simulator.camera import true_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan
@@ -114,7 +114,7 @@ def rows_of(one: Trial, compared: Sequence[Way]) -> list[dict[str, object]]:
     return rows
 
 
-def timed(onset: np.ndarray, apex: np.ndarray, method: str) -> tuple[np.ndarray, float]:
+def timed(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: str) -> tuple[np.ndarray, float]:
     """(flow, CPU-seconds) of one clip on one core."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -174,6 +174,6 @@ def clip_image(scene: Scene, clip: ClipPlan, method: str, neighbours: bool) -> t
     elif method not in METHODS:
         raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(METHODS)}")
     else:
-        stacks = recorded_stacks(scene, clip) if neighbours else recorded_pair(scene, clip)
+        stacks = recorded_stacks(scene, clip, neighbours)
         flow, seconds = timed(*stacks, method)
     return resize(flow_image(flow, "robust"), SIDE), seconds

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ethnicmer_lib.cohort.clips import Stack
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.average import Average, average, scaled
+from ethnicmer_lib.motion.average import average, scaled
 from ethnicmer_lib.motion.classic_nl import classic_nl_fast
 from ethnicmer_lib.motion.micro import micro_flow
 
@@ -53,16 +54,16 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np.ndarray:
+def optical_flow(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: str = "dis") -> np.ndarray:
     """Dense displacement from onset to apex.
 
     Parameters
     ----------
-    onset, apex : one frame each, (H, W) gray or (H, W, 3) RGB, or a stack of k frames, (k, H, W) or (k, H, W, 3):
-        the frame itself first, its neighbours in time after it (``Cohort.neighbours``).  uint8, at least 32 px a
-        side, both of one size.  Colour is turned to gray once, with the ITU-R BT.601 weights .299 R + .587 G +
-        .114 B.  Of a stack every method is given the mean, see :func:`average.average`, and its flow is scaled to
-        what the nearest frames show, see :func:`average.scaled`.
+    onset, apex : one frame each, (H, W) gray or (H, W, 3) RGB, or a frame with its neighbours in time
+        (``Cohort.neighbours``).  uint8, at least 32 px a side, both of one size.  Colour is turned to gray once,
+        with the ITU-R BT.601 weights .299 R + .587 G + .114 B.  Of neighbours every method is given the mean, see
+        :func:`average.average`, and 'micro' its noise, too; the flow is scaled to what the nearest frames show, see
+        :func:`average.scaled`.
     method : 'dis' (dense inverse search, medium preset; Kroeger et al. 2016), 'farneback' (2003; windows of 15
         px on 4 pyramid levels), 'deepflow' (Weinzaepfel et al. 2013, without descriptor matching), 'tvl1' (Zach et
         al. 2007), 'micro' (``micro``: made for movements below a pixel under noise) or 'classic_nl_fast' (the
@@ -76,42 +77,49 @@ def optical_flow(onset: np.ndarray, apex: np.ndarray, method: str = "dis") -> np
     Raises
     ------
     StudyError
-        Unknown method, sizes that differ, a type other than uint8, or a side under 32 px.
+        Unknown method, sizes that differ, a type other than uint8, a side under 32 px, or a stack whose steps are
+        not its frames'.
     """
     if method not in METHODS:
         raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(METHODS)}")
     stacks = {name: _stack(frames, name) for name, frames in (("onset", onset), ("apex", apex))}
-    if stacks["onset"].shape[1:3] != stacks["apex"].shape[1:3]:
-        raise StudyError(
-            f"onset is {onset.shape} and apex is {apex.shape}; crop both frames of a clip by one box"
-        )
-    if min(stacks["onset"].shape[1:3]) < MIN_SIDE:
-        size = stacks["onset"].shape[1:3]
-        raise StudyError(f"frames of {size} px are too small; flow needs {MIN_SIDE} px a side")
-    before, after = (np.stack([gray(frame) for frame in stack]) for stack in stacks.values())
-    if len(before) == len(after) == 1:
-        return np.asarray(METHODS[method](before[0], after[0]), dtype=np.float32)
+    sizes = {name: stack.frames.shape[1:3] for name, stack in stacks.items()}
+    if sizes["onset"] != sizes["apex"]:
+        shapes = " and ".join(f"{name} is {stack.frames.shape[1:]}" for name, stack in stacks.items())
+        raise StudyError(f"{shapes}; crop both frames of a clip by one box")
+    if min(sizes["onset"]) < MIN_SIDE:
+        raise StudyError(f"frames of {sizes['onset']} px are too small; flow needs {MIN_SIDE} px a side")
+    before, after = (
+        stack._replace(frames=np.stack([gray(frame) for frame in stack.frames])) for stack in stacks.values()
+    )
+    if len(before.frames) == len(after.frames) == 1:
+        return np.asarray(METHODS[method](before.frames[0], after.frames[0]), dtype=np.float32)
     first, second = average(before), average(after)
-    flow = METHODS[method](*(_for(method, part) for part in (first, second)))
+    if method == "micro":
+        flow = micro_flow(first.frame, second.frame, first.variance + second.variance)
+    else:  # all others ask for whole grey levels
+        flow = METHODS[method](
+            *(np.rint(part.frame).clip(0, 255).astype(np.uint8) for part in (first, second))
+        )
     return scaled(np.asarray(flow, dtype=np.float32), first.near, second.near)
 
 
-def _stack(frames: np.ndarray, name: str) -> np.ndarray:
-    """(k, H, W) or (k, H, W, 3) of one frame or a stack; a last side of 3 is colour, as no frame is so narrow."""
+def _stack(given: np.ndarray | Stack, name: str) -> Stack:
+    """What is given as a stack; a last side of 3 is colour, as no frame is so narrow."""
+    stack = given if isinstance(given, Stack) else Stack(given[None], (0,))
+    frames, steps = stack
     if frames.dtype != np.uint8:
         raise StudyError(f"{name} is of type {frames.dtype}; give 8-bit frames (uint8, 0 to 255)")
-    colour = frames.ndim > 1 and frames.shape[-1] == 3
-    single = 3 if colour else 2
-    if frames.ndim not in (single, single + 1) or 0 in frames.shape or frames.shape[-1] in (1, 2, 4):
+    colour = frames.shape[-1] == 3
+    if frames.ndim != (4 if colour else 3) or 0 in frames.shape or frames.shape[-1] in (1, 2, 4):
+        shape = frames.shape if isinstance(given, Stack) else frames.shape[1:]
+        raise StudyError(f"{name} is {shape}; give (H, W) gray or (H, W, 3) RGB, or a Stack of such frames")
+    if len(steps) != len(frames) or steps[0] != 0 or len(set(steps)) != len(steps):
         raise StudyError(
-            f"{name} is {frames.shape}; give (H, W) gray or (H, W, 3) RGB, or a stack of such frames"
+            f"{name} has {len(frames)} frames and the steps {tuple(steps)}; give one step a frame, that of the frame "
+            "itself, 0, first"
         )
-    return frames if frames.ndim == single + 1 else frames[None]
-
-
-def _for(method: str, mean: Average) -> np.ndarray:
-    """What a method is given of a mean: all others than 'micro' ask for whole grey levels."""
-    return mean.frame if method == "micro" else np.rint(mean.frame).clip(0, 255).astype(np.uint8)
+    return stack
 
 
 def gray(frame: np.ndarray) -> np.ndarray:

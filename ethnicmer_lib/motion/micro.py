@@ -2,9 +2,10 @@
 
 The flow of largest posterior probability under three statements about a recording of a face:
 
-1.  The sensor's noise is white, its size is estimated from the frames, and light may change from frame to frame
-    (flicker) by a factor and by whatever is smooth over a few px, which is filtered out.  Pixels that obey neither
-    (blinks, highlights, what is hidden in one frame) count little: Cauchy's weights.
+1.  Noise is that of the sensor and of JPEG; neighbouring frames tell how much there is around every pixel, two
+    frames alone one size for all.  Light may change from frame to frame (flicker) by a factor and by whatever is
+    smooth over a few px, which is filtered out.  Pixels that obey neither (blinks, highlights, what is hidden in one
+    frame) count little: Cauchy's weights.
 2.  A grid of splines cannot follow a steep edge to better than a tenth of a pixel or so, so an edge is no more
     certain than that.  The equation that follows from 1 and 2 is in ``brightness``.
 3.  Skin moves in smooth pieces: the length of the second derivatives of the flow, to the power 0.85 and summed over
@@ -13,7 +14,7 @@ The flow of largest posterior probability under three statements about a recordi
     below 1 shrinks what is there less (Krishnan and Fergus 2009, of first derivatives of images).
 
 The flow is a field of cubic B-splines (``spline``).  Every step linearises the frames about the flow so far and
-solves for the whole field exactly; two steps on coarse and smooth frames lead to three on the frames themselves.
+solves for the whole field exactly; two steps on coarse and smooth frames lead to four on the frames themselves.
 Gradients are means over both frames, so that their noise is not that of the difference.
 
 What it pays for smoothness: a small movement on skin almost without texture is shown weaker than it is.
@@ -24,42 +25,49 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from ethnicmer_lib.motion.brightness import LEAST_NOISE, equation, filtered, noise_level, passed
+from ethnicmer_lib.motion.brightness import HIDDEN, Equation, equation, filtered, noise_variance, passed
 from ethnicmer_lib.motion.spline import Axis, axis, band, bending, couple, field, membrane
 
-# Chosen on clips of five subjects of the default simulated cohort, twelve of a cohort of seed 77 and the two synthetic
-# pairs of the golden data; with them, what ``brightness`` counts as light and as an edge's misfit.
+# Chosen on 24 clips of two simulated cohorts, of seeds 5 and 77, and the two synthetic pairs of the golden data; with
+# them, what ``brightness`` counts as light and as an edge's misfit.
 # A step is (spacing of the splines, smoothing of the frames), px.
-_STEPS = ((16, 3.0), (8, 1.5), (6, 0.0), (6, 0.0), (6, 0.0))
-_SMOOTHNESS = 11.0  # weight of the second derivatives, against data in units of their variance
+_STEPS = ((16, 3.0), (8, 1.5), (6, 0.0), (6, 0.0), (6, 0.0), (6, 0.0))
+_SMOOTHNESS = 6.0  # weight of the second derivatives, against data in units of their variance
 _POWER = 0.85  # of the length of second derivatives, 1/px
 _STRAIGHT = 3e-5  # 1/px: second derivatives below it count as none
 _STIFFNESS = 1.0  # weight of squared first derivatives: little, for places without any texture
+_LEAST_VARIANCE = 0.02  # grey levels squared
 
 
-def micro_flow(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
+def micro_flow(onset: np.ndarray, apex: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
     """Displacement from onset to apex, smooth where the face is.
 
     Parameters
     ----------
     onset, apex : (H, W) gray, uint8 or float in grey levels 0..255 (means of neighbouring frames), finite.
+    noise : (H, W), variance of the noise in their difference, grey levels squared, where neighbours tell it; None
+        to estimate one for all pixels from the frames.
 
     Returns
     -------
     (H, W, 2) float32 in px; all zeros for frames without any texture.  Made for displacements up to about 5 px.
     """
     if onset.shape[1] > onset.shape[0]:  # the band is as wide as the frame: let that be the shorter side
-        return np.ascontiguousarray(micro_flow(onset.T, apex.T).transpose(1, 0, 2)[..., ::-1])
+        turned = micro_flow(onset.T, apex.T, None if noise is None else noise.T)
+        return np.ascontiguousarray(turned.transpose(1, 0, 2)[..., ::-1])
     frames = [np.ascontiguousarray(frame, dtype=np.float32) for frame in (onset, apex)]
-    noise = max(*(noise_level(frame) for frame in frames), LEAST_NOISE)
+    if noise is None:
+        noise, most = 2 * max(noise_variance(frame) for frame in frames), HIDDEN
+    else:
+        noise, most = np.maximum(noise, _LEAST_VARIANCE), 1.0
     height, width = onset.shape
     flow = np.zeros((height, width, 2))
     bent = None
     for spacing, smoothing in _STEPS:
         y, x = axis(height, spacing), axis(width, spacing)
         first, second = (filtered(frame, smoothing) for frame in frames)
-        variance = 2 * noise**2 * passed(smoothing)
-        uu, uv, vv, right = _data(first, second, flow, variance, y, x)
+        found = equation(first, second, flow, noise * passed(smoothing), most)
+        uu, uv, vv, right = _data(found, flow, y, x)
         curvature = 0.0 if bent is None else _curvature(*bent, y, x)
         # The square with the slope of the power at the curvature of the step before.
         weights = _SMOOTHNESS * np.hypot(curvature, _STRAIGHT) ** (_POWER - 2)
@@ -80,9 +88,9 @@ def micro_flow(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return flow.astype(np.float32)
 
 
-def _data(first: np.ndarray, second: np.ndarray, flow: np.ndarray, variance: float, y: Axis, x: Axis):
+def _data(found: Equation, flow: np.ndarray, y: Axis, x: Axis):
     """Couplings uu, uv, vv and right side (my, mx, 2) of the brightness equations, linearised about ``flow``."""
-    gx, gy, rest, weights = equation(first, second, flow, variance)
+    gx, gy, rest, weights = found
     xx, xy, yy = weights * gx * gx, weights * gx * gy, weights * gy * gy
     known = [
         xx * flow[..., 0] + xy * flow[..., 1] - weights * gx * rest,

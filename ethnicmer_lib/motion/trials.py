@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ethnicmer_lib.cohort.clips import neighbour_steps
+from ethnicmer_lib.cohort.clips import Stack, neighbour_steps
 from ethnicmer_lib.motion.average import windows
 from ethnicmer_lib.simulator.camera import true_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
@@ -27,7 +27,7 @@ class Trial:
     clip_id, database : of the clip it was made from
     peak_px : longest true displacement of visible skin, head movement included
     noise : standard deviation of the sensor's noise, grey levels
-    onset, apex : (k, H, W) or (k, H, W, 3) uint8: the frame itself first, then its neighbours
+    onset, apex : the frame and its neighbours
     flow : (H, W, 2) float32, the true flow, px
     seen : (H, W) bool, skin that is visible in both frames
     """
@@ -36,15 +36,15 @@ class Trial:
     database: str
     peak_px: float
     noise: float
-    onset: np.ndarray
-    apex: np.ndarray
+    onset: Stack
+    apex: Stack
     flow: np.ndarray
     seen: np.ndarray
 
     @property
     def pair(self) -> tuple[np.ndarray, np.ndarray]:
         """The two frames without neighbours."""
-        return self.onset[0], self.apex[0]
+        return self.onset.frames[0], self.apex.frames[0]
 
 
 def chosen_clips(settings: SimulatorSettings, count: int) -> list[tuple[SubjectPlan, ClipPlan]]:
@@ -78,23 +78,19 @@ def trial(
         clip = _scaled(clip, peak / float(np.hypot(*flow[seen].T).max()))
         scene = _same(scene)
         flow, seen = _truth(scene, clip)
-    onset, apex = recorded_stacks(scene, clip) if neighbours else recorded_pair(scene, clip)
+    onset, apex = recorded_stacks(scene, clip, neighbours)
     longest = float(np.hypot(*flow[seen].T).max())
     return Trial(clip.clip_id, clip.database, longest, scene.recorded.noise, onset, apex, flow, seen)
 
 
-def recorded_pair(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Onset and apex frame as stacks of one."""
-    return tuple(scene.recorded_frame(clip, moment)[None] for moment in (clip.onset, clip.apex))
-
-
-def recorded_stacks(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Onset and apex frame, each with the neighbours that may be averaged, as ``optical_flow`` takes them."""
-    moments = zip((clip.onset, clip.apex), windows(clip.onset, clip.apex, clip.offset), strict=True)
-    return tuple(
-        np.stack([scene.recorded_frame(clip, moment + step) for step in (0, *neighbour_steps(*window))])
-        for moment, window in moments
-    )
+def recorded_stacks(scene: Scene, clip: ClipPlan, neighbours: bool = True) -> tuple[Stack, Stack]:
+    """Onset and apex frame, each with the neighbours that may be averaged, or alone."""
+    reach = windows(clip.onset, clip.apex, clip.offset) if neighbours else [(0, 0)] * 2
+    found = []
+    for moment, window in zip((clip.onset, clip.apex), reach, strict=True):
+        steps = (0, *neighbour_steps(*window))
+        found.append(Stack(np.stack([scene.recorded_frame(clip, moment + step) for step in steps]), steps))
+    return tuple(found)
 
 
 def _same(scene: Scene) -> Scene:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates, shift
 
-from ethnicmer_lib.cohort.clips import NEIGHBOURS, neighbour_steps
+from ethnicmer_lib.cohort.clips import NEIGHBOURS, Stack, neighbour_steps
 from ethnicmer_lib.motion.average import Window, average, scaled, windows
 
 PICTURE = 120 + 60 * gaussian_filter(np.random.default_rng(0).normal(size=(90, 80)), 3) / 0.09
@@ -20,6 +20,11 @@ def apart(frame: np.ndarray, other: np.ndarray = PICTURE) -> float:
     return float(np.sqrt(((frame - other)[INNER] ** 2).mean()))
 
 
+def beside(frames: np.ndarray, *window: int) -> Stack:
+    """Frames as a stack; without a window each follows the one before."""
+    return Stack(frames, (0, *neighbour_steps(*window)) if window else tuple(range(len(frames))))
+
+
 def moved(flow: np.ndarray) -> np.ndarray:
     """The picture after a small smooth flow."""
     y, x = np.mgrid[: PICTURE.shape[0], : PICTURE.shape[1]].astype(float)
@@ -27,7 +32,7 @@ def moved(flow: np.ndarray) -> np.ndarray:
 
 
 def test_one_frame_is_itself():
-    found = average(np.uint8(PICTURE)[None])
+    found = average(beside(np.uint8(PICTURE)[None]))
     assert np.array_equal(found.frame, np.uint8(PICTURE))
     assert np.array_equal(found.near, np.uint8(PICTURE))
 
@@ -35,14 +40,14 @@ def test_one_frame_is_itself():
 def test_noise_falls_with_the_root_of_the_number():
     noise = 3 * np.random.default_rng(1).normal(size=(17, 90, 80))
     for count in (9, 17):
-        found = average(PICTURE + noise[:count])
+        found = average(beside(PICTURE + noise[:count], count // 2, count // 2))
         assert (found.frame - PICTURE).std() == pytest.approx(3 / np.sqrt(count), rel=0.1)
         assert (found.near - PICTURE).std() == pytest.approx(3 / np.sqrt(3), rel=0.1)
 
 
 def test_flicker_is_taken_off():
     gains = np.array([1.0, 0.98, 1.02, 0.97])[:, None, None]
-    assert np.allclose(average(PICTURE * gains).frame, PICTURE, rtol=1e-4)
+    assert np.allclose(average(beside(PICTURE * gains)).frame, PICTURE, rtol=1e-4)
 
 
 @given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2))
@@ -50,7 +55,7 @@ def test_flicker_is_taken_off():
 def test_a_head_that_drifts_is_brought_back(dx, dy):
     frames = np.stack([shift(PICTURE, (step * dy, step * dx), mode="nearest") for step in range(4)])
     drifted = apart(frames.mean(axis=0))
-    found = average(frames)
+    found = average(beside(frames))
     assert apart(found.frame) < 0.2 * drifted + 0.5
     assert apart(found.near) < 0.2 * drifted + 0.5
 
@@ -59,21 +64,21 @@ def test_a_head_that_turns_is_brought_back_where_frames_are_many():
     y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in PICTURE.shape), indexing="ij")
     turn = np.stack([1 - x**2 - y**2, 0.3 * x], axis=2)
     frames = np.stack([moved(0.03 * step * turn) for step in (0, *neighbour_steps(2, 8))])
-    assert apart(average(frames).frame) < 0.3 * apart(frames.mean(axis=0))
+    assert apart(average(beside(frames, 2, 8)).frame) < 0.3 * apart(frames.mean(axis=0))
 
 
 def test_lids_that_blink_in_far_frames_stay_where_they_are():
     rng = np.random.default_rng(2)
     frames = PICTURE + rng.normal(size=(9, 90, 80))
     frames[3:, 40:50, 32:46] += 15
-    found = average(frames).frame
+    found = average(beside(frames, 4, 4)).frame
     assert np.abs((found - PICTURE)[42:48, 34:44]).mean() < 1.5
     assert (found - PICTURE)[:30].std() < 0.5
 
 
 def test_frames_without_texture_are_their_mean():
-    assert np.allclose(average(np.full((9, 40, 40), 80, np.uint8)).frame, 80)
-    assert not average(np.zeros((3, 40, 40), np.uint8)).frame.any()
+    assert np.allclose(average(beside(np.full((9, 40, 40), 80, np.uint8))).frame, 80)
+    assert not average(beside(np.zeros((3, 40, 40), np.uint8))).frame.any()
 
 
 @pytest.mark.parametrize("shown", [0.8, 1.0])

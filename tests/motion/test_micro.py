@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
+from ethnicmer_lib.cohort.clips import Stack, neighbour_steps
 from ethnicmer_lib.motion.errors import flow_error
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.micro import micro_flow
@@ -74,10 +75,13 @@ def test_neighbours_halve_the_error():
     _, _, true = pair(0.5, 0.0)
     picture, rng = skin(0), np.random.default_rng(8)
     stacks = [
-        np.uint8((frame + 4 * rng.normal(size=(9, *frame.shape))).clip(0, 255).round())
+        Stack(
+            np.uint8((frame + 4 * rng.normal(size=(9, *frame.shape))).clip(0, 255).round()),
+            (0, *neighbour_steps(4, 4)),
+        )
         for frame in (picture, moved(picture, true))
     ]
-    one = error(optical_flow(stacks[0][0], stacks[1][0], "micro"), true)
+    one = error(optical_flow(stacks[0].frames[0], stacks[1].frames[0], "micro"), true)
     assert error(optical_flow(*stacks, "micro"), true) < 0.6 * one
 
 
