@@ -45,6 +45,26 @@ def test_noise_falls_with_the_root_of_the_number():
         assert (found.near - PICTURE).std() == pytest.approx(3 / np.sqrt(3), rel=0.1)
 
 
+def test_frames_tell_where_the_mean_is_noisy():
+    sizes = np.where(np.arange(90)[:, None] < 45, 1.0, 4.0)
+    noise = sizes * np.random.default_rng(3).normal(size=(17, 90, 80))
+    found = average(beside(PICTURE + noise, 8, 8)).variance
+    assert np.median(found[:35]) == pytest.approx(1 / 17, rel=0.2)
+    assert np.median(found[55:]) == pytest.approx(16 / 17, rel=0.2)
+    one = PICTURE + 3 * np.random.default_rng(4).normal(size=PICTURE.shape)
+    alone = average(beside(one[None])).variance
+    assert alone.shape == PICTURE.shape
+    assert 9 * 0.7 < np.median(alone) < 2 * 9 * 1.3
+
+
+def test_a_drift_that_turns_round_is_brought_back():
+    steps = (0, *neighbour_steps(6, 6))
+    frames = np.stack(
+        [shift(PICTURE, (0.01 * t**2, 0.05 * t - 0.01 * t**2), order=5, mode="nearest") for t in steps]
+    )
+    assert apart(average(Stack(frames, steps)).frame) < 0.1 * apart(frames.mean(axis=0))
+
+
 def test_flicker_is_taken_off():
     gains = np.array([1.0, 0.98, 1.02, 0.97])[:, None, None]
     assert np.allclose(average(beside(PICTURE * gains)).frame, PICTURE, rtol=1e-4)

@@ -35,9 +35,11 @@ def test_a_trial_has_the_amplitude_and_the_noise_asked_for(one):
     assert one.peak_px == pytest.approx(0.7, rel=0.02)
     assert np.hypot(*one.flow[one.seen].T).max() == pytest.approx(one.peak_px)
     assert one.noise == 3.0
-    assert len(one.onset) == 1 + 8 + 4
-    assert len(one.apex) == 1 + 4 + 8
-    assert all(np.array_equal(a, b) for a, b in zip(one.pair, (one.onset[0], one.apex[0]), strict=True))
+    assert len(one.onset.frames) == 1 + 8 + 4
+    assert len(one.apex.frames) == 1 + 4 + 8
+    assert all(
+        np.array_equal(a, b) for a, b in zip(one.pair, (one.onset.frames[0], one.apex.frames[0]), strict=True)
+    )
 
 
 def test_a_row_is_the_error_of_the_flow(one):

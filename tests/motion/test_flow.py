@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ethnicmer_lib.cohort.clips import Stack, neighbour_steps
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.flow import METHODS, gray, optical_flow
 
@@ -65,21 +66,26 @@ def test_a_stack_is_averaged(method):
     rng = np.random.default_rng(6)
     onset, apex = texture(6), shifted(texture(6), 0.6, -0.4)
 
-    def noisy(frame: np.ndarray) -> np.ndarray:
-        return np.uint8((frame + rng.normal(0, 6, (9, *frame.shape))).clip(0, 255).round())
+    def noisy(frame: np.ndarray) -> Stack:
+        frames = np.uint8((frame + rng.normal(0, 6, (9, *frame.shape))).clip(0, 255).round())
+        return Stack(frames, (0, *neighbour_steps(4, 4)))
 
     first, second = noisy(onset), noisy(apex)
     inner = (slice(12, -12), slice(12, -12))
     errors = [
         np.hypot(*np.moveaxis(flow[inner] - [0.6, -0.4], 2, 0)).mean()
-        for flow in (optical_flow(first[0], second[0], method), optical_flow(first, second, method))
+        for flow in (
+            optical_flow(first.frames[0], second.frames[0], method),
+            optical_flow(first, second, method),
+        )
     ]
     assert errors[1] < (0.75 * errors[0] if method == "dis" else 0.04)
-    colour = [np.repeat(stack[..., None], 3, axis=3) for stack in (first, second)]
+    colour = [part._replace(frames=np.repeat(part.frames[..., None], 3, axis=3)) for part in (first, second)]
     assert np.array_equal(optical_flow(*colour, method), optical_flow(first, second, method))
-    assert np.array_equal(
-        optical_flow(first[:1], second[:1], method), optical_flow(first[0], second[0], method)
-    )
+    alone = [Stack(part.frames[:1], (0,)) for part in (first, second)]
+    pair = [part.frames[0] for part in (first, second)]
+    assert np.array_equal(optical_flow(*alone, method), optical_flow(*pair, method))
+    assert np.isfinite(optical_flow(alone[0], second, method)).all()
 
 
 def test_drift_of_the_head_among_neighbours_is_taken_off():
@@ -87,7 +93,7 @@ def test_drift_of_the_head_among_neighbours_is_taken_off():
     # One-sided neighbours, as at the start of a clip: their mean is where the head will be, not where it is.
     onset = np.stack([shifted(picture, 0.12 * step, 0.05 * step) for step in range(5)])
     apex = np.stack([shifted(picture, 1.0, 0.5)] * 5)
-    flow = optical_flow(onset, apex, "micro")
+    flow = optical_flow(Stack(onset, tuple(range(5))), Stack(apex, tuple(range(5))), "micro")
     assert np.abs(np.median(flow[20:-20, 20:-20].reshape(-1, 2), axis=0) - [1.0, 0.5]).max() < 0.05
 
 
@@ -104,8 +110,11 @@ def test_same_frames_give_the_same_bytes():
         (texture(shape=(31, 80)), texture(shape=(31, 80)), "dis", "31, 80.*32"),
         (np.zeros((40, 40, 4), np.uint8), np.zeros((40, 40, 4), np.uint8), "dis", "RGB"),
         (np.zeros((40, 40, 1), np.uint8), np.zeros((40, 40, 1), np.uint8), "dis", "give .H, W. gray"),
-        (np.zeros((2, 40, 40, 3, 1), np.uint8), texture(), "dis", "stack of such frames"),
-        (np.zeros((0, 40, 40), np.uint8), texture(), "dis", "stack of such frames"),
+        (np.zeros((2, 40, 40, 3), np.uint8), texture(), "dis", r"\(2, 40, 40, 3\).*Stack of such frames"),
+        (Stack(np.zeros((0, 40, 40), np.uint8), ()), texture(), "dis", "Stack of such frames"),
+        (Stack(np.zeros((2, 40, 40), np.uint8), (0,)), texture(), "dis", r"2 frames and the steps \(0,\)"),
+        (Stack(np.zeros((2, 40, 40), np.uint8), (1, 0)), texture(), "dis", r"\(1, 0\).*itself, 0, first"),
+        (Stack(np.zeros((3, 40, 40), np.uint8), (0, 1, 1)), texture(), "dis", "one step a frame"),
         (texture().astype(np.uint16), texture().astype(np.uint16), "micro", "uint16.*8-bit"),
         (np.full((40, 40), np.nan), np.full((40, 40), np.nan), "micro", "float64.*8-bit"),
         (texture(), texture(), "horn", "horn.*dis, farneback, deepflow"),

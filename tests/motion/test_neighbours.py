@@ -39,11 +39,14 @@ def test_the_frame_comes_first_and_only_what_exists_follows(recorded):
     cohort = recorded([17, 19, 20, 21, 29, 44])
     stack = cohort.neighbours(CLIP, "onset")
     expected = [cohort.folders["SAMM"].read("006", "006_1_1", n, "") for n in (20, 19, 21, 17)]
-    assert np.array_equal(stack, np.stack(expected))
-    assert np.array_equal(cohort.neighbours(CLIP, "onset", 1, 1), np.stack(expected[:3]))
-    assert np.array_equal(cohort.neighbours(CLIP, "onset", 0, 2), np.stack(expected[::2]))
-    assert cohort.neighbours(CLIP, "apex").shape == (1, 48, 40)
-    assert cohort.neighbours(CLIP, "onset", 0, 0).shape == (1, 48, 40)
+    assert np.array_equal(stack.frames, np.stack(expected))
+    assert stack.steps == (0, -1, 1, -3)
+    assert np.array_equal(cohort.neighbours(CLIP, "onset", 1, 1).frames, np.stack(expected[:3]))
+    nearest = cohort.neighbours(CLIP, "onset", 0, 2)
+    assert np.array_equal(nearest.frames, np.stack(expected[::2]))
+    assert nearest.steps == (0, 1)
+    for alone in (cohort.neighbours(CLIP, "apex"), cohort.neighbours(CLIP, "onset", 0, 0)):
+        assert (alone.frames.shape, alone.steps) == ((1, 48, 40), (0,))
     with pytest.raises(StudyError, match="before=-1"):
         cohort.neighbours(CLIP, "onset", -1)
 

@@ -337,7 +337,7 @@ def test_more_frames_change_no_clip_but_the_fingerprint(written, whole):
     for clip_id in few.clips["clip_id"]:
         for moment in ("onset", "apex"):
             assert np.array_equal(few.frames(clip_id, moment), many.frames(clip_id, moment))
-            assert len(few.neighbours(clip_id, moment)) < len(many.neighbours(clip_id, moment))
+            assert len(few.neighbours(clip_id, moment).steps) < len(many.neighbours(clip_id, moment).steps)
     # Neighbouring frames are there to be looked at, so results with and without them have different keys.
     assert few.provenance.fingerprint != many.provenance.fingerprint
 
