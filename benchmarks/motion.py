@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.cohort.clips import Stack
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.comparison import CLIPS, TEST, Way, rows_of, timed, ways
 from ethnicmer_lib.motion.errors import flow_error
@@ -36,7 +37,10 @@ def golden() -> list[tuple[Trial, np.ndarray]]:
     found = []
     for path in sorted((SHARED / "golden" / "flow").glob("*.npz")):
         with np.load(path) as pair:
-            frames = [np.uint8(np.clip(np.rint(pair[name]), 0, 255))[None] for name in ("frame1", "frame2")]
+            frames = [
+                Stack(np.uint8(np.clip(np.rint(pair[name]), 0, 255))[None], (0,))
+                for name in ("frame1", "frame2")
+            ]
             true = pair["flow_true"].astype(np.float32)
             seen = np.ones(true.shape[:2], bool)
             peak = float(np.hypot(*np.moveaxis(true, 2, 0)).max())
