@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score
 from ethnicmer_lib import figures_motion, motion_evidence, results
 from ethnicmer_lib.cohort.clips import LABELS, Provenance
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.intervals import Estimate
 from ethnicmer_lib.motion import comparison
 from ethnicmer_lib.pages import motion as page
 
@@ -98,6 +99,19 @@ def test_the_page_shows_both_tables(record):
     assert "0.50 at 1 px" in texts["goal_note"]
     assert texts["goal_note"].endswith("with neighbours: reached.")
     assert "micro, neighbours" in texts["downstream_note"]
+
+
+def test_methods_that_recognise_more_than_the_true_flow_are_named():
+    def table(**macro: float) -> pd.DataFrame:
+        rows = [
+            {"way": way.replace("_", " "), "macro": Estimate(value, 0.0, 1.0)} for way, value in macro.items()
+        ]
+        return pd.DataFrame(rows)
+
+    said = page._beside_truth(table(dis=0.5, deepflow=0.7, micro=0.72, true_flow=0.65))
+    assert "reaches 0.650, and 2 of 3 methods lie above it (DeepFlow; micro)" in said
+    assert page._beside_truth(table(dis=0.5, true_flow=0.65)) == ""
+    assert page._beside_truth(table(dis=0.5)) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from IPython.display import HTML
 
 from ethnicmer_lib import figures, figures_motion, notebook
 from ethnicmer_lib.cohort.clips import NEIGHBOURS
+from ethnicmer_lib.motion.comparison import TRUE
 from ethnicmer_lib.motion.evidence import MotionResult
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.motion.views import ANGLE, SHIFT, Views, border_ratio, rotation, shifted_crop
@@ -219,7 +220,21 @@ def recorded(evidence: MotionEvidence) -> dict[str, str]:
             if changed
             else f"No method differs from {name_of(REFERENCE)} by more than the interval allows for."
         )
+        texts["downstream_note"] += _beside_truth(table)
     return texts
+
+
+def _beside_truth(table: pd.DataFrame) -> str:
+    """A sentence that compares methods with the true flow, where a method recognises more than that does."""
+    macro = {row.way: row.macro for row in table.itertuples()}
+    true = macro.pop(TRUE, None)
+    above = [] if true is None else [name_of(way) for way, one in macro.items() if one.value > true.value]
+    if not above:
+        return ""
+    return (
+        f" The true flow itself reaches {true.value:.3f}, and {len(above)} of {len(macro)} methods lie above it "
+        f"({'; '.join(above)}): nothing here says that a still more accurate flow would be recognised better."
+    )
 
 
 def _reached(aims: dict[str, bool]) -> str:
