@@ -21,10 +21,10 @@ from functools import partial
 import numpy as np
 import torch
 
-from ethnicmer_lib import annotation
-from ethnicmer_lib.facebox import open_detector
-from ethnicmer_lib.facexformer.network import FaceXFormer
-from ethnicmer_lib.facexformer.pixels import prepare
+from ethnicmer_lib.annotate import annotation
+from ethnicmer_lib.annotate.faces import open_detector
+from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
+from ethnicmer_lib.annotate.facexformer.pixels import prepare
 
 CORES = os.cpu_count() or 1
 

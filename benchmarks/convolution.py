@@ -26,8 +26,8 @@ def layers(size: int, batch: int):
     """(convolution, shape that goes in, shape that comes out) of every one that is ours, and how often it is there."""
     import torch
 
-    from ethnicmer_lib.convolution import Convolution, hasten
-    from ethnicmer_lib.models import build_model
+    from ethnicmer_lib.networks.fast_cpu import Convolution, hasten
+    from ethnicmer_lib.networks.models import build_model
 
     found = {}
     network = hasten(build_model("resnet18")).emotion.eval()
@@ -54,7 +54,7 @@ def main() -> None:
 
     import torch
 
-    from ethnicmer_lib.convolution import weight_gradient
+    from ethnicmer_lib.networks.fast_cpu import weight_gradient
 
     torch.set_num_threads(1)
     side = torch.rand(2, 2048, 2048)

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.cohort.clips import Stack
+from ethnicmer_lib.clips.table import Stack
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.comparison import CLIPS, TEST, Way, rows_of, timed, ways
-from ethnicmer_lib.motion.errors import flow_error
-from ethnicmer_lib.motion.trials import PEAKS, Trial, chosen_clips, trial
+from ethnicmer_lib.evidence.comparison import CLIPS, TEST, Way, rows_of, timed, ways
+from ethnicmer_lib.evidence.endpoint_error import flow_error
+from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, trial
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("ETHNICMER_SHARED", ROOT.parent / "shared"))
@@ -95,10 +95,10 @@ def simulated(compared: list[Way], noises: list[float | None], count: int) -> No
 
 def cohort(methods: list[str]) -> None:
     """Print seconds for the motion images of the whole simulated cohort, all cores."""
-    from ethnicmer_lib.cohort import open_cohort
     from ethnicmer_lib.motion import extract
     from ethnicmer_lib.motion.image import flow_image
-    from ethnicmer_lib.parameters import MotionParameters
+    from ethnicmer_lib.publish.parameters import MotionParameters
+    from ethnicmer_lib.sources import open_cohort
 
     clips = open_cohort(MotionParameters(), progress=True)
     names = clips.clips["clip_id"].tolist()

@@ -84,7 +84,7 @@ def matmul_rate(device: str, seconds: float = 3.0) -> Rate:
 
 def measured(task, data, on_epoch=None):
     """A fold, with its CPU time in place of its wall-clock time."""
-    from ethnicmer_lib.fold_task import Done, compute
+    from ethnicmer_lib.networks.fold_task import Done, compute
 
     used = time.process_time()
     table = compute(task, data)
@@ -104,7 +104,7 @@ def flops_per_image(variant: str, size: int, batch: int = 4) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from ethnicmer_lib.models import build_model, loss
+    from ethnicmer_lib.networks.models import build_model, loss
 
     model = build_model(variant).train()
     images = torch.rand(batch, 3, size, size)
@@ -118,7 +118,7 @@ def cohort(subjects: int, per_subject: float):
     """A clips table without any meaning."""
     import pandas as pd
 
-    from ethnicmer_lib.cohort.clips import LABELS
+    from ethnicmer_lib.clips.table import LABELS
 
     n = round(subjects * per_subject)
     subject = np.array([f"s{i * subjects // n:03d}" for i in range(n)])
@@ -130,7 +130,7 @@ def cohort(subjects: int, per_subject: float):
 
 def setting(size: int, epochs: int):
     """The defaults of Table V, and the arithmetic that was asked for."""
-    from ethnicmer_lib.parameters import Benchmark
+    from ethnicmer_lib.publish.parameters import Benchmark
 
     return Benchmark(image_size=size, epochs=epochs, **ARITHMETIC)
 
@@ -144,8 +144,8 @@ def split(clips, count: int, held_out: int = 5):
 
 def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
     """Images a second of the engine, and per CPU-second: one fold a process."""
-    from ethnicmer_lib.engine import fold_tasks
-    from ethnicmer_lib.executors import Processes, Serial
+    from ethnicmer_lib.networks.engine import fold_tasks
+    from ethnicmer_lib.networks.executors import Processes, Serial
 
     tasks = fold_tasks(variant, split(data.clips, jobs), setting(size, epochs))
     executor = Serial() if jobs == 1 else Processes(jobs)
@@ -158,8 +158,8 @@ def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
 
 def preparation_share(variant: str, data, size: int, epochs: int) -> float:
     """Share of a fold's time that goes into images: checking, sharing out, gathering batches."""
-    from ethnicmer_lib import fold_task, training
-    from ethnicmer_lib.engine import fold_tasks
+    from ethnicmer_lib.networks import fold_task, training
+    from ethnicmer_lib.networks.engine import fold_tasks
 
     spent = Spent()
     before = training.prepare, training.Inputs.batch
@@ -178,7 +178,7 @@ def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, e
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from ethnicmer_lib.models import build_model, loss
+    from ethnicmer_lib.networks.models import build_model, loss
 
     class Clips(Dataset):
         def __init__(self, rows):
@@ -218,7 +218,7 @@ def compare(variants: list[str], sizes: list[int], device: str, jobs: int, epoch
     """Print a row a variant and size: the best of ``repeats`` turns of the engine and of the plain loop."""
     import cv2
 
-    from ethnicmer_lib.fold_task import Data
+    from ethnicmer_lib.networks.fold_task import Data
 
     product = matmul_rate(device)
     print(
@@ -299,8 +299,8 @@ def growth(counts: list[int], size: int, most: int) -> None:
 
 def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
-    from ethnicmer_lib.engine import fold_tasks
-    from ethnicmer_lib.fold_task import Data
+    from ethnicmer_lib.networks.engine import fold_tasks
+    from ethnicmer_lib.networks.fold_task import Data
 
     images = np.load(path, mmap_mode="r")
     clips = cohort(subjects, CLIPS_A_SUBJECT)

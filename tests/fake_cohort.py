@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.cohort.clips import COLUMNS, Cohort, Provenance
-from ethnicmer_lib.runs import digest
+from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.store.runs import digest
 
 EMOTIONS = {"Negative": "disgust", "Positive": "happiness", "Surprise": "surprise"}
 

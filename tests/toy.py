@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.cohort.clips import LABELS
+from ethnicmer_lib.clips.table import LABELS
 
 SUBJECTS = ("s0", "s1", "s2", "s3")
 
@@ -34,3 +34,11 @@ def folds(table: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
     """Leave one subject out."""
     subjects = table["subject"].to_numpy()
     return [(np.flatnonzero(subjects != s), np.flatnonzero(subjects == s)) for s in SUBJECTS]
+
+
+def tiny_backbone():
+    """A network of milliseconds."""
+    from torch import nn
+
+    layers = nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    return nn.Sequential(*layers), 4

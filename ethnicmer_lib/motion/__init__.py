@@ -1,1 +1,1 @@
-"""Motion from onset to apex: optical flow, optical strain and the optical flow image (Eqs 5-7)."""
+"""From two frames (or stacks) to u, v, strain."""

@@ -15,12 +15,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ethnicmer_lib.cohort.clips import Cohort
+from ethnicmer_lib.clips.table import Cohort
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.average import windows
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
-from ethnicmer_lib.runs import Run
+from ethnicmer_lib.motion.micro.average import windows
+from ethnicmer_lib.store.runs import Run
 
 _PART = 64  # clips between two files: what an interruption can cost
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ethnicmer_lib.cohort.clips import Stack
+from ethnicmer_lib.clips.table import Stack
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.average import average, scaled
-from ethnicmer_lib.motion.classic_nl import classic_nl_fast
-from ethnicmer_lib.motion.micro import micro_flow
+from ethnicmer_lib.motion.classic_nl.flow import classic_nl_fast
+from ethnicmer_lib.motion.micro.average import average, scaled
+from ethnicmer_lib.motion.micro.flow import micro_flow
 
 MIN_SIDE = 32  #: px; below it the pyramids of the methods have no level to work on
 

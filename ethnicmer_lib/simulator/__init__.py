@@ -1,1 +1,1 @@
-"""A cohort of rendered heads that move by Action Units, so that the true motion and the true group effect are known."""
+"""Faces that move by Action Units, so that the truth is known; writes what ``clips`` reads."""

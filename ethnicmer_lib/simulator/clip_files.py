@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from ethnicmer_lib import runs
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import layout
 from ethnicmer_lib.simulator.camera import true_flow
@@ -16,6 +15,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan
 from ethnicmer_lib.simulator.scene import Scene
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
+from ethnicmer_lib.store import runs
 
 Frames = Literal["three", "all"]
 

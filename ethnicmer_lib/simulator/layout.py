@@ -11,9 +11,9 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 
-from ethnicmer_lib import runs
-from ethnicmer_lib.labels import CASME2, SAMM
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.protocol import FRAMES_PER_SECOND, ClipPlan
+from ethnicmer_lib.store import runs
 
 MARKER = "SIMULATED.json"  #: by this file loaders know that a folder is simulated
 FOLDERS = {CASME2: "CASME2", SAMM: "SAMM"}

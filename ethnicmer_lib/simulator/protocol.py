@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ethnicmer_lib import labels
-from ethnicmer_lib.labels import CASME2, SAMM
+from ethnicmer_lib.clips import labels
+from ethnicmer_lib.clips.facs import BLINK, PROTOTYPES, Code, deck
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS, Sides
 from ethnicmer_lib.simulator.camera import Pose
-from ethnicmer_lib.simulator.codes import BLINK, PROTOTYPES, Code, deck
 from ethnicmer_lib.simulator.roster import OTHERS, Entry, roster
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.labels import CASME2, SAMM
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, the weights of a JPEG's luminance
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from ethnicmer_lib import labels
-from ethnicmer_lib.labels import CASME2, SAMM
+from ethnicmer_lib.clips import labels
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 #: The released label table's groups -> the group that a simulated subject is given (bookkeeping, no appearance).

@@ -14,11 +14,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from ethnicmer_lib import labels
+from ethnicmer_lib.clips import labels
+from ethnicmer_lib.clips.facs import BLINK
 from ethnicmer_lib.simulator.anatomy import Sides, deform, identity_shape
 from ethnicmer_lib.simulator.appearance import paint
 from ethnicmer_lib.simulator.camera import Camera, render
-from ethnicmer_lib.simulator.codes import BLINK
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.recording import encode, recording, sensor
 from ethnicmer_lib.simulator.settings import SimulatorSettings

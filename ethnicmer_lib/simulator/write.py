@@ -15,13 +15,14 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 import ethnicmer_lib
-from ethnicmer_lib import labels, runs
+from ethnicmer_lib.clips import labels
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import layout
 from ethnicmer_lib.simulator.anatomy import ASSET
 from ethnicmer_lib.simulator.clip_files import Frames, Task, numbers, write_files
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.store import runs
 
 FILES_PER_TASK = 120  # a task holds one painted face; more files share it, fewer balance the processes
 MOST_JOBS = 4  #: processes unless more are asked for: each takes about 0.4 GB, and 2 GB are enough for all

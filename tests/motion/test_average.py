@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates, shift
 
-from ethnicmer_lib.cohort.clips import NEIGHBOURS, Stack, neighbour_steps
-from ethnicmer_lib.motion.average import Window, average, scaled, windows
+from ethnicmer_lib.clips.table import NEIGHBOURS, Stack, neighbour_steps
+from ethnicmer_lib.motion.micro.average import Window, average, scaled, windows
 
 PICTURE = 120 + 60 * gaussian_filter(np.random.default_rng(0).normal(size=(90, 80)), 3) / 0.09
 INNER = (slice(8, -8), slice(8, -8))

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from ethnicmer_lib.motion.brightness import equation, filtered, gradient, noise_variance, passed, variances
+from ethnicmer_lib.motion.micro.brightness import (
+    equation,
+    filtered,
+    gradient,
+    noise_variance,
+    passed,
+    variances,
+)
 
 Y, X = np.mgrid[:120, :100].astype(float)
 RNG = np.random.default_rng(7)

@@ -12,11 +12,11 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion import solver, system, warp, weighted_median
-from ethnicmer_lib.motion.classic_nl import classic_nl_fast
+from ethnicmer_lib.motion.classic_nl import solver, system, warp, weighted_median
+from ethnicmer_lib.motion.classic_nl.flow import classic_nl_fast
+from ethnicmer_lib.motion.classic_nl.pyramid import pyramid, resampling, resize_flow
+from ethnicmer_lib.motion.classic_nl.texture import SHARE, structure, texture
 from ethnicmer_lib.motion.flow import optical_flow
-from ethnicmer_lib.motion.pyramid import pyramid, resampling, resize_flow
-from ethnicmer_lib.motion.texture import SHARE, structure, texture
 
 
 def skin(seed: int = 0, shape: tuple[int, int] = (64, 64)) -> np.ndarray:

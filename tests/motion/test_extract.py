@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ethnicmer_lib.cohort.clips import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import extract
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
-from ethnicmer_lib.parameters import MotionParameters
+from ethnicmer_lib.publish.parameters import MotionParameters
 
 SETTINGS = MotionParameters()
 

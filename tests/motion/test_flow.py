@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ethnicmer_lib.cohort.clips import Stack, neighbour_steps
+from ethnicmer_lib.clips.table import Stack, neighbour_steps
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.flow import METHODS, gray, optical_flow
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from ethnicmer_lib.cohort.clips import Stack, neighbour_steps
-from ethnicmer_lib.motion.errors import flow_error
+from ethnicmer_lib.clips.table import Stack, neighbour_steps
+from ethnicmer_lib.evidence.endpoint_error import flow_error
 from ethnicmer_lib.motion.flow import optical_flow
-from ethnicmer_lib.motion.micro import micro_flow
+from ethnicmer_lib.motion.micro.flow import micro_flow
 
 Y, X = np.mgrid[:120, :100].astype(float)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ethnicmer_lib.cohort.clips import COLUMNS, Provenance
-from ethnicmer_lib.cohort.folders import FrameFolders
-from ethnicmer_lib.cohort.licensed import FrameCohort
+from ethnicmer_lib.clips.folders import FrameFolders
+from ethnicmer_lib.clips.licensed import FrameCohort
+from ethnicmer_lib.clips.table import COLUMNS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import clip_flow
 from ethnicmer_lib.motion.flow import optical_flow

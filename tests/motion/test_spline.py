@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solveh_banded
 
-from ethnicmer_lib.motion.spline import REACH, axis, band, bending, couple, field, membrane
+from ethnicmer_lib.motion.micro.spline import REACH, axis, band, bending, couple, field, membrane
 
 Y, X = axis(33, 8), axis(41, 6)
 

@@ -11,8 +11,8 @@ from dataclasses import fields, replace
 import pytest
 from typer.testing import CliRunner
 
-from ethnicmer_lib import cli
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish import cli
 from ethnicmer_lib.simulator import layout, protocol, write
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.anatomy import chin, eye_centres, identity_shape
 from ethnicmer_lib.simulator.camera import Camera
 from ethnicmer_lib.simulator.recording import COMMON, LOOKS, Recording, encode, recording, sensor

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.labels import CASME2
+from ethnicmer_lib.clips.labels import CASME2
 from ethnicmer_lib.simulator import timing
 from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.timing import state_at

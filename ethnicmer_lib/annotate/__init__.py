@@ -1,0 +1,1 @@
+"""Group labels from faces (FaceXFormer), and the written rules that screen them."""

@@ -1,0 +1,89 @@
+"""Action Units of a clip, drawn from the FACS codes that coders gave the real clips of its emotion.
+
+The codes carry the ambiguity of real data with them: which Action Units an emotion shows and how often, which of
+them move on one side, and the clips whose Action Units contradict their label, because the label also
+rests on what the subject reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from ethnicmer_lib.clips import labels
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
+
+BLINK = 43  #: the Action Unit of the lids; the protocol moves them in every clip, codes do not count
+Side = Literal["", "L", "R"]
+Code = Mapping[int, Side]  # {AU: '' for both sides, or the side that moves}
+
+#: The prototypes of the emotions (EMFACS; Friesen and Ekman 1983, as summarised by Ekman, Friesen and Hager 2002):
+#: what a simulator without the real codes would draw.  Repression and 'others' have no prototype.
+PROTOTYPES: Mapping[str, Code] = {
+    "happiness": {6: "", 12: ""},
+    "surprise": {1: "", 2: "", 5: "", 26: ""},
+    "disgust": {9: "", 15: "", 16: ""},
+    "anger": {4: "", 5: "", 7: "", 23: ""},
+    "contempt": {12: "R", 14: "R"},
+    "sadness": {1: "", 4: "", 15: ""},
+    "fear": {1: "", 2: "", 4: "", 5: "", 7: "", 20: "", 26: ""},
+    "repression": {17: "", 24: ""},
+    "others": {4: ""},
+}
+
+_UNIT = re.compile(r"([LR]?)[ABT]?(\d+)")
+
+
+def read_code(text: str) -> dict[int, Side]:
+    """{AU: side} of a coder's text such as '4+L10', 'R14A or 17A', 'A/L12', 'ref(7B)+43'.
+
+    Of alternatives ('or') the first counts; intensity letters, 'ref' and free text are left out, and so are
+    Action Units that the head does not have, and lids (AU 43).  An empty result: nothing that can be shown.
+    """
+    code: dict[int, Side] = {}
+    for part in re.sub(r"\bref\b|[()\s]|A/", "", text).split("+"):
+        found = _UNIT.match(part)
+        if found and int(found[2]) in ACTION_UNITS and int(found[2]) != BLINK:
+            code[int(found[2])] = found[1]
+    return code
+
+
+@cache
+def _written() -> tuple[tuple[str, str, Code], ...]:
+    """(database, emotion, code) of every clip of the released label table with a code that can be shown."""
+    table = labels.annotations()
+    rows = zip(table["dataset"], table["emotion"], table["action_units"], strict=True)
+    read = (
+        (labels.database_name(where, "annotations.csv"), emotion.lower(), read_code(text))
+        for where, emotion, text in rows
+    )
+    return tuple(row for row in read if row[2])
+
+
+@cache
+def deck(emotion: str, database: str | None = None) -> tuple[Code, ...]:
+    """The codes of the real clips of an emotion, of one database or of both (None).
+
+    Where a database does not know the emotion (CASME II has no anger, SAMM no repression), the codes of its
+    clips with the same label stand in.
+
+    Raises
+    ------
+    StudyError
+        For an emotion without a code in the released table.
+    """
+    kept = [row for row in _written() if database in (None, row[0])]
+    codes = [code for _, name, code in kept if _same(name) == _same(emotion)]
+    if not codes:
+        label = labels.label_of(emotion, "of the simulated cohort", "the protocol")
+        codes = [code for _, name, code in kept if labels.EMOTION_LABEL[name] == label]
+    if not codes:
+        raise StudyError(f"emotion {emotion!r} has no code in the released label table (database {database})")
+    return tuple(codes)
+
+
+def _same(emotion: str) -> str:
+    return "others" if emotion == "other" else emotion

@@ -1,0 +1,76 @@
+"""Read the tables of labels that a reader writes by hand: columns, empty cells, names as the databases write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS, clip_ids, database_name, subject_name
+from ethnicmer_lib.errors import StudyError
+
+
+def read_groups(path: Path) -> pd.DataFrame:
+    """Read a reader's own group labels: a CSV with the columns ``labels.GROUP_COLUMNS``; others are ignored.
+
+    Raises
+    ------
+    StudyError
+        No such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
+    """
+    table = named(read_csv(path, GROUP_COLUMNS, "group labels", "clip"), path)
+    return once_a_clip(table, path, "line")
+
+
+def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataFrame:
+    """The ``columns`` of a CSV as text, blanks at their ends taken off, no cell empty.
+
+    Parameters
+    ----------
+    what : what the file holds, for the error when it is not there.
+    of : the column that tells a reader which line is meant: 'clip' or 'subject'.
+
+    Raises
+    ------
+    StudyError
+        No such file, not a CSV, a missing column, an empty cell.
+    """
+    names = ",".join(columns)
+    if not path.is_file():
+        raise StudyError(f"no {what} at {path}; give a CSV with the columns {names}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise StudyError(
+            f"{path} cannot be read as CSV ({error}); save it as comma-separated UTF-8"
+        ) from error
+    require_columns(table, columns, path)
+    table = table[list(columns)].apply(lambda column: column.str.strip())
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        if empty := [name for name in columns if not row[name]]:
+            raise StudyError(f"{path} line {line} ({of} {row[of]!r}): {empty[0]} is empty; fill it in")
+    return table
+
+
+def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    """StudyError when ``table``, read from ``path``, lacks one of ``columns``."""
+    if missing := [name for name in columns if name not in table]:
+        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(columns)}")
+
+
+def named(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table with database and subject as the databases write them; StudyError for an unknown one."""
+    databases = [database_name(value, str(path)) for value in table["database"]]
+    pairs = zip(databases, table["subject"], strict=True)
+    return table.assign(
+        database=databases, subject=[subject_name(database, value, str(path)) for database, value in pairs]
+    )
+
+
+def once_a_clip(table: pd.DataFrame, path: Path, row: str) -> pd.DataFrame:
+    """The table itself; StudyError when a clip has two rows (called ``row`` in the message)."""
+    twice = table[table.duplicated(CLIP_KEY)]
+    if len(twice):
+        raise StudyError(f"{path}: clip {clip_ids(twice).iloc[0]} is given twice; keep one {row} of it")
+    return table

@@ -1,0 +1,257 @@
+"""From what the databases wrote down to the labels that are compared: emotions, ethnic codes, groups."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from ethnicmer_lib.errors import StudyError
+
+CASME2, SAMM = "CASME II", "SAMM"
+
+#: Spelling in a label table (lower case, no spaces) -> the database's name in the clips table.
+DATABASES: Mapping[str, str] = MappingProxyType({"casme2": CASME2, "casmeii": CASME2, "samm": SAMM})
+
+#: Estimated emotion -> label (Table III).  None: the clip is left out, as the paper leaves out "Others".
+EMOTION_LABEL: Mapping[str, str | None] = MappingProxyType(
+    {
+        "happiness": "Positive",
+        "anger": "Negative",
+        "contempt": "Negative",
+        "disgust": "Negative",
+        "fear": "Negative",
+        "repression": "Negative",
+        "sadness": "Negative",
+        "surprise": "Surprise",
+        "others": None,  # CASME II
+        "other": None,  # SAMM
+    }
+)
+
+#: Label -> class of the prima facie study (Section IV-A).
+BINARY: Mapping[str, str] = MappingProxyType(
+    {"Negative": "Negative", "Positive": "Non-negative", "Surprise": "Non-negative"}
+)
+
+#: Code in the released label table -> ethnic label (Table I).
+RACE_CODES: Mapping[str, str] = MappingProxyType(
+    {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
+)
+
+#: Codes whose group is Asian in the released label table: the rule "code >= 2" sends "Others" there, too.
+ASIAN_CODES = frozenset({"2", "3", "4"})
+GROUPS = ("Asian", "Non-Asian")
+#: The one subject whose per-clip codes are a tie of two groups.
+TIED = "018"
+
+#: Choice of the parameter ``ethnic_mapping`` -> what it does with the released labels.
+ETHNIC_MAPPINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "paper": "Asian: Asian, Indian and Others (the release's rule: code 2 or higher). As in Tables I and II.",
+        "others_non_asian": "Others are Non-Asian; Asian: Asian and Indian, as the paper's text describes the groups.",
+        "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
+        "drop_others": "Subjects with the label Others are left out.",
+        "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
+        "flip_018": f"Subject {TIED}, whose clips tie between two labels, gets the other one of the two.",
+    }
+)
+#: Group of a clip that a mapping leaves out.
+LEFT_OUT = ""
+
+#: Columns of a table of group labels, one row a clip.
+GROUP_COLUMNS = ("database", "subject", "clip", "ethnicity", "group")
+CLIP_KEY = ["database", "subject", "clip"]
+
+
+def label_of(emotion: str, clip: str, source: str) -> str | None:
+    """Label of an estimated emotion, None where the clip is left out (Table III).
+
+    Parameters
+    ----------
+    emotion : str
+        As the database writes it, any case.
+    clip, source : str
+        Only for the error: which clip, read from where.
+
+    Raises
+    ------
+    StudyError
+        For an emotion that Table III does not map.
+    """
+    name = emotion.strip().lower()
+    if name not in EMOTION_LABEL:
+        raise StudyError(
+            f"clip {clip}: emotion {emotion!r} in {source} is none of {', '.join(EMOTION_LABEL)}; "
+            "correct the cell, or write 'others' to leave the clip out"
+        )
+    return EMOTION_LABEL[name]
+
+
+def binary_labels(labels: pd.Series) -> pd.Series:
+    """'Negative' or 'Non-negative' for each label, same index (Section IV-A); StudyError for any other."""
+    unknown = labels[~labels.isin(list(BINARY))]
+    if len(unknown):
+        raise StudyError(f"label {unknown.iloc[0]!r} at row {unknown.index[0]} is none of {tuple(BINARY)}")
+    return labels.map(dict(BINARY))
+
+
+def database_name(value: str, source: str) -> str:
+    """'CASME II' or 'SAMM' for any spelling of them; StudyError otherwise."""
+    key = re.sub(r"[\s_-]", "", str(value)).lower()
+    if key not in DATABASES:
+        raise StudyError(f"{source}: database {value!r} is none of {sorted(set(DATABASES.values()))}")
+    return DATABASES[key]
+
+
+def subject_name(database: str, value: object, source: str) -> str:
+    """The subject as the database itself writes it: 'sub01' in CASME II, '006' in SAMM.
+
+    Spreadsheets turn both into integers (1, 6); CASME II's coding file holds integers to begin with.
+
+    Raises
+    ------
+    StudyError
+        When ``value`` is not a subject number.
+    """
+    text = str(value).strip()
+    match = re.fullmatch(r"(?:sub)?(\d{1,3})(?:\.0)?", text, flags=re.IGNORECASE)
+    if match is None:
+        raise StudyError(f"{source}: subject {value!r} is not a subject of {database}; write its number")
+    number = int(match.group(1))
+    return f"sub{number:02d}" if database == CASME2 else f"{number:03d}"
+
+
+def data_file(name: str) -> Path:
+    """Path of a file that ships in this room."""
+    return Path(str(resources.files("ethnicmer_lib.clips").joinpath(name)))
+
+
+@functools.cache
+def _annotations() -> pd.DataFrame:
+    return pd.read_csv(data_file("annotations.csv"), dtype=str, keep_default_na=False)
+
+
+def annotations() -> pd.DataFrame:
+    """The released label table: 415 clips in the release's row order, every column text (subject '006')."""
+    return _annotations().copy()
+
+
+def released_groups(mapping: str = "paper") -> pd.DataFrame:
+    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, all 415 clips.
+
+    Parameters
+    ----------
+    mapping : str
+        One of :data:`ETHNIC_MAPPINGS`. The group of a clip that it leaves out is :data:`LEFT_OUT`.
+
+    Raises
+    ------
+    StudyError
+        For an unknown mapping.
+    """
+    released = annotations()
+    codes, group = map_codes(released["subject"], released["race_code"], mapping)
+    return pd.DataFrame(
+        {
+            "database": [database_name(name, "annotations.csv") for name in released["dataset"]],
+            "subject": released["subject"],
+            "clip": released["filename"],
+            "ethnicity": codes.map(dict(RACE_CODES)),
+            "group": group,
+        }
+    )
+
+
+def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.Series, pd.Series]:
+    """(codes, groups) of clips under a mapping: the codes change only where the mapping gives another label.
+
+    Parameters
+    ----------
+    subjects, codes : the subject and the screened code ('0' to '4', see :data:`RACE_CODES`) of each clip.
+    mapping : one of :data:`ETHNIC_MAPPINGS`; StudyError for any other.
+    """
+    if mapping not in ETHNIC_MAPPINGS:
+        raise StudyError(f"ethnic_mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
+    asian = {"others_non_asian": ASIAN_CODES - {"4"}, "asian_only": {"2"}}.get(mapping, ASIAN_CODES)
+    if mapping == "flip_018":
+        one, other = clip_codes()[TIED].unique()
+        codes = codes.where(subjects != TIED, codes.map({one: other, other: one}))
+    group = codes.isin(asian).map({True: GROUPS[0], False: GROUPS[1]})
+    if mapping == "drop_others":
+        group = group.mask(codes == "4", LEFT_OUT)
+    if mapping == "drop_conflicting":
+        group = group.mask(subjects.isin(conflicting_subjects()), LEFT_OUT)
+    return codes, group
+
+
+def clip_codes() -> dict[str, pd.Series]:
+    """Subject -> the codes its clips were given before screening, without failed clips; SAMM's subjects only.
+
+    The release holds no per-clip codes of CASME II.
+    """
+    released = annotations()
+    given = released[released["raw_race_code"].isin(list(RACE_CODES))]
+    return dict(iter(given.groupby("subject")["raw_race_code"]))
+
+
+def conflicting_subjects() -> list[str]:
+    """The subjects whose clips were given more than one code before screening."""
+    return [subject for subject, codes in clip_codes().items() if len(set(codes)) > 1]
+
+
+def released_clips(mapping: str = "paper") -> pd.DataFrame:
+    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290).
+
+    Parameters
+    ----------
+    mapping : str
+        One of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
+    """
+    return _released_clips(mapping).copy()
+
+
+@functools.cache
+def _released_clips(mapping: str) -> pd.DataFrame:
+    released = annotations()
+    clips = released_groups(mapping)
+    clips.insert(0, "clip_id", clip_ids(clips))
+    clips["emotion"] = released["emotion"].str.lower()
+    clips["label"] = [
+        label_of(emotion, clip, "annotations.csv")
+        for emotion, clip in zip(clips["emotion"], clips["clip_id"], strict=True)
+    ]
+    clips["action_units"] = released["action_units"]
+    for moment in ("onset", "apex", "offset"):
+        clips[moment] = pd.array([pd.NA] * len(clips), dtype="Int64")
+    return clips[clips["label"].notna() & clips["group"].ne(LEFT_OUT)].reset_index(drop=True)
+
+
+def clip_ids(clips: pd.DataFrame) -> pd.Series:
+    """The unique key '<database>/<subject>/<clip>' of each row."""
+    return clips["database"] + "/" + clips["subject"] + "/" + clips["clip"]
+
+
+def join_groups(clips: pd.DataFrame, groups: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Add the columns ethnicity and group to ``clips``, in the order of ``clips``.
+
+    The group may be :data:`LEFT_OUT`; such clips are for the caller to take out.
+
+    Raises
+    ------
+    StudyError
+        For the first clip that has no row in ``groups``.
+    """
+    joined = clips.merge(groups[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
+    lost = joined[joined["group"].isna()]
+    if len(lost):
+        raise StudyError(
+            f"clip {clip_ids(lost).iloc[0]} has no group label in {source} ({len(lost)} clips without one); "
+            "give labels for every kept clip with --annotations"
+        )
+    return joined

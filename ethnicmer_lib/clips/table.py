@@ -1,0 +1,150 @@
+"""The clips table and the one interface through which everything downstream sees a cohort."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib.clips.decisions import decisions_table
+from ethnicmer_lib.errors import StudyError
+
+Moment = Literal["onset", "apex", "offset"]
+
+#: Column of the clips table -> what it holds.  One row is one clip; the index is 0..n-1.
+COLUMNS = {
+    "clip_id": "unique key, '<database>/<subject>/<clip>'",
+    "database": "'CASME II' or 'SAMM' (the layout the clip was read from)",
+    "subject": "unique over the cohort, as the database writes it: 'sub01', '006'",
+    "clip": "the database's own clip name: 'EP02_01f', '006_1_2'",
+    "emotion": "the database's estimated emotion, lower case: 'happiness', 'disgust', ...",
+    "label": "'Negative', 'Positive' or 'Surprise' (Table III); clips labelled 'Others' are not in the table",
+    "ethnicity": "the annotated ethnic label (Table I); in a simulated cohort the abstract group name",
+    "group": "the mapped group that is compared: 'Asian'/'Non-Asian', or 'A'/'B' in a simulated cohort",
+    "action_units": "the coder's AU text, '' where the source has none",
+    "onset": "frame number, <NA> where the source has none",
+    "apex": "frame number, <NA> where missing",
+    "offset": "frame number, <NA> where missing",
+}
+LABELS = ("Negative", "Positive", "Surprise")
+#: Frames on either side of onset and apex that count as their neighbours, and enter a cohort's fingerprint.
+NEIGHBOURS = 8
+
+
+def neighbour_steps(before: int, after: int) -> list[int]:
+    """-1, 1, -2, 2, ...: up to so many frames before and after a frame, the nearest first."""
+    steps = [side * step for step in range(1, max(before, after) + 1) for side in (-1, 1)]
+    return [step for step in steps if -before <= step <= after]
+
+
+class Stack(NamedTuple):
+    """A frame and its neighbours in time.
+
+    Attributes
+    ----------
+    frames : (k, H, W) or (k, H, W, 3) RGB, uint8, all of one size: the frame itself first, then its neighbours, the
+        nearest first
+    steps : k numbers of frames, less that of the frame itself: 0 first
+    """
+
+    frames: np.ndarray
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a cohort comes from: printed on every figure and hashed into every run key."""
+
+    source: str  #: one line a reader understands, e.g. 'CASME II + SAMM, published flow features'
+    simulated: bool
+    fingerprint: str  #: 16 hex digits; changes with any clip, label or frame
+
+
+class Cohort(ABC):
+    """A clips table plus access to frames, or to ready-made flow where a source has only that.
+
+    Attributes
+    ----------
+    clips : DataFrame with the columns of :data:`COLUMNS`.
+    provenance : Provenance
+    decisions : DataFrame
+        What the loader decided, columns of ``decisions.Decision``; empty where nothing was to decide.
+    has_frames : bool
+        False where the source holds only flow; then ``frames`` raises and ``flow`` works.
+    """
+
+    has_frames: bool = True
+
+    def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: pd.DataFrame | None = None):
+        self.clips = check_clips(clips)
+        self.provenance = provenance
+        self.decisions = decisions_table() if decisions is None else decisions
+        self._row = {clip_id: i for i, clip_id in enumerate(self.clips["clip_id"])}
+
+    def row(self, clip_id: str) -> pd.Series:
+        """The clip's row; StudyError when the cohort has no such clip."""
+        if clip_id not in self._row:
+            raise StudyError(f"no clip {clip_id!r} in {self.provenance.source}; see cohort.clips['clip_id']")
+        return self.clips.iloc[self._row[clip_id]]
+
+    @property
+    def groups(self) -> list[str]:
+        """The two group names, in alphabetical order ('A', 'B' or 'Asian', 'Non-Asian')."""
+        return sorted(self.clips["group"].unique())
+
+    @abstractmethod
+    def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
+        """One frame, (H, W) or (H, W, 3) RGB, uint8; StudyError where missing."""
+
+    def neighbours(
+        self, clip_id: str, moment: Moment, before: int = NEIGHBOURS, after: int = NEIGHBOURS
+    ) -> Stack:
+        """A frame and those that exist up to so many frames ``before`` and ``after`` it.
+
+        It is alone in its stack where the source holds no others.
+
+        Raises
+        ------
+        StudyError
+            As :meth:`frames`, or where a number of frames is negative.
+        """
+        if min(before, after) < 0:
+            raise StudyError(f"before={before}, after={after}: give numbers of frames from 0")
+        others = self._others(clip_id, moment, before, after)
+        return Stack(np.stack([self.frames(clip_id, moment), *others.values()]), (0, *others))
+
+    def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
+        """The neighbours alone by their steps, the nearest first; a source with more than single frames has some."""
+        return {}
+
+    def flow(self, clip_id: str) -> np.ndarray:
+        """Ready-made optical flow image (h, w, 3) float32 in [0, 1], channels u, v, strain.
+
+        Only for sources without frames; everything else computes flow in ``ethnicmer_lib.motion``.
+        """
+        raise StudyError(f"{self.provenance.source} has frames: compute the flow of {clip_id} from them")
+
+
+def check_clips(clips: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a fresh index, or say which column, clip and value is wrong."""
+    missing = [name for name in COLUMNS if name not in clips]
+    if missing:
+        raise StudyError(f"clips table lacks the columns {missing}; needed: {list(COLUMNS)}")
+    if clips.empty:
+        raise StudyError("clips table is empty: no clip with a kept emotion label was found")
+    clips = clips[list(COLUMNS)].reset_index(drop=True)
+    twice = clips.loc[clips["clip_id"].duplicated(), "clip_id"]
+    if len(twice):
+        raise StudyError(f"clip {twice.iloc[0]} appears more than once in the clips table")
+    wrong = clips.loc[~clips["label"].isin(LABELS)]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise StudyError(f"clip {row['clip_id']}: label {row['label']!r} is none of {LABELS}")
+    shared = clips.groupby("subject")["group"].nunique()
+    if (shared > 1).any():
+        subject = shared.index[shared > 1][0]
+        raise StudyError(f"subject {subject} is in more than one group; a subject's group must be one")
+    return clips

@@ -1,0 +1,236 @@
+"""Table IV under every control and switch: one study of the scenarios per arm, recorded, and scored side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib.clips.labels import released_clips
+from ethnicmer_lib.clips.table import Provenance
+from ethnicmer_lib.design import forest, prima_facie
+from ethnicmer_lib.design import permutation as scenario_permutations
+from ethnicmer_lib.design.folds import MIXED
+from ethnicmer_lib.design.permutation import PermutationTest
+from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion.extract import motion_images
+from ethnicmer_lib.publish.parameters import PrimaFacie
+from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.stats.bootstrap import Estimate
+from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import runs
+
+NAME = "table_iv"
+#: Arm -> how the page calls it, and which parameters of the prima facie chapter it changes.
+ARMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "forest": ("random forest on the flow image", {}),
+    "svc": ("SVC(C=100) on the flow image", {"classifier": "svc"}),
+    "forest, ResNet-18": ("random forest on ResNet-18 features", {"features": "resnet18"}),
+    "svc, ResNet-18": ("SVC(C=100) on ResNet-18 features", {"features": "resnet18", "classifier": "svc"}),
+    "forest, noise": ("random forest on noise", {"features": "noise"}),
+    "svc, noise": ("SVC(C=100) on noise", {"features": "noise", "classifier": "svc"}),
+    "forest, released rows": ("random forest, rows as released", {"flow_rows": "released"}),
+    "svc, released rows": (
+        "SVC(C=100), rows as released",
+        {"flow_rows": "released", "classifier": "svc"},
+    ),
+    **{
+        f"{classifier}, {control}": (f"{title}, {words}", {"classifier": classifier, "control": control})
+        for classifier, title in (("forest", "random forest"), ("svc", "SVC(C=100)"))
+        for control, words in (
+            ("one_database", "within one database"),
+            ("two_databases", "same two databases in both"),
+            ("balanced", "balanced classes"),
+            ("without_largest", "without the largest subject"),
+        )
+    },
+}
+TESTED = ("as_described", "one_database")  #: controls with a permutation test
+DESCRIBED = "forest, ResNet-18"  #: the arm that is what the paper describes
+_KEPT = ["arm", "draw", "scenario", "clip_id", "predicted", "majority"]
+
+
+@dataclass(frozen=True, eq=False)
+class TableIV:
+    """All arms and permutation tests of one cohort.
+
+    Attributes
+    ----------
+    arms : arm -> the study of that arm, scored.
+    permutations : control -> its permutation test.
+    provenance : of the cohort.
+    command, made : what made the recording, and its environment; '' and {} when computed here.
+    """
+
+    arms: dict[str, PrimaFacieResult]
+    permutations: dict[str, PermutationTest]
+    provenance: Provenance
+    command: str = ""
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """One row per arm: title, draws, median macro F1 per scenario and of the larger class, the difference.
+
+        Columns ``value``, ``low``, ``high`` are the mean over draws of Mixed minus the mono scenarios, with its
+        interval over subjects and draws; ``below`` is the share of draws where Mixed is below every mono scenario.
+        """
+        return pd.DataFrame([_row(name, study) for name, study in self.arms.items()])
+
+    def difference(self, arm: str, reference: str) -> Estimate:
+        """Mean change of the difference "mixed minus mono" from one arm to another, draw by draw.
+
+        The interval is over draws alone (normal, from the paired draws): subjects are the same on both sides.
+        """
+        both = [_per_draw(self.arms[name]) for name in (arm, reference)]
+        draws = min(len(values) for values in both)
+        change = both[0][:draws] - both[1][:draws]
+        half = 1.96 * change.std(ddof=1) / np.sqrt(draws)
+        return Estimate(float(change.mean()), float(change.mean() - half), float(change.mean() + half))
+
+
+def compute(
+    p: PrimaFacie,
+    arms: Sequence[str] = tuple(ARMS),
+    permutations: int = 0,
+    forest_draws: int | None = None,
+    control_draws: int | None = None,
+    progress: bool = False,
+) -> TableIV:
+    """Compute the arms on the cohort of ``p``; every draw is kept in the run store.
+
+    Parameters
+    ----------
+    p : parameters of the arm 'forest'; other arms change them as ``ARMS`` says.
+    permutations : how many permutations per test; 0 leaves the tests out.
+    forest_draws, control_draws : draws for the forest of the described design, and for all other forests, which
+        are slow; by default as many as ``p`` has.
+
+    Raises
+    ------
+    StudyError
+        An unknown arm; or what the prima facie chapter raises.
+    """
+    if unknown := [name for name in arms if name not in ARMS]:
+        raise StudyError(f"no arm {unknown[0]!r} of Table IV; arms: {', '.join(ARMS)}")
+    p = p.model_copy(update={"features": "flow"})
+    draws = (forest_draws or p.n_draws, control_draws or p.n_draws)
+    studies = {name: prima_facie.compute(_parameters(p, name, *draws), progress) for name in arms}
+    cohort = open_cohort(p, progress=progress)
+    tests = {}
+    if permutations:
+        images = np.asarray(motion_images(cohort, p, FLOW_SIZE, progress))
+        features = images.reshape(len(images), -1)
+        code = runs.code_fingerprint("ethnicmer_lib.motion.extract")
+        inputs = f"{p.flow_method} {p.normalisation} {FLOW_SIZE} {code}"
+        for control in TESTED:
+            table = scenario_permutations.differences(
+                cohort,
+                features,
+                control,
+                p.n_subjects,
+                min(p.n_draws, 10),
+                permutations,
+                p.seed,
+                inputs,
+                progress,
+            )
+            tests[control] = scenario_permutations.test(table)
+    return TableIV(studies, tests, cohort.provenance)
+
+
+def save(
+    p: PrimaFacie,
+    permutations: int,
+    forest_draws: int,
+    control_draws: int,
+    command: str,
+    progress: bool = True,
+) -> Path:
+    """Compute all arms and write ``results/table_iv/``; arguments as of :func:`compute`."""
+    found = compute(p, tuple(ARMS), permutations, forest_draws, control_draws, progress)
+    target = results.folder() / NAME
+    tables = [study.predictions.assign(arm=name)[_KEPT] for name, study in found.arms.items()]
+    predictions = pd.concat(tables, ignore_index=True)
+    for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
+        predictions[column] = predictions[column].astype("category")
+    digest = results.write_table(target / "predictions.parquet", predictions)
+    used = {run.path: run for study in found.arms.values() for run in study.runs}
+    record = {
+        "command": command,
+        "cohort": {k: getattr(found.provenance, k) for k in ("source", "simulated", "fingerprint")},
+        "parameters": {name: study.parameters.identity() for name, study in found.arms.items()},
+        "permutations": {name: one._asdict() for name, one in found.permutations.items()},
+        "sha256": digest,
+        "seconds": round(sum(sum(run.seconds().values()) for run in used.values())),
+        "made": runs.environment(),
+    }
+    results.write_record(target, record)
+    return target
+
+
+def load(only: Sequence[str] | None = None) -> TableIV:
+    """The recorded arms, scored by today's code.
+
+    Parameters
+    ----------
+    only : names of the arms to score; by default all.
+
+    Raises
+    ------
+    StudyError
+        When a file is missing, or its content is not the one that was recorded.
+    """
+    where = results.folder() / NAME
+    record = results.read_record(where, "ethnicmer table-iv --help")
+    rows = results.read_table(where / "predictions.parquet", record["sha256"])
+    if only is not None:
+        rows = rows[rows["arm"].isin(only)].reset_index(drop=True)
+    known = released_clips().set_index("clip_id")
+    for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
+        rows[column] = rows[column].astype(str)
+    rows["subject"], rows["group"] = (rows["clip_id"].map(known[column]) for column in ("subject", "group"))
+    rows["label"] = rows["clip_id"].map(pd.Series(forest.binary_labels(known["label"]), known.index))
+    provenance = Provenance(**record["cohort"])
+    arms = {}
+    for name, part in rows.groupby("arm", sort=False):
+        p = PrimaFacie.check(record["parameters"][name])
+        arms[name] = prima_facie.score(p, provenance, part.drop(columns="arm").reset_index(drop=True), [])
+    tests = {name: PermutationTest(**values) for name, values in record["permutations"].items()}
+    return TableIV(
+        arms, tests, provenance, record["command"], record["made"] | {"seconds": record["seconds"]}
+    )
+
+
+def _parameters(p: PrimaFacie, arm: str, forest_draws: int, control_draws: int) -> PrimaFacie:
+    """The parameters of an arm."""
+    changed = PrimaFacie.check(p.model_dump() | dict(ARMS[arm][1]))
+    if changed.classifier == "svc":
+        return changed
+    return changed.model_copy(update={"n_draws": forest_draws if arm == DESCRIBED else control_draws})
+
+
+def _per_draw(study: PrimaFacieResult) -> np.ndarray:
+    """(draws,) macro F1 of Mixed minus the mean of the mono scenarios."""
+    wide = study.draws.pivot_table(index="draw", columns="scenario", values="macro")
+    return (wide[MIXED] - wide.drop(columns=MIXED).mean(axis=1)).to_numpy()
+
+
+def _row(name: str, study: PrimaFacieResult) -> dict[str, Any]:
+    wide = study.draws.pivot_table(index="draw", columns="scenario", values="macro")
+    rule = study.draws.pivot_table(index="draw", columns="scenario", values="majority")
+    mono = wide.drop(columns=MIXED)
+    gap = study.difference("mixed minus mono")
+    return {
+        "arm": name,
+        "title": ARMS[name][0],
+        "draws": len(wide),
+        **{f"median {scenario}": float(wide[scenario].median()) for scenario in wide},
+        "majority Mixed": float(rule[MIXED].median()),
+        **gap._asdict(),
+        "below": float((wide[MIXED] < mono.min(axis=1)).mean()),
+    }

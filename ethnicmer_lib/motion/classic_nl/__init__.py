@@ -1,0 +1,1 @@
+"""Classic+NL-fast, the optical flow of the released code, written anew."""

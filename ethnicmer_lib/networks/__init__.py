@@ -1,0 +1,1 @@
+"""The four networks, trained fold by fold anywhere, their held-out predictions, probes and maps."""

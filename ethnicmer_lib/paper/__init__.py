@@ -1,0 +1,1 @@
+"""What the paper prints and claims, what its release does, and the rules that give verdicts."""

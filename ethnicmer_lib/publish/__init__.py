@@ -1,0 +1,1 @@
+"""Parameters, profiles, papermill, the site, the course, the command line."""

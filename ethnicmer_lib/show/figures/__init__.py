@@ -1,0 +1,1 @@
+"""Figures by chapter, each stamped with its source."""

@@ -1,0 +1,299 @@
+"""Every picture of the book: plain tables and arrays in, a stamped matplotlib figure out.
+
+All figures are drawn on white, carry their data source at the bottom, and the word SIMULATED inside the
+figure when the cohort is a simulated one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ethnicmer_lib.clips.table import LABELS, Provenance
+
+INK = "#24343a"
+TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
+#: Colours of the labels.
+LABEL_COLOURS = dict(zip(LABELS, ("#5b6f8f", GOLD, "#8d5a97"), strict=True))
+WIDTH = 8.0
+
+_STYLE = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "text.color": INK,
+    "axes.edgecolor": "#b9c4c6",
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlecolor": INK,
+    "axes.titleweight": "bold",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "ethnicmer",
+}
+
+
+def stamp(fig: Figure, provenance: Provenance) -> Figure:
+    """Write the source under the figure and, for simulated data, SIMULATED into its corner; close it."""
+    fig.text(0.0, -0.01, f"Source: {provenance.source}", ha="left", va="top", fontsize=8, color="#5d6b6f")
+    if provenance.simulated:
+        fig.text(
+            1.0,
+            -0.01,
+            "SIMULATED",
+            ha="right",
+            va="top",
+            fontsize=9,
+            fontweight="bold",
+            color=CORAL,
+            bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": CORAL, "linewidth": 1},
+        )
+    plt.close(fig)
+    return fig
+
+
+def message(text: str, provenance: Provenance) -> Figure:
+    """A figure that says in words why there is no picture."""
+    with plt.rc_context(_STYLE):
+        fig = plt.figure(figsize=(WIDTH * 0.8, 1.0))
+        fig.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color=GREY)
+        return stamp(fig, provenance)
+
+
+def subjects_mosaic(clips: pd.DataFrame, provenance: Provenance) -> Figure:
+    """Clips per subject as stacked bars: databases side by side, groups in rows, labels as colours.
+
+    Parameters
+    ----------
+    clips : the clips table (columns ``database``, ``subject``, ``group``, ``label``).
+    """
+    databases = sorted(clips["database"].unique())
+    groups = sorted(clips["group"].unique())
+    shape = clips.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
+    widths = [max(2, int(shape.loc[d].max())) for d in databases]
+    with plt.rc_context(_STYLE):
+        fig, axes = plt.subplots(
+            len(groups),
+            len(databases),
+            figsize=(WIDTH, 4.6),
+            sharey=True,
+            squeeze=False,
+            gridspec_kw={"width_ratios": widths, "wspace": 0.06, "hspace": 0.35},
+        )
+        top = int(clips.groupby("subject").size().max())
+        for i, group in enumerate(groups):
+            for j, database in enumerate(databases):
+                ax = axes[i, j]
+                part = clips[(clips["group"] == group) & (clips["database"] == database)]
+                counts = part.groupby(["subject", "label"]).size().unstack(fill_value=0)
+                counts = counts.reindex(columns=list(LABELS), fill_value=0)
+                counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
+                bottom = np.zeros(len(counts))
+                for label in LABELS:
+                    ax.bar(
+                        np.arange(len(counts)),
+                        counts[label],
+                        bottom=bottom,
+                        color=LABEL_COLOURS[label],
+                        width=0.86,
+                    )
+                    bottom += counts[label].to_numpy()
+                ax.set(xlim=(-0.7, widths[j] - 0.3), ylim=(0, top + 1), xticks=[])
+                ax.set_title(f"{database}, {group}: {len(counts)} subjects, {len(part)} clips", loc="left")
+                if part.empty:
+                    ax.text(0.5, 0.45, "nobody", transform=ax.transAxes, ha="center", color=GREY, fontsize=11)
+                if j == 0:
+                    ax.set_ylabel("clips")
+        fig.legend(
+            handles=[Patch(color=LABEL_COLOURS[label], label=label) for label in LABELS],
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1.03),
+            ncols=3,
+            frameon=False,
+        )
+        return stamp(fig, provenance)
+
+
+def filmstrip(
+    rows: Sequence[tuple[str, np.ndarray, np.ndarray]], provenance: Provenance, gain: float = 6.0
+) -> Figure:
+    """Onset, apex and their amplified difference for a few clips.
+
+    Parameters
+    ----------
+    rows : (caption, onset, apex) with (H, W) or (H, W, 3) uint8 frames.
+    gain : factor on the difference of grey levels.
+    """
+    with plt.rc_context(_STYLE):
+        ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
+        fig, axes = plt.subplots(
+            3,
+            len(rows),
+            figsize=(WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6),
+            squeeze=False,
+            layout="constrained",
+        )
+        fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        for column, (caption, onset, apex) in enumerate(rows):
+            difference = grey(apex) - grey(onset)
+            for ax, image, name in zip(axes[:, column], (onset, apex), ("onset", "apex"), strict=False):
+                ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+                ax.set_ylabel(name if column == 0 else "")
+            axes[2, column].imshow(difference * gain, cmap="RdBu_r", vmin=-128, vmax=128)
+            axes[2, column].set_ylabel(f"apex - onset, {gain:.0f} times" if column == 0 else "")
+            axes[0, column].set_title(caption)
+        for ax in axes.ravel():
+            ax.set(xticks=[], yticks=[])
+            sns.despine(ax=ax, left=True, bottom=True)
+        return stamp(fig, provenance)
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32 of a frame (H, W) or (H, W, 3): the mean of its channels."""
+    return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
+
+
+def scenario_draws(
+    draws: pd.DataFrame,
+    paper: Mapping[str, float],
+    baseline: Mapping[str, float],
+    provenance: Provenance,
+) -> Figure:
+    """Macro F1 of every draw of subjects per scenario, with the median, the majority baseline and the paper's value.
+
+    Parameters
+    ----------
+    draws : columns ``draw``, ``scenario``, ``macro``.
+    paper, baseline : scenario -> macro F1 printed in Table IV, and of always answering the larger class.
+    """
+    scenarios = list(dict.fromkeys(draws["scenario"]))
+    colours = [TEAL, CORAL, GREY]
+    with plt.rc_context(_STYLE):
+        fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
+        for i, scenario in enumerate(scenarios):
+            values = draws.loc[draws["scenario"] == scenario, "macro"].to_numpy()
+            spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [0.0]
+            ax.scatter(values, i + np.asarray(spread), s=26, color=colours[i % 3], alpha=0.75, lw=0)
+            ax.plot([np.median(values)] * 2, [i - 0.27, i + 0.27], color=INK, lw=2)
+            if scenario in baseline:
+                ax.plot([baseline[scenario]] * 2, [i - 0.27, i + 0.27], color=INK, lw=1.2, ls=":")
+            if scenario in paper:
+                ax.scatter(paper[scenario], i, marker="D", s=44, facecolor="white", edgecolor=INK, zorder=3)
+        ax.set(
+            yticks=range(len(scenarios)), yticklabels=scenarios, xlabel="macro F1 (negative / non-negative)"
+        )
+        ax.set_xlim(0.25, 1.0)
+        ax.invert_yaxis()
+        ax.grid(axis="x", color="#e3eaea")
+        ax.set_axisbelow(True)
+        handles = [
+            plt.Line2D([], [], marker="o", ls="", color=GREY, label="one draw of subjects"),
+            plt.Line2D([], [], color=INK, lw=2, label="median of the draws"),
+            plt.Line2D([], [], color=INK, lw=1.2, ls=":", label="always the larger class"),
+            plt.Line2D(
+                [], [], marker="D", ls="", mfc="white", mec=INK, label="paper, Table IV (real databases)"
+            ),
+        ]
+        fig.legend(
+            handles=handles,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 0.97),
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+        )
+        return stamp(fig, provenance)
+
+
+def intervals(table: pd.DataFrame, provenance: Provenance, xlabel: str, zero: float | None = None) -> Figure:
+    """Estimates with their intervals, one row each, and the paper's value where it has one.
+
+    Parameters
+    ----------
+    table : columns ``name``, ``value``, ``low``, ``high``, and ``paper`` (NaN where the paper has none).
+    zero : where to draw a reference line.
+    """
+    with plt.rc_context(_STYLE):
+        fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.52 * len(table) + 1.1))
+        y = np.arange(len(table))
+        ax.hlines(y, table["low"], table["high"], color=TEAL, lw=2.4)
+        ax.scatter(
+            table["value"], y, color=TEAL, s=46, zorder=3, label="this study, 95 % interval over subjects"
+        )
+        if table["paper"].notna().any():
+            ax.scatter(
+                table["paper"],
+                y,
+                marker="D",
+                s=44,
+                facecolor="white",
+                edgecolor=INK,
+                zorder=4,
+                label="paper (real databases)",
+            )
+        if zero is not None:
+            ax.axvline(zero, color=GREY, lw=1, ls=":")
+        ax.set(yticks=y, yticklabels=table["name"], xlabel=xlabel, ylim=(len(table) - 0.5, -0.5))
+        ax.grid(axis="x", color="#e3eaea")
+        ax.set_axisbelow(True)
+        fig.legend(loc="lower center", bbox_to_anchor=(0.5, 0.97), ncols=2, frameon=False, fontsize=9)
+        return stamp(fig, provenance)
+
+
+def activation_grid(
+    maps: Mapping[tuple[str, str], np.ndarray],
+    counts: Mapping[tuple[str, str], int],
+    background: np.ndarray,
+    provenance: Provenance,
+) -> Figure:
+    """Mean class activation map per label (column) and group (row) over a common background.
+
+    Parameters
+    ----------
+    maps : (label, group) -> (h, w) float32 in [0, 1].
+    counts : (label, group) -> number of clips behind the mean.
+    background : (H, W) or (H, W, 3) in [0, 1], the same for all panels: a mean over subjects, never one person.
+    """
+    labels = list(dict.fromkeys(label for label, _ in maps))
+    groups = list(dict.fromkeys(group for _, group in maps))
+    height, width = background.shape[:2]
+    top = max(float(m.max()) for m in maps.values()) or 1.0
+    with plt.rc_context(_STYLE):
+        fig, axes = plt.subplots(
+            len(groups),
+            len(labels),
+            figsize=(WIDTH * 0.8, 2.9 * len(groups)),
+            squeeze=False,
+            layout="constrained",
+        )
+        for i, group in enumerate(groups):
+            for j, label in enumerate(labels):
+                ax = axes[i, j]
+                ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
+                if (label, group) in maps:
+                    shown = ax.imshow(
+                        maps[label, group],
+                        cmap="inferno",
+                        vmin=0,
+                        vmax=top,
+                        alpha=0.6,
+                        interpolation="bilinear",
+                        extent=(0, width, height, 0),
+                    )
+                ax.set(xticks=[], yticks=[])
+                sns.despine(ax=ax, left=True, bottom=True)
+                ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
+        bar = fig.colorbar(shown, ax=axes, shrink=0.6, aspect=28)
+        bar.set_label("mean activation")
+        bar.outline.set_visible(False)
+        return stamp(fig, provenance)

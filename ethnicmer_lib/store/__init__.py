@@ -1,0 +1,1 @@
+"""What was computed is kept: sealed tables, arrays, recordings."""

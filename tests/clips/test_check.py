@@ -1,0 +1,400 @@
+"""The data check: every kind of problem, planted alone, is named and nothing else is; sound copies are silent."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+import conftest
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ethnicmer_lib.clips import labels
+from ethnicmer_lib.clips.check import check
+from ethnicmer_lib.clips.licensed import open_licensed
+from ethnicmer_lib.clips.problems import KINDS
+from ethnicmer_lib.clips.report import FINE, UNUSABLE, WARNINGS
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish import cli
+from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.simulator import protocol, write
+from ethnicmer_lib.simulator.settings import SimulatorSettings
+
+CLIP = "CASME II/sub01/EP02_01f"
+CODING = "CASME2-coding-20140508.xlsx"
+
+
+@pytest.fixture
+def sound(study):
+    """A small copy without a flaw, and labels for it; ``groups`` is their file."""
+    study.casme2_rows[1] = (1, "EP19_05f", 111, 150, 241, "4", "disgust")
+    study.samm_rows[1] = ("006", "006_3_5", 99, 110, 120, "1+2", "Surprise")
+    study.write()
+    study.groups = study.write_groups(study.root / "labels.csv")
+    return study
+
+
+def clip_folder(study) -> Path:
+    return study.casme2 / "Cropped" / "sub01" / "EP02_01f"
+
+
+def recode(index: int = 0, **changes):
+    """A plant: other cells in a row of CASME II."""
+    names = ("subject", "clip", "onset", "apex", "offset", "units", "emotion")
+
+    def plant(study):
+        row = dict(zip(names, study.casme2_rows[index], strict=True)) | changes
+        study.casme2_rows[index] = tuple(row.values())
+        study.write_coding()
+        for moment in ("onset", "apex", "offset"):
+            if isinstance(row[moment], int) and "clip" not in changes:
+                conftest.picture(clip_folder(study) / f"reg_img{row[moment]}.jpg", 1, colour=True)
+
+    return plant
+
+
+def more(*row):
+    """A plant: one more row in CASME II's coding file."""
+
+    def plant(study):
+        study.casme2_rows.append(row)
+        study.write_coding()
+
+    return plant
+
+
+def header(change):
+    def plant(study):
+        path = study.casme2 / CODING
+        cells = pd.read_excel(path, header=None, dtype=object)
+        conftest.save(path, change(cells.astype(object).where(cells.notna(), None).to_numpy().tolist()))
+
+    return plant
+
+
+def renamed(rows):
+    return [["Top" if cell == "ApexFrame" else cell for cell in rows[0]], *rows[1:]]
+
+
+def file(name: str, content: bytes | None = None):
+    """A plant: a file of the first clip with other content, or gone."""
+
+    def plant(study):
+        path = clip_folder(study) / name
+        path.unlink() if content is None else path.write_bytes(content)
+
+    return plant
+
+
+def jpeg(height: int, width: int, colour: bool = True) -> bytes:
+    shape = (height, width, 3) if colour else (height, width)
+    return cv2.imencode(".jpg", np.full(shape, 90, np.uint8))[1].tobytes()
+
+
+def do(*steps):
+    def plant(study):
+        for step in steps:
+            step(study)
+
+    return plant
+
+
+def labels_with(change):
+    return lambda study: study.groups.write_text(change(study.groups.read_text()))
+
+
+def foreign(study):
+    study.samm_rows.append((7, "006_9_9", 1, 2, 3, "4", "Anger"))
+    study.write()
+    study.write_groups(study.groups)
+
+
+def dense(study):
+    for frame in range(46, 87):
+        if frame != 50:
+            conftest.picture(clip_folder(study) / f"reg_img{frame}.jpg", frame, colour=True)
+
+
+def nested(study):
+    shutil.move(study.casme2 / "Cropped", study.casme2 / "moved")
+    shutil.move(study.casme2 / "moved", study.casme2 / "Cropped" / "Cropped")
+
+
+def twice(study):
+    study.casme2_rows.append(study.casme2_rows[0])
+    study.write_coding()
+
+
+def others(study):
+    study.samm_rows = [(*row[:-1], "Other") for row in study.samm_rows]
+    study.write_coding()
+
+
+SAMM_CLIP = ("samm", "006", "006_1_2")
+PLANTS = {
+    "no_folder": lambda study: shutil.rmtree(study.samm),
+    "mixed_simulated": lambda study: (study.samm / "SIMULATED.json").write_text("{}"),
+    "marker_unreadable": lambda study: (study.root / "SIMULATED.json").write_text("{"),
+    "no_coding_file": lambda study: (study.casme2 / CODING).unlink(),
+    "several_coding_files": lambda study: shutil.copy(
+        study.casme2 / CODING, study.casme2 / "CASME2-coding-20190701.xlsx"
+    ),
+    "coding_unreadable": lambda study: (study.casme2 / CODING).write_bytes(b"no spreadsheet"),
+    "no_header": header(lambda rows: rows[1:]),
+    "missing_column": header(renamed),
+    "double_column": header(lambda rows: [[*row, row[0]] for row in rows]),
+    "no_kept_clip": others,
+    "wrong_subject": more("1a", "EP99_99", 1, 2, 3, "4", "fear"),
+    "no_filename": more(1, "", 1, 2, 3, "4", "fear"),
+    "foreign_clip": foreign,
+    "unknown_emotion": recode(emotion="joy"),
+    "wrong_frame": recode(apex="fifty"),
+    "no_onset": recode(onset=""),
+    "no_offset": recode(offset=""),
+    "no_apex": recode(apex="/"),
+    "apex_outside": recode(apex=90),
+    "apex_is_onset": recode(apex=46),
+    "onset_after_offset": recode(offset=40),
+    "double_row": twice,
+    "conflicting_rows": more(1, "EP02_01f", 46, 60, 86, "12", "happiness"),
+    "stray_spaces": recode(clip="EP02_01f "),
+    "no_action_units": recode(units=""),
+    "labels_unreadable": labels_with(lambda text: text.replace("ethnicity", "origin")),
+    "no_group_label": labels_with(lambda text: text.replace("CASME2,1,EP02_01f,B,B,,\n", "")),
+    "two_groups": labels_with(lambda text: text.replace("EP02_01f,B,B", "EP02_01f,A,A")),
+    "clip_not_coded": labels_with(lambda text: text + "SAMM,7,007_9_9,A,A,,\n"),
+    "no_frame_folder": lambda study: shutil.rmtree(study.casme2 / "Cropped"),
+    "folder_too_deep": nested,
+    "double_folder": lambda study: (study.casme2 / "Cropped" / "sub1").mkdir(),
+    "odd_folder_name": lambda study: (study.casme2 / "Cropped/sub02").rename(study.casme2 / "Cropped/2"),
+    "no_clip_folder": lambda study: shutil.rmtree(clip_folder(study)),
+    "empty_clip_folder": do(*(file(f"reg_img{frame}.jpg") for frame in (46, 59, 86))),
+    "uncoded_folder": lambda study: (study.casme2 / "Cropped/sub01/EP77_01").mkdir(),
+    "double_frame": lambda study: shutil.copy(
+        study.samm / "006/006_1_2/006_05588.jpg", study.samm / "006/006_1_2/006_5588.jpg"
+    ),
+    "no_onset_file": file("reg_img46.jpg"),
+    "no_apex_file": file("reg_img59.jpg"),
+    "no_offset_file": file("reg_img86.jpg"),
+    "frame_gap": dense,
+    "empty_file": file("reg_img59.jpg", b""),
+    "truncated_file": file("reg_img59.jpg", jpeg(48, 40)[:-40]),
+    "not_an_image": file("reg_img59.jpg", b"no picture at all"),
+    "sizes_differ": file("reg_img59.jpg", jpeg(50, 40)),
+    "colour_differs": file("reg_img59.jpg", jpeg(48, 40, colour=False)),
+    "small_frame": do(*(file(f"reg_img{frame}.jpg", jpeg(20, 20)) for frame in (46, 59))),
+    "stray_image": file("reg_img46 (1).jpg", jpeg(48, 40)),
+}  # fmt: skip
+#: Only the released labels come with emotions.
+RELEASED_ONLY = {"emotion_differs"}
+
+
+def test_a_sound_copy_is_silent(sound):
+    report = check(sound.casme2, sound.samm, sound.groups)
+    assert report.problems == ()
+    assert report.exit_code == FINE
+    assert "Nothing is missing and nothing is odd" in report.text()
+
+
+def test_there_is_a_plant_for_every_kind():
+    assert set(PLANTS) | RELEASED_ONLY == set(KINDS)
+    assert len(KINDS) >= 25
+    for kind in KINDS.values():
+        assert kind.meaning
+        assert kind.fix
+        if kind.policy:
+            choices = CohortParameters.model_fields[kind.policy]
+            assert choices.default not in kind.unsettled or kind.stops
+
+
+def use(study) -> None:
+    """Open the folders and look at every frame that the study needs."""
+    cohort = open_licensed(study.casme2, study.samm, study.groups)
+    for clip_id in cohort.clips["clip_id"]:
+        frames = [cohort.frames(clip_id, moment) for moment in ("onset", "apex")]
+        if frames[0].shape[:2] != frames[1].shape[:2] or min(frames[0].shape[:2]) < 32:
+            raise StudyError("the flow refuses such a pair")
+
+
+@pytest.mark.parametrize("code", list(PLANTS))
+def test_a_planted_problem_is_named_and_nothing_else(sound, code):
+    PLANTS[code](sound)
+    report = check(sound.casme2, sound.samm, sound.groups)
+    assert [one.code for one in report.problems] == [code]
+    problem = report.problems[0]
+    stops = problem.stops(CohortParameters())
+    assert report.exit_code == (UNUSABLE if stops else WARNINGS)
+    text = report.text()
+    assert KINDS[code].fix in text
+    for part in (problem.clip, problem.file, problem.value):
+        assert part in text
+    assert len(problem.message) > 30
+    row = report.table().iloc[0]
+    assert (row["kind"], row["stops"], row["fix"]) == (code, stops, KINDS[code].fix)
+    # The loader stops where the check says so, and opens otherwise.
+    if stops:
+        with pytest.raises(StudyError):
+            use(sound)
+    else:
+        if code == "no_apex":
+            conftest.picture(clip_folder(sound) / "reg_img66.jpg", 1, colour=True)
+        use(sound)
+
+
+def test_all_problems_are_collected_and_grouped(sound):
+    for code in ("apex_is_onset", "double_frame", "stray_image", "uncoded_folder", "clip_not_coded"):
+        PLANTS[code](sound)
+    report = check(sound.casme2, sound.samm, sound.groups)
+    assert {one.code for one in report.problems} == {
+        "apex_is_onset", "double_frame", "stray_image", "uncoded_folder", "clip_not_coded",
+    }  # fmt: skip
+    text = report.text()
+    assert text.index("To mend before") < text.index("double_frame") < text.index("To know (4)")
+    assert text.index("To know (4)") < text.index("apex_is_onset")
+    assert report.exit_code == UNUSABLE
+
+
+def test_a_long_list_is_cut_on_request_only(sound):
+    for index in range(3):
+        PLANTS["no_action_units"](sound) if index == 0 else recode(index, units="")(sound)
+    report = check(sound.casme2, sound.samm, sound.groups)
+    assert "and 1 more" in report.text(2)
+    assert "more" not in report.text().split("no_action_units")[1].split("Fingerprint")[0]
+
+
+def test_a_policy_settles_what_it_is_for(sound):
+    for code in ("no_apex_file", "several_coding_files", "double_row"):
+        PLANTS[code](sound)
+    policies = CohortParameters(missing_frames="nearest", coding_file="20140508", double_rows="first")
+    report = check(sound.casme2, sound.samm, sound.groups, policies)
+    assert report.exit_code == WARNINGS
+    assert set(report.table()["settled_by"]) == {
+        "missing_frames='nearest'", "coding_file='20140508'", "double_rows='first'",
+    }  # fmt: skip
+    assert check(sound.casme2, sound.samm, sound.groups).exit_code == UNUSABLE
+
+
+def test_a_flaw_of_a_clip_that_is_left_out_never_stops(sound):
+    folder = sound.casme2 / "Cropped" / "sub02" / "EP03_02"
+    (folder / "reg_img2.jpg").unlink()
+    (folder / "reg_img1.jpg").write_bytes(b"")
+    report = check(sound.casme2, sound.samm, sound.groups)
+    assert {one.code for one in report.problems} == {"no_apex_file", "empty_file"}
+    assert report.exit_code == WARNINGS
+
+
+def test_the_fingerprint_follows_cells_labels_names_and_sizes(sound):
+    def now() -> str:
+        return check(sound.casme2, sound.samm, sound.groups).fingerprint
+
+    seen = [now()]
+    assert now() == seen[0]
+    recode(units="14")(sound)
+    seen.append(now())
+    sound.write_groups(sound.groups, ("A", "B"))
+    seen.append(now())
+    with (clip_folder(sound) / "reg_img59.jpg").open("ab") as stream:
+        stream.write(b"\0")
+    seen.append(now())
+    (clip_folder(sound) / "reg_img59.jpg").rename(clip_folder(sound) / "reg_img60.jpg")
+    seen.append(now())
+    assert len(set(seen)) == 5
+
+
+def test_a_simulated_cohort_in_the_official_layouts_is_fine(tmp_path, monkeypatch):
+    def few(settings):
+        plan = protocol.plan_cohort(settings)
+        cut = [dataclasses.replace(one, clips=one.clips[:1]) for one in (plan[0], plan[6])]
+        return [
+            dataclasses.replace(
+                one,
+                clips=tuple(
+                    dataclasses.replace(clip, apex=clip.onset + 3, offset=clip.onset + 5)
+                    for clip in one.clips
+                ),
+            )
+            for one in cut
+        ]
+
+    monkeypatch.setattr(write, "plan_cohort", few)
+    root = write.write_cohort(tmp_path / "cohort", SimulatorSettings("tiny", seed=5), jobs=1)
+    report = check(root / "CASME2", root / "SAMM")
+    assert report.problems == ()
+    assert report.exit_code == FINE
+    assert len(report.found) == 4
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """Folders with every clip of the released label table."""
+    released = labels.annotations()
+    study = conftest.Study(tmp_path_factory.mktemp("complete"), [], [])
+    gray, colour = jpeg(48, 40, colour=False), jpeg(48, 40)
+    for place, row in enumerate(released.itertuples()):
+        onset = 10 * place + 1
+        cells = (row.filename, onset, onset + 3, onset + 6, row.action_units, row.emotion)
+        if row.dataset == "CASME2":
+            study.casme2_rows.append((int(row.subject.removeprefix("sub")), *cells))
+            folder, name = study.casme2 / "Cropped", "reg_img{}.jpg"
+        else:
+            study.samm_rows.append((int(row.subject), *cells))
+            folder, name = study.samm, row.subject + "_{:05d}.jpg"
+        folder = folder / row.subject / row.filename
+        folder.mkdir(parents=True)
+        for frame in range(onset, onset + 7):
+            (folder / name.format(frame)).write_bytes(colour if row.dataset == "CASME2" else gray)
+    study.write_coding()
+    return study
+
+
+def test_all_415_clips_of_the_release_are_fine(complete):
+    report = check(complete.casme2, complete.samm)
+    assert report.problems == ()
+    assert "CASME II: 256 clips of 26 subjects" in report.found[0]
+    assert "157 with an emotion that the study keeps" in report.found[0]
+    assert "SAMM: 159 clips of 29 subjects" in report.found[2]
+    assert len(open_licensed(complete.casme2, complete.samm).clips) == 290
+
+
+def test_another_emotion_than_the_released_one_is_named(complete):
+    row = complete.casme2_rows[0]
+    complete.casme2_rows[0] = (*row[:-1], "fear")
+    complete.write_coding()
+    try:
+        report = check(complete.casme2, complete.samm)
+    finally:
+        complete.casme2_rows[0] = row
+        complete.write_coding()
+    assert [one.code for one in report.problems] == ["emotion_differs"]
+    assert "fear, not happiness" in report.text()
+    assert report.exit_code == WARNINGS
+
+
+def test_the_command_prints_the_report_and_its_exit_code_tells(sound, tmp_path):
+    arguments = ["data", "check", "--casme2", str(sound.casme2), "--samm", str(sound.samm)]
+    arguments += ["--annotations", str(sound.groups)]
+    run = CliRunner()
+    fine = run.invoke(cli.app, arguments, catch_exceptions=False)
+    assert fine.exit_code == FINE
+    assert "the study can run" in fine.stdout
+    PLANTS["no_apex_file"](sound)
+    broken = run.invoke(cli.app, [*arguments, "--table", str(tmp_path / "t.csv")], catch_exceptions=False)
+    assert broken.exit_code == UNUSABLE
+    assert "no_apex_file" in broken.stdout
+    assert pd.read_csv(tmp_path / "t.csv")["kind"].tolist() == ["no_apex_file"]
+    settled = run.invoke(cli.app, [*arguments, "-p", "missing_frames=drop"], catch_exceptions=False)
+    assert settled.exit_code == WARNINGS
+    assert "missing_frames='drop'" in settled.stdout
+
+
+def test_no_folder_at_all_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ethnicmer", "data", "check"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: data check: give --casme2 DIR, --samm DIR or both\n"

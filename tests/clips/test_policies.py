@@ -1,0 +1,284 @@
+"""Policies: what the loader does with doubtful clips by each choice, and that every decision is in the log."""
+
+from __future__ import annotations
+
+import shutil
+
+import conftest
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ethnicmer_lib.clips.coding import outside
+from ethnicmer_lib.clips.decisions import Decision
+from ethnicmer_lib.clips.folders import FrameFolders, Picture, look
+from ethnicmer_lib.clips.licensed import open_licensed
+from ethnicmer_lib.clips.places import find_coding_file
+from ethnicmer_lib.clips.policies import estimate_apex
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.sources import open_cohort
+
+OUT = "CASME II/sub01/EP02_01f"  # its apex is after its offset
+NONE = "CASME II/sub01/EP19_05f"  # it has no apex
+PLAIN = "CASME II/sub02/EP01_11f"
+
+
+@pytest.fixture
+def doubtful(study):
+    study.casme2_rows[0] = (1, "EP02_01f", 46, 99, 86, "12", "happiness")
+    study.samm_rows[1] = ("006", "006_3_5", 99, 110, 120, "1+2", "Surprise")
+    study.write()
+    folder = study.casme2 / "Cropped" / "sub01"
+    for frame in range(46, 87, 10):
+        conftest.picture(folder / "EP02_01f" / f"reg_img{frame}.jpg", frame, colour=True)
+    moving(folder / "EP02_01f", dict.fromkeys(range(46, 87, 10), 0) | {66: 9, 76: 4})
+    moving(folder / "EP19_05f", {111: 0, 150: 3, 176: 8, 241: 1})
+    return study
+
+
+def moving(folder, shifts: dict[int, int]) -> None:
+    """Frames of a bright square that has moved by so many pixels."""
+    for frame, shift in shifts.items():
+        image = np.full((48, 40, 3), 60, np.uint8)
+        image[10:25, 5 + shift : 20 + shift] = 200
+        assert cv2.imwrite(str(folder / f"reg_img{frame}.jpg"), image)
+
+
+def opened(study, **policies):
+    return open_licensed(study.casme2, study.samm, policies=CohortParameters(data="licensed", **policies))
+
+
+def frames_of(cohort, clip_id) -> list[int]:
+    return [None if pd.isna(number) else int(number) for number in cohort.row(clip_id)[["onset", "apex"]]]
+
+
+@pytest.mark.parametrize(
+    ("choice", "apex", "new"),
+    [("as_is", 99, "99 (onset 46, offset 86)"), ("midpoint", 66, "66"), ("offset", 86, "86"), ("estimate", 66, "66")],
+)  # fmt: skip
+def test_an_apex_outside_its_clip(doubtful, choice, apex, new):
+    cohort = opened(doubtful, apex=choice)
+    assert frames_of(cohort, OUT) == [46, apex]
+    log = cohort.decisions[cohort.decisions["clip"] == OUT]
+    assert log.to_numpy().tolist() == [[OUT, "apex", "99 (onset 46, offset 86)", new, f"apex={choice!r}"]]
+    assert frames_of(cohort, PLAIN) == [46, 91]
+
+
+@pytest.mark.parametrize(
+    ("choice", "apex"), [("as_is", None), ("midpoint", 176), ("offset", 241), ("estimate", 176)]
+)
+def test_a_missing_apex(doubtful, choice, apex):
+    cohort = opened(doubtful, missing_apex=choice)
+    assert frames_of(cohort, NONE) == [111, apex]
+    log = cohort.decisions[cohort.decisions["clip"] == NONE]
+    assert log["old"].tolist() == ["none"]
+    assert log["rule"].tolist() == [f"missing_apex={choice!r}"]
+    if apex is None:
+        with pytest.raises(StudyError, match="no apex frame"):
+            cohort.frames(NONE, "apex")
+    else:
+        assert cohort.frames(NONE, "apex").shape == (48, 40, 3)
+
+
+def test_the_default_keeps_every_clip_and_says_what_it_did(doubtful):
+    cohort = opened(doubtful)
+    assert len(cohort.clips) == 6
+    assert set(cohort.decisions["rule"]) == {"apex='as_is'", "missing_apex='midpoint'"}
+    assert list(cohort.decisions.columns) == list(Decision._fields)
+
+
+def test_drop_leaves_the_clip_out_and_changes_the_fingerprint(doubtful):
+    cohort = opened(doubtful, apex="drop", missing_apex="drop")
+    assert not {OUT, NONE} & set(cohort.clips["clip_id"])
+    assert cohort.decisions["new"].tolist() == ["left out", "left out"]
+    others = [opened(doubtful), opened(doubtful, apex="midpoint"), opened(doubtful, missing_apex="offset")]
+    prints = {one.provenance.fingerprint for one in (cohort, *others)}
+    assert len(prints) == 4
+    assert opened(doubtful).provenance.fingerprint == others[0].provenance.fingerprint
+
+
+def test_a_policy_without_what_it_needs_says_so(doubtful):
+    doubtful.casme2_rows[1] = (1, "EP19_05f", 111, "/", "", "4", "disgust")
+    doubtful.write_coding()
+    with pytest.raises(StudyError, match=rf"clip {NONE}: .*missing_apex='midpoint' needs the offset"):
+        opened(doubtful)
+    doubtful.casme2_rows[1] = (1, "EP19_05f", 111, "/", 241, "4", "disgust")
+    doubtful.write_coding()
+    for frame in (150, 176, 241):
+        (doubtful.casme2 / "Cropped/sub01/EP19_05f" / f"reg_img{frame}.jpg").unlink()
+    with pytest.raises(StudyError, match=rf"clip {NONE}: no frame after onset 111 .*cannot be estimated"):
+        opened(doubtful, missing_apex="estimate")
+
+
+def test_an_estimate_takes_no_change_of_light_for_motion(tmp_path):
+    folder = tmp_path / "sub01" / "clip"
+    folder.mkdir(parents=True)
+    moving(folder, {1: 0, 2: 2, 3: 0, 4: 1})
+    lit = cv2.imread(str(folder / "reg_img3.jpg"))
+    cv2.imwrite(str(folder / "reg_img3.jpg"), lit + 50)
+    folders = FrameFolders("CASME II", tmp_path, r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg")
+    assert estimate_apex(folders, "sub01", "clip", 1, 4) == 2
+    cv2.imwrite(str(folder / "reg_img2.jpg"), lit[:40])
+    folders = FrameFolders("CASME II", tmp_path, r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg")
+    with pytest.raises(StudyError, match="frames 1 and 2 differ in size"):
+        estimate_apex(folders, "sub01", "clip", 1, 4)
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "truncated", "text"])
+def test_missing_and_damaged_frames(doubtful, damage):
+    path = doubtful.casme2 / "Cropped/sub02/EP01_11f/reg_img91.jpg"
+    content = {"empty": b"", "truncated": path.read_bytes()[:-30], "text": b"hello"}
+    path.unlink() if damage == "gone" else path.write_bytes(content[damage])
+    with pytest.raises(StudyError, match=r"reg_img91\.jpg"):
+        opened(doubtful).frames(PLAIN, "apex")
+    nearest = opened(doubtful, missing_frames="nearest")
+    assert frames_of(nearest, PLAIN) == [46, 151]
+    assert nearest.frames(PLAIN, "apex").shape == (48, 40, 3)
+    row = nearest.decisions[nearest.decisions["clip"] == PLAIN].iloc[0]
+    assert row[["what", "new", "rule"]].tolist() == ["apex", "151", "missing_frames='nearest'"]
+    dropped = opened(doubtful, missing_frames="drop")
+    assert PLAIN not in set(dropped.clips["clip_id"])
+    assert dropped.decisions.iloc[-1]["new"] == "left out"
+
+
+def test_nearest_needs_another_frame(doubtful):
+    folder = doubtful.casme2 / "Cropped/sub02/EP01_11f"
+    for frame in (91, 151):
+        (folder / f"reg_img{frame}.jpg").unlink()
+    with pytest.raises(StudyError, match=rf"clip {PLAIN}: apex frame 91 is missing, and .* no other frame"):
+        opened(doubtful, missing_frames="nearest")
+
+
+def test_frames_of_different_size(doubtful):
+    path = doubtful.casme2 / "Cropped/sub02/EP01_11f/reg_img91.jpg"
+    cv2.imwrite(str(path), np.full((96, 80, 3), 7, np.uint8))
+    refused = opened(doubtful)
+    assert refused.frames(PLAIN, "apex").shape == (96, 80, 3)
+    resized = opened(doubtful, frame_sizes="resize")
+    assert resized.frames(PLAIN, "apex").shape == resized.frames(PLAIN, "onset").shape == (48, 40, 3)
+    row = resized.decisions[resized.decisions["clip"] == PLAIN].iloc[0]
+    assert row[["old", "new", "rule"]].tolist() == ["80 x 96", "40 x 48", "frame_sizes='resize'"]
+    assert PLAIN not in set(opened(doubtful, frame_sizes="drop").clips["clip_id"])
+    assert resized.provenance.fingerprint != refused.provenance.fingerprint
+
+
+@pytest.mark.parametrize(("choice", "apex"), [("first", 91), ("last", 140)])
+def test_double_rows(doubtful, choice, apex):
+    doubtful.casme2_rows.append((2, "EP01_11f", 46, 140, 151, "4+L10", "repression"))
+    doubtful.write_coding()
+    with pytest.raises(StudyError, match=rf"clip {PLAIN} is given twice, in rows 4, 6"):
+        opened(doubtful)
+    cohort = opened(doubtful, double_rows=choice)
+    assert frames_of(cohort, PLAIN) == [46, apex]
+    row = cohort.decisions[cohort.decisions["clip"] == PLAIN].iloc[0]
+    lost = {"first": "row 6", "last": "row 4"}[choice]
+    assert row[["what", "old", "new"]].tolist() == ["coding row", lost, "left out"]
+
+
+def test_coding_files(doubtful):
+    first = doubtful.casme2 / "CASME2-coding-20140508.xlsx"
+    doubtful.casme2_rows[2] = (2, "EP01_11f", 46, 92, 151, "4+L10", "repression")
+    shutil.move(first, doubtful.root / "kept.xlsx")
+    doubtful.write_coding()
+    shutil.move(first, doubtful.casme2 / "CASME2-coding-20190701.xlsx")
+    shutil.move(doubtful.root / "kept.xlsx", first)
+    (doubtful.casme2 / "~$CASME2-coding-20190701.xlsx").write_bytes(b"a lock of a spreadsheet program")
+    with pytest.raises(StudyError, match="coding_file"):
+        opened(doubtful)
+    assert frames_of(opened(doubtful, coding_file="newest"), PLAIN) == [46, 92]
+    older = opened(doubtful, coding_file="0508")
+    assert frames_of(older, PLAIN) == [46, 91]
+    assert "CASME2-coding-20140508.xlsx" in older.decisions["new"].tolist()
+    with pytest.raises(StudyError, match=r"coding_file='2011' is in the names of 0 of"):
+        opened(doubtful, coding_file="2011")
+    shutil.move(first, doubtful.casme2 / "CASME2-coding-updated.xlsx")
+    with pytest.raises(StudyError, match="cannot tell by the dates"):
+        find_coding_file([doubtful.casme2], "CASME II", "newest")
+
+
+def test_cropped_and_raw_frames(doubtful):
+    shutil.copytree(doubtful.casme2 / "Cropped", doubtful.casme2 / "CASME2_RAW_selected")
+    for path in (doubtful.casme2 / "CASME2_RAW_selected").rglob("reg_img*.jpg"):
+        path.rename(path.with_name(path.name.removeprefix("reg_")))
+    for choice, folder in (("any", "Cropped"), ("cropped", "Cropped"), ("raw", "CASME2_RAW_selected")):
+        cohort = opened(doubtful, casme2_frames=choice)
+        assert cohort.folders["CASME II"].root.name == folder
+        assert ("casme2_frames='any'" in set(cohort.decisions["rule"])) == (choice == "any")
+        assert cohort.frames(PLAIN, "apex").shape == (48, 40, 3)
+    shutil.rmtree(doubtful.casme2 / "CASME2_RAW_selected")
+    with pytest.raises(StudyError, match=r"CASME2_RAW_selected/ in .*casme2_frames"):
+        opened(doubtful, casme2_frames="raw")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("CASME2/Cropped/sub02", "CASME2/Cropped/Sub2"),
+        ("CASME2/Cropped/sub02", "CASME2/Cropped/2"),
+        ("SAMM/006", "SAMM/6"),
+        ("CASME2/Cropped/sub02/EP01_11f", "CASME2/Cropped/sub02/ep01_11F "),
+    ],
+)
+def test_folders_are_found_in_any_spelling_and_logged(doubtful, old, new):
+    (doubtful.root / old).rename(doubtful.root / new)
+    cohort = opened(doubtful)
+    for clip_id in ("SAMM/006/006_1_2", PLAIN):
+        assert cohort.frames(clip_id, "apex").shape[:2] == (48, 40)
+    log = cohort.decisions[cohort.decisions["what"] == "folder"]
+    assert len(log) >= 1
+    assert all(new.split("Cropped/")[-1].removeprefix("SAMM/") in text for text in log["new"])
+
+
+def test_mappings_need_the_released_labels(doubtful, tmp_path):
+    groups = doubtful.write_groups(tmp_path / "groups.csv")
+    policies = CohortParameters(data="licensed", ethnic_mapping="drop_others")
+    with pytest.raises(StudyError, match="ethnic_mapping='drop_others' maps the released labels"):
+        open_licensed(doubtful.casme2, doubtful.samm, groups, policies)
+    doubtful.samm_rows[2] = (12, "012_3_1", 100001, 100010, 100020, "7", "Fear")
+    doubtful.write()
+    kept, dropped = opened(doubtful), opened(doubtful, ethnic_mapping="drop_others")
+    assert set(kept.clips["clip_id"]) - set(dropped.clips["clip_id"]) == {"SAMM/012/012_3_1"}
+    assert dropped.decisions["rule"].tolist()[0] == "ethnic_mapping='drop_others'"
+    moved = opened(doubtful, ethnic_mapping="others_non_asian")
+    assert (kept.row("SAMM/012/012_3_1")["group"], moved.row("SAMM/012/012_3_1")["group"]) == (
+        "Asian", "Non-Asian",
+    )  # fmt: skip
+    parameters = CohortParameters(
+        data="licensed",
+        casme2_dir=doubtful.casme2,
+        samm_dir=doubtful.samm,
+        apex="drop",
+        ethnic_mapping="drop_others",
+    )
+    assert len(open_cohort(parameters).clips) == len(dropped.clips) - 1
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
+def test_an_apex_is_outside_where_it_is_not_between(onset, apex, offset):
+    if onset <= offset:
+        assert outside(onset, apex, offset) == (not onset <= apex <= offset)
+    assert not outside(onset, None, offset)
+    assert not outside(None, apex, offset)
+    assert outside(onset, apex, None) == (apex < onset)
+
+
+@settings(deadline=None, max_examples=25)
+@given(height=st.integers(1, 80), width=st.integers(1, 80), colour=st.booleans(), quality=st.integers(30, 95))
+def test_the_head_of_a_jpeg_is_read_as_opencv_decodes_it(tmp_path_factory, height, width, colour, quality):
+    path = tmp_path_factory.mktemp("jpeg") / "f.jpg"
+    shape = (height, width, 3) if colour else (height, width)
+    content = cv2.imencode(".jpg", np.full(shape, 77, np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    path.write_bytes(content.tobytes())
+    assert look(path) == Picture(height, width, 3 if colour else 1)
+    path.write_bytes(b"\xff\xd8\xff\xff\xff" + content.tobytes()[3:])  # fill bytes before a mark are allowed
+    assert look(path) == Picture(height, width, 3 if colour else 1)
+    # Below a quality of 30 a table of so tiny a file may hold the bytes of the end mark; frames are larger.
+    path.write_bytes(content.tobytes()[:-2])
+    assert look(path) == "truncated_file"
+    path.write_bytes(cv2.imencode(".png", np.full(shape, 77, np.uint8))[1].tobytes())
+    assert look(path) == Picture(height, width, 3 if colour else 1)

@@ -1,0 +1,144 @@
+"""Evidence about the simulator: scored from the recorded predictions, refused when they were changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from ethnicmer_lib.clips.labels import CASME2, SAMM, released_clips
+from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence import group_trace, realism
+from ethnicmer_lib.evidence import simulator as simulator_evidence
+from ethnicmer_lib.show.pages import simulator_evidence as page
+from ethnicmer_lib.simulator.settings import COMPONENTS
+from ethnicmer_lib.store import recording as results
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    return simulator_evidence.load()
+
+
+def test_every_condition_was_recorded_for_every_classifier(evidence):
+    clips = set(released_clips()["clip_id"])
+    for condition in realism.conditions():
+        for classifier in realism.CLASSIFIERS:
+            table = evidence.predictions(condition, classifier, "random")
+            assert len(table) == 278
+            assert table["clip_id"].is_unique
+            assert set(table["clip_id"]) <= clips
+    recorded = set(
+        zip(evidence.traces["knob"], evidence.traces["strength"], evidence.traces["seed"], strict=True)
+    )
+    assert recorded == {(knob, strength, s.seed) for knob, strength, s in group_trace.conditions()}
+
+
+def test_recorded_labels_are_those_of_the_released_table(evidence):
+    truth = released_clips().set_index("clip_id")["label"]
+    table = evidence.predictions("real", "forest")
+    assert list(table["label"]) == list(truth.loc[table["clip_id"]])
+
+
+def test_scores_are_those_of_scikit_learn(evidence):
+    table = evidence.predictions("all", "logistic", "random")
+    expected = f1_score(table["label"], table["predicted"], average="macro")
+    found = evidence.score("all", "logistic", "random")
+    assert found.value == pytest.approx(expected)
+    assert found.low < found.value < found.high
+
+
+def test_a_choice_is_scored_on_the_other_database_only(evidence):
+    crossed = evidence.crossed()
+    assert len(crossed) == 278
+    for tested, other in ((CASME2, SAMM), (SAMM, CASME2)):
+        rows = crossed[crossed["database"] == tested]
+        assert {*zip(rows["classifier"], rows["framing"], strict=True)} == {evidence.chosen(other)}
+    strict = evidence.crossed(strict=True)
+    assert {*zip(strict["database"], strict["condition"], strict=True)} == {
+        (CASME2, f"codes of {SAMM}"),
+        (SAMM, f"codes of {CASME2}"),
+    }
+
+
+def test_simulated_training_recognises_real_clips_as_the_book_says(evidence):
+    table = evidence.transfer_table().set_index("trained on")["macro"]
+    assert table["simulated clips, chosen on the other database"].value >= 0.58
+    assert table["majority class"].value == pytest.approx(
+        f1_score(
+            ["Negative"] * 180 + ["Positive"] * 58 + ["Surprise"] * 40, ["Negative"] * 278, average="macro"
+        )
+    )
+    assert (evidence.difficulty_table().groupby("classifier")["difference"].mean().abs() <= 0.05).all()
+
+
+def test_groups_are_not_told_apart_without_a_knob_and_are_with_it(evidence):
+    for kind in group_trace.INPUTS:
+        hits, cohorts = evidence.told_apart(kind)
+        assert cohorts == 20
+        assert hits <= 1
+    for knob, kind in page.KNOBS.items():
+        hits, cohorts = evidence.told_apart(kind, knob, 1.0)
+        assert hits == cohorts > 0
+        rows = evidence.traces
+        rows = rows[(rows["knob"] == knob) & (rows["input"] == kind)]
+        assert rows.groupby("strength")["auc"].mean().is_monotonic_increasing
+
+
+def test_the_ablation_has_a_row_for_every_component(evidence):
+    rows = evidence.ablation_table("logistic")
+    assert list(rows["name"]) == [*(f"without {name}" for name in COMPONENTS), "without random crops"]
+    assert ((rows["low"] <= rows["value"]) & (rows["value"] <= rows["high"])).all()
+
+
+def test_the_ablation_names_what_lowers_and_what_raises():
+    rows = pd.DataFrame(
+        [("without a", -0.1, -0.2, -0.05), ("without b", 0.1, 0.02, 0.2), ("without c", 0.0, -0.1, 0.1)],
+        columns=["name", "value", "low", "high"],
+    )
+    note = page._ablation(rows)
+    assert "lower the score by more than the interval allows for: a (-0.10)." in note
+    assert "raise the score by more than the interval allows for: b (+0.10)." in note
+    assert "other 1 hold zero" in note
+    assert page._ablation(rows[2:]).startswith("No single component")
+
+
+def test_the_page_says_what_was_recorded(evidence):
+    values = page.values(evidence)
+    assert str(evidence.score("real", "logistic")) == values["real_loso"]
+    assert "20 from the colour" in values["null_note"]
+    assert evidence.command in values["evidence_made"]
+    shown = page.transfer(evidence).data
+    assert "published flow features" in shown
+    assert "SIMULATED" not in shown
+    assert "SIMULATED" in {text.get_text() for text in values["traces"].texts}
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "record"])
+def test_a_changed_recording_is_refused(tmp_path, monkeypatch, damage):
+    shutil.copytree(results.folder() / "simulator", tmp_path / "simulator")
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    path = tmp_path / "simulator" / "realism.parquet"
+    if damage == "changed":
+        table = pd.read_parquet(path)
+        table.loc[0, "predicted"] = next(name for name in LABELS if name != table.loc[0, "predicted"])
+        table.to_parquet(path)
+    elif damage == "missing":
+        path.unlink()
+    else:
+        (tmp_path / "simulator" / "provenance.json").unlink()
+    with pytest.raises(StudyError, match=r"realism\.parquet|ethnicmer evidence"):
+        simulator_evidence.load()
+
+
+def test_the_recording_names_its_command_and_code():
+    record = json.loads((results.folder() / "simulator" / "provenance.json").read_text())
+    assert record["command"].startswith("ethnicmer evidence")
+    assert set(record["parts"]) == set(simulator_evidence.PARTS)
+    for part in record["parts"].values():
+        assert part["made"]["commit"]
+        assert len(part["code"]) >= 8

@@ -1,0 +1,80 @@
+"""Weight gradients by matrix products: the same as autograd's, whatever the shape."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from ethnicmer_lib.networks.fast_cpu import Convolution, hasten, weight_gradient
+from ethnicmer_lib.networks.models import build_model
+
+FORMATS = (torch.channels_last, torch.contiguous_format)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 5),
+    channels=st.integers(1, 20),
+    out=st.integers(1, 20),
+    height=st.integers(1, 33),
+    width=st.integers(1, 33),
+    geometry=st.sampled_from([(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (3, 1, 0), (5, 2, 2), (7, 2, 3)]),
+    layout=st.sampled_from(FORMATS),
+)
+def test_it_is_the_gradient_that_autograd_gives(n, channels, out, height, width, geometry, layout):
+    kernel, stride, padding = geometry
+    if min(height, width) + 2 * padding < kernel:
+        return  # no window fits
+    generator = torch.Generator().manual_seed(n * 1000 + height)
+    images = torch.randn(n, channels, height, width, generator=generator).contiguous(memory_format=layout)
+    weight = torch.randn(out, channels, kernel, kernel, generator=generator, dtype=torch.float64)
+    weight.requires_grad_()
+    exact = functional.conv2d(images.double(), weight, None, stride, padding)
+    gradient = torch.randn(exact.shape, generator=generator)
+    (expected,) = torch.autograd.grad(exact, weight, gradient.double())
+    found = weight_gradient(images, gradient, kernel, stride, padding)
+    assert found.shape == weight.shape
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["resnet18", "tinyvit"])
+def test_a_hastened_network_has_the_same_start_names_outputs_and_gradients(variant):
+    torch.manual_seed(0)
+    plain = build_model(variant).train()
+    torch.manual_seed(0)
+    hastened = hasten(build_model(variant)).train()
+    assert sum(isinstance(module, Convolution) for module in hastened.modules()) > 15
+    assert plain.state_dict().keys() == hastened.state_dict().keys()
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    for network in (plain, hastened):
+        torch.manual_seed(2)
+        network(images, images).decision.square().sum().backward()
+    for (name, one), other in zip(plain.named_parameters(), hastened.parameters(), strict=True):
+        if one.grad is not None:
+            scale = float(one.grad.abs().max()) + 1e-6
+            torch.testing.assert_close(other.grad, one.grad, rtol=0, atol=2e-3 * scale, msg=name)
+
+
+def test_what_does_not_fit_stays_as_it_was():
+    left = nn.Sequential(
+        nn.Conv2d(3, 8, 7),
+        nn.Conv2d(16, 16, 3, groups=16),
+        nn.Conv2d(16, 16, 3, bias=True),
+        nn.Conv2d(16, 16, (1, 3), bias=False),
+        nn.Conv2d(16, 16, 3, dilation=2, bias=False),
+        nn.Conv2d(16, 16, 3, padding="same", bias=False),
+        nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect", bias=False),
+    )
+    assert all(type(module) is nn.Conv2d for module in hasten(left))
+
+
+def test_out_of_training_it_is_torchs_own():
+    network = hasten(nn.Sequential(nn.Conv2d(16, 4, 3, bias=False))).eval()
+    images = torch.rand(1, 16, 8, 8, requires_grad=True)
+    assert torch.equal(network(images), functional.conv2d(images, network[0].weight))
+    network(images).sum().backward()
+    assert images.grad is not None

@@ -1,0 +1,131 @@
+"""Folds on a Dask scheduler: the bytes of the serial run, lost workers replaced, wrong addresses refused."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+from functools import partial
+
+import dask
+import deaths
+import pandas as pd
+import pytest
+import toy
+from distributed import LocalCluster
+from distributed.utils import get_mp_context
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks import engine, executor_dask, executors
+from ethnicmer_lib.networks.executor_dask import Dask
+from ethnicmer_lib.publish.parameters import TrainingParameters
+from ethnicmer_lib.store.runs import Run
+
+JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes, forked from a server that has imported torch once."""
+    options = {
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.worker.daemon": True,
+        "distributed.scheduler.allowed-failures": 1,
+    }
+    with dask.config.set(options):
+        get_mp_context()  # sets a preload of its own, which ours replaces
+        multiprocessing.get_context("forkserver").set_forkserver_preload(
+            ["distributed", "ethnicmer_lib.networks.fold_task", "ethnicmer_lib.networks.executor_dask"]
+        )
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
+            yield made
+
+
+@pytest.fixture
+def dask_engine(cluster) -> Dask:
+    return Dask(cluster.scheduler_address)
+
+
+def results(executor, work=deaths.work) -> list:
+    found = list(executor.run(work, JOBS, deaths.Box(), lambda: None))
+    return sorted(found, key=lambda answer: answer.task.number)
+
+
+def test_serial_and_dask_with_a_killed_worker_end_with_the_same_bytes(
+    cluster, workspace, monkeypatch, tmp_path, capsys
+):
+    clips = toy.clips()
+    settings = TrainingParameters(epochs=1, batch_size=4, image_size=28)
+    arguments = ("dual_motion", toy.images(), None, clips, toy.folds(clips)[:3], settings)
+
+    def run(name: str) -> Run:
+        return Run.open(name, module="ethnicmer_lib.errors", cohort="c", parameters={})
+
+    serial = engine.predict_folds(*arguments, run("serial"))
+    monkeypatch.setenv(executors.ENVIRONMENT, cluster.scheduler_address)
+    monkeypatch.setattr(engine, "timed", partial(deaths.dies_once, engine.timed, str(tmp_path / "died")))
+    spread = engine.predict_folds(*arguments, run("dask"))
+    assert (tmp_path / "died").exists(), "no worker was killed: the test tests nothing"
+    pd.testing.assert_frame_equal(serial, spread, check_exact=True)
+    assert set(run("dask").seconds()) == set(run("serial").seconds())
+
+
+def test_every_task_is_done_once_by_a_worker(dask_engine):
+    found = results(dask_engine)
+    assert [answer.task for answer in found] == JOBS
+    assert [answer.value for answer in found] == [10.0 + i for i in range(6)]
+
+
+def test_a_task_that_takes_its_workers_with_it_ends_with_one_clear_error(dask_engine, capsys):
+    with pytest.raises(StudyError, match=r"3 times in a row .*t1 is the first"):
+        results(dask_engine, deaths.always_dies)
+    assert re.search(r"Dask lost workers \(\w+\); \d folds are left", capsys.readouterr().err)
+    assert [answer.task for answer in results(dask_engine)] == JOBS, "the cluster serves the next run"
+
+
+def test_a_mistake_in_the_input_is_not_tried_again(dask_engine):
+    with pytest.raises(StudyError, match="this clip is wrong"):
+        results(dask_engine, deaths.refuses)
+
+
+def test_a_worker_of_another_version_is_refused_by_name(dask_engine, monkeypatch):
+    other = executor_dask.identity() | {"torch": "1.0"}
+    monkeypatch.setattr(executor_dask, "identity", lambda: other)
+    with pytest.raises(
+        StudyError, match=r"worker tcp://\S+ has torch 2\S+ \(here 1\.0\).*requirements\.lock"
+    ):
+        results(dask_engine)
+
+
+def test_a_worker_or_scheduler_without_this_library_is_said(dask_engine):
+    with pytest.raises(StudyError, match=r"a worker lacks ethnicmer_lib; install this study there"):
+        results(dask_engine, deaths.lacks_a_module)
+    with pytest.raises(StudyError, match=r"the scheduler cannot read the tasks.*install this study there"):
+        results(dask_engine, deaths.is_unreadable)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        results(dask_engine, deaths.has_a_bug)
+
+
+def test_a_wrong_address_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(executor_dask, "CONNECT", 0.3)
+    with pytest.raises(
+        StudyError, match=r"'tcp://127\.0\.0\.1:1': no Dask scheduler answers.*dask scheduler"
+    ):
+        executors.use("tcp://127.0.0.1:1")
+    with pytest.raises(StudyError, match="no Dask scheduler answers"):
+        executors.use("tcp://no-such-host.invalid:8786")
+
+
+def test_waiting_for_a_worker_is_said(capsys):
+    class Empty:
+        waited = 0
+
+        def scheduler_info(self, n_workers):
+            return {"workers": {}}
+
+        def wait_for_workers(self, n):
+            self.waited += n
+
+    client = Empty()
+    executor_dask._await_worker(client, "tcp://a:1")
+    assert client.waited == 1
+    assert "tcp://a:1 has no worker" in capsys.readouterr().err

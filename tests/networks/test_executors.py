@@ -1,0 +1,82 @@
+"""Executors: the same answers everywhere, killed processes replaced, and an end to it when that does not help."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import deaths
+import pytest
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks import executors
+from ethnicmer_lib.networks.executors import Processes, Serial
+
+JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
+
+
+def results(executor, work=deaths.work) -> list:
+    found = list(executor.run(work, JOBS, deaths.Box(), lambda: None))
+    return sorted(found, key=lambda answer: answer.task.number)
+
+
+def test_here_or_in_processes_every_task_is_done_once():
+    here, there = results(Serial()), results(Processes(2))
+    assert [a.task for a in here] == [a.task for a in there] == JOBS
+    assert [a.value for a in here] == [a.value for a in there]
+    assert {a.process for a in here} == {os.getpid()}
+    assert os.getpid() not in {a.process for a in there}
+
+
+def test_a_killed_process_is_said_and_its_tasks_are_done_by_another(tmp_path, capsys):
+    dies = partial(deaths.dies_once, deaths.work, str(tmp_path / "died"))
+    assert [a.task for a in results(Processes(2), dies)] == JOBS
+    assert (tmp_path / "died").exists()
+    assert "a process was killed" in capsys.readouterr().err
+
+
+def test_a_task_that_always_kills_its_process_ends_with_one_clear_error(monkeypatch):
+    monkeypatch.setattr(executors, "PAUSE", 0)
+    with pytest.raises(StudyError, match=r"3 times in a row .*t1 is the first.*memory.*processes:1"):
+        results(Processes(2), deaths.always_dies)
+
+
+def test_what_the_work_raises_is_not_tried_again():
+    with pytest.raises(StudyError, match="this clip is wrong"):
+        results(Processes(2), deaths.refuses)
+
+
+def test_rounds_go_on_as_long_as_something_is_finished(monkeypatch):
+    monkeypatch.setattr(executors, "PAUSE", 0)
+    left = {str(i): i for i in range(9)}
+    for count, _ in enumerate(executors.rounds(left)):
+        if count % executors.PATIENCE == 0:
+            left.popitem()
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("serial", Serial()), ("processes:3", Processes(3)), ("processes:12", Processes(12))],
+)
+def test_names_of_engines(name, expected, monkeypatch):
+    assert executors.named(name) == expected
+    monkeypatch.setenv(executors.ENVIRONMENT, name)
+    assert executors.chosen(jobs=5) == expected, "what the reader names goes before what the study would do"
+
+
+def test_without_a_name_the_study_decides(monkeypatch):
+    monkeypatch.delenv(executors.ENVIRONMENT, raising=False)
+    assert executors.chosen(1) == Serial()
+    assert executors.chosen(2) == Processes(2)
+    assert executors.named("processes").jobs >= 1
+    executors.use(None)
+    assert executors.ENVIRONMENT not in os.environ
+
+
+@pytest.mark.parametrize(
+    "name", ["", "gpu", "processes:0", "processes:-1", "tcp://host", "tcp://:8786", "http://a:1", "host:8786"]
+)
+def test_an_unknown_engine_names_the_allowed_ones(name):
+    with pytest.raises(StudyError, match=r"engine .* is unknown; allowed: 'serial'.*tcp://host:port"):
+        executors.use(name)

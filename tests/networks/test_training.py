@@ -1,0 +1,146 @@
+"""Training of one fold: no leak, no dependence on history, and it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks import training
+from ethnicmer_lib.publish.parameters import TrainingParameters
+
+SETTINGS = TrainingParameters(epochs=1, batch_size=4, image_size=28)
+N = 9
+
+
+def clips() -> pd.DataFrame:
+    subject = np.repeat(["s0", "s1", "s2"], 3)
+    table = pd.DataFrame({"subject": subject, "clip_id": [f"SAMM/{s}/c{i}" for i, s in enumerate(subject)]})
+    table["database"] = "SAMM"
+    return table.assign(label=[LABELS[i % 3] for i in range(N)], group=np.where(subject == "s1", "B", "A"))
+
+
+def images(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((N, 3, 28, 28)).astype(np.float32)
+
+
+FOLDS = [
+    (np.flatnonzero(clips()["subject"] != s), np.flatnonzero(clips()["subject"] == s))
+    for s in ("s0", "s1", "s2")
+]
+
+
+def test_held_out_clips_reach_neither_the_network_nor_each_other():
+    data, other = images(), images()
+    other[FOLDS[0][1]] = 5.0
+    train, test = FOLDS[0]
+    models = [
+        training.train_fold("resnet18", training.prepare("resnet18", x, None, clips()), train, SETTINGS, 0)
+        for x in (data, other)
+    ]
+    states = [model.state_dict() for model in models]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    inputs = training.prepare("resnet18", data, None, clips())
+    together = training.predict(models[0], inputs, test, 8).decision
+    alone = torch.cat([training.predict(models[0], inputs, test[i : i + 1], 8).decision for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-5)
+    after = models[0].state_dict()
+    assert all(torch.equal(states[1][name], after[name]) for name in after)
+
+
+def test_seed_and_fold_change_the_network_and_the_caller_keeps_its_random_state():
+    inputs = training.prepare("resnet18", images(), None, clips())
+    before = torch.random.get_rng_state()
+
+    def first_weights(seed: int, fold: int) -> torch.Tensor:
+        chosen = SETTINGS.model_copy(update={"seed": seed})
+        return training.train_fold("resnet18", inputs, FOLDS[0][0], chosen, fold).emotion.conv1.weight
+
+    base = first_weights(0, 0)
+    assert torch.equal(base, first_weights(0, 0))
+    assert not torch.allclose(base, first_weights(1, 0))
+    assert not torch.allclose(base, first_weights(0, 1))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_it_learns_what_is_there_to_learn():
+    """Each label lights one channel, seen on a subject that was held out."""
+    n = 24
+    code = np.arange(n) % 3
+    table = pd.DataFrame({"clip_id": np.arange(n).astype(str), "subject": np.repeat(list("abcd"), 6)})
+    table = table.assign(label=np.array(LABELS)[code], group="A")
+    data = np.random.default_rng(0).random((n, 3, 28, 28)).astype(np.float32) * 0.2
+    data[np.arange(n), code] += 1
+    inputs = training.prepare("resnet18", data, None, table)
+    # Batch norm's running means need some 50 steps to follow the weights.
+    chosen = SETTINGS.model_copy(update={"epochs": 20, "batch_size": 6})
+    ticks = []
+    model = training.train_fold(
+        "resnet18", inputs, np.arange(18), chosen, 0, on_epoch=lambda: ticks.append(1)
+    )
+    assert len(ticks) == 20
+    decided = training.predict(model, inputs, np.arange(18, 24), 4).decision.argmax(1)
+    assert decided.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+@given(st.integers(2, 70), st.integers(2, 33))
+@settings(deadline=None, max_examples=60)
+def test_batches_hold_every_row_once_and_never_a_single_one(n, size):
+    batches = training.batches(torch.arange(n), size)
+    assert torch.cat(batches).tolist() == list(range(n))
+    assert all(2 <= len(batch) <= size + 1 for batch in batches)
+
+
+def trained(**change) -> dict[str, torch.Tensor]:
+    """Weights and statistics of a dual network after two small steps."""
+    inputs = training.prepare("dual_motion", images(), None, clips())
+    chosen = SETTINGS.model_copy(update={"learning_rate": 1e-5, **change})
+    return training.train_fold("dual_motion", inputs, FOLDS[0][0], chosen, 0).state_dict()
+
+
+def assert_near(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], share: float) -> None:
+    """The same names, and the statistics of the first layers equal but for a share of the largest.
+
+    Of the first ones: batch norm over four values of one pixel, as the last ones see, enlarges every rounding.
+    """
+    assert one.keys() == other.keys()
+    early = [name for name in one if name.startswith(("emotion.bn1.running", "emotion.layer1.0.bn1.running"))]
+    assert len(early) == 4
+    for name in early:
+        torch.testing.assert_close(other[name], one[name], rtol=0, atol=share * float(one[name].abs().max()))
+
+
+def test_autocast_trains_the_same_network_as_nearly_as_eight_bits_allow():
+    plain, cast = trained(), trained(precision="bfloat16")
+    assert all(value.dtype != torch.bfloat16 for value in cast.values())
+    assert not torch.equal(plain["emotion.bn1.running_mean"], cast["emotion.bn1.running_mean"])
+    assert_near(plain, cast, 0.1)
+
+
+def test_a_compiled_step_trains_the_same_network(monkeypatch):
+    graphs = []
+
+    def compiler(graph, example):  # all of torch.compile but the minute of a C++ compiler
+        graphs.append(graph)
+        return graph.forward
+
+    plain = trained()
+    monkeypatch.setattr(training, "COMPILER", compiler)
+    assert_near(plain, trained(compiled=True), 1e-3)
+    assert graphs
+
+
+def test_a_step_that_cannot_be_compiled_says_what_to_do(monkeypatch):
+    def broken(graph, example):
+        raise OSError("no compiler here")
+
+    monkeypatch.setattr(training, "COMPILER", broken)
+    inputs = training.prepare("resnet18", images(), None, clips())
+    compiled = SETTINGS.model_copy(update={"compiled": True})
+    with pytest.raises(StudyError, match=r"compiled=True: .* could not compile resnet18 .*set compiled to"):
+        training.train_fold("resnet18", inputs, FOLDS[0][0], compiled, 0)

@@ -1,0 +1,94 @@
+"""Verdicts follow their rules, and a malformed finding is refused."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.paper import findings
+from ethnicmer_lib.paper.findings import (
+    VERDICTS,
+    Finding,
+    findings_table,
+    judge_effect,
+    judge_equal,
+    judge_number,
+)
+
+GOOD = {
+    "chapter": "benchmark", "question": "Is it?", "answer": "Yes.", "estimate": 0.5, "low": 0.4, "high": 0.6,
+    "verdict": "reproduced", "reason": "By the rule.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"verdict": "maybe"}, "'maybe' is none of reproduced"),
+        ({"reason": "  "}, "reason is empty"),
+        ({"answer": ""}, "answer is empty"),
+        ({"low": None}, "has one end"),
+        ({"low": 0.7}, "upside down"),
+        ({"estimate": float("nan")}, "estimate is nan"),
+    ],
+)
+def test_a_malformed_finding_is_refused(change, says):
+    with pytest.raises(StudyError, match=says):
+        Finding(**GOOD | change)
+
+
+def test_the_table_has_a_row_per_finding_and_numbers_as_numbers():
+    none = Finding(**GOOD | {"estimate": None, "low": None, "high": None, "verdict": "cannot be tested here"})
+    table = findings_table([Finding(**GOOD), none])
+    assert list(table.columns) == list(GOOD)
+    assert table["estimate"].dtype == float
+    assert table["verdict"].tolist() == ["reproduced", "cannot be tested here"]
+    assert findings_table([]).empty
+
+
+ends = st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(sorted)
+
+
+@settings(deadline=None)
+@given(ends, st.sampled_from([-1, 1]))
+def test_an_effect_and_its_mirror_get_the_same_verdict(span, direction):
+    low, high = span
+    verdict = judge_effect(low, high, direction)
+    assert verdict in VERDICTS
+    assert verdict == judge_effect(-high, -low, -direction)
+    assert (verdict == "not supported") == (low <= 0 <= high)
+
+
+@settings(deadline=None)
+@given(ends, st.floats(0.01, 0.5))
+def test_equality_is_reproduced_only_inside_the_margin(span, margin):
+    low, high = span
+    verdict = judge_equal(low, high, margin)
+    assert (verdict == "reproduced") == (max(abs(low), abs(high)) < margin)
+    assert (verdict == "contradicted") == (low >= margin or high <= -margin)
+
+
+def test_a_number_is_reproduced_inside_the_interval():
+    assert judge_number(0.5, 0.4, 0.6) == "reproduced"
+    assert judge_number(0.7, 0.4, 0.6) == "not reproduced"
+
+
+def test_printed_numbers_are_consistent_with_themselves():
+    paper = findings.paper_results()
+    for table in ("table_iv", "table_v"):
+        for row in paper[table]["rows"].values():
+            assert len(row) == len(paper[table]["columns"])
+            assert sum(row[:-1]) / len(row[:-1]) == pytest.approx(row[-1], abs=1e-4)
+    assert list(paper["table_v"]["methods"]) == list(paper["table_v"]["rows"])
+
+
+def test_printed_numbers_are_in_the_paper(shared):
+    text = (shared / "facts" / "paper.txt").read_text()
+    for table in ("table_iv", "table_v"):
+        for row in findings.paper_results()[table]["rows"].values():
+            assert "\t".join(f"{value:.4f}" for value in row) in text
+
+
+def test_the_reason_of_a_simulated_cohort_says_what_was_built_in():
+    assert "No group difference" in findings.simulated_reason(0)
+    assert "strength 0.3" in findings.simulated_reason(0.3)

@@ -1,0 +1,82 @@
+"""Figures: each draws, carries its source, and says SIMULATED exactly when the data are."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.show.figures import motion as figures_motion
+from ethnicmer_lib.show.figures import style as figures
+
+REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
+SIMULATED = Provenance("simulated cohort (seed 1)", True, "1")
+RNG = np.random.default_rng(0)
+
+
+def clips() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"database": d, "subject": f"{d}{g}{i}", "group": g, "label": label}
+            for d, g in [("CASME II", "A"), ("SAMM", "A"), ("SAMM", "B")]
+            for i in range(3)
+            for label in LABELS
+        ]
+    )
+
+
+def drawings(provenance: Provenance) -> dict[str, Figure]:
+    face = RNG.integers(0, 255, (40, 30, 3)).astype(np.uint8)
+    field = {name: RNG.normal(size=(40, 30)).astype(np.float32) for name in ("u", "v", "strain")}
+    errors = pd.DataFrame(
+        {"peak_px": [0.5, 1, 2], "error_px": [0.1, 0.1, 0.2], "zero_px": [0.2, 0.4, 0.8], "database": "SAMM"}
+    )
+    draws = pd.DataFrame({"draw": [0, 1], "scenario": ["A only", "Mixed"], "macro": [0.5, 0.6]})
+    rows = pd.DataFrame(
+        {
+            "name": ["a", "b"],
+            "value": [0.5, 0.6],
+            "low": [0.4, 0.5],
+            "high": [0.6, 0.7],
+            "paper": [0.55, np.nan],
+        }
+    )
+    maps = {(label, g): RNG.random((7, 7)) for label in ("Positive", "Surprise") for g in "AB"}
+    return {
+        "mosaic": figures.subjects_mosaic(clips(), provenance),
+        "filmstrip": figures.filmstrip(
+            [("one", face, face), ("two", face[..., 0], face[..., 0])], provenance
+        ),
+        "panels": figures_motion.motion_panels([("clip", field)], provenance, 1.0),
+        "errors": figures_motion.error_against_amplitude(errors, provenance),
+        "draws": figures.scenario_draws(draws, {"Mixed": 0.4375}, {"A only": 0.4}, provenance),
+        "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
+        "maps": figures.activation_grid(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
+        "message": figures.message("nothing to draw", provenance),
+    }
+
+
+@pytest.mark.parametrize("provenance", [REAL, SIMULATED], ids=["real", "simulated"])
+def test_every_figure_names_its_source_and_says_simulated_when_it_is(provenance):
+    for name, figure in drawings(provenance).items():
+        texts = [text.get_text() for text in figure.texts]
+        assert f"Source: {provenance.source}" in texts, name
+        assert ("SIMULATED" in texts) == provenance.simulated, name
+
+
+def test_every_figure_can_be_saved_and_is_not_blank():
+    for name, figure in drawings(SIMULATED).items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=40)
+        buffer.seek(0)
+        assert plt.imread(buffer)[..., :3].std() > 0.01, name
+
+
+def test_an_empty_panel_says_so():
+    figure = figures.subjects_mosaic(clips(), SIMULATED)
+    assert [t.get_text() for ax in figure.axes for t in ax.texts] == ["nobody"]

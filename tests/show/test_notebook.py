@@ -1,0 +1,79 @@
+"""What notebooks show: numbers, tables and findings as HTML."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ethnicmer_lib.clips.table import Provenance
+from ethnicmer_lib.paper.findings import Finding
+from ethnicmer_lib.show import table as notebook
+
+REAL = Provenance("real <clips>", False, "0")
+SIMULATED = Provenance("rendered clips", True, "1")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.12345, "0.123"), (3, "3"), (None, "–"), (float("nan"), "–"), (pd.NA, "–"), ("x", "x")],
+)
+def test_numbers_are_shown_as_a_reader_expects(value, shown):
+    assert notebook.number(value) == shown
+
+
+def test_an_interval_is_small_print_and_missing_ends_leave_the_value():
+    assert notebook.with_interval(0.5, 0.25, 0.75, 2) == "0.50 <span class='interval'>[0.25, 0.75]</span>"
+    assert notebook.with_interval(0.5, float("nan"), float("nan")) == "0.500"
+    assert notebook.with_interval(float("nan"), 0, 1) == "–"
+
+
+def test_a_table_names_its_source_and_says_when_it_is_simulated():
+    rows = pd.DataFrame({"who": ["a<b"], "f1": [0.5]})
+    real = notebook.table(rows, "Scores.", REAL).data
+    assert "real &lt;clips&gt;" in real
+    assert "a&lt;b" in real
+    assert "SIMULATED" not in real
+    assert "SIMULATED" in notebook.table(rows, "Scores.", SIMULATED).data
+
+
+def test_a_finding_shows_question_estimate_verdict_answer_and_reason():
+    one = Finding("c", "Is it so?", "It is.", 0.0, -0.1, 0.1, "not supported", "because")
+    shown = notebook.findings([one], SIMULATED).data
+    for part in (
+        "Is it so?",
+        "It is.",
+        "because",
+        "0.000",
+        "[-0.100, 0.100]",
+        "verdict not-supported",
+        "SIMULATED",
+    ):
+        assert part in shown
+    assert " open" in shown
+    assert " open" not in notebook.findings([one], SIMULATED, folded=True).data
+    count = Finding("c", "How many?", "Many.", 53.0, None, None, "reproduced", "counted")
+    assert "<span class='estimate'>53</span>" in notebook.findings([count], REAL).data
+
+
+def test_glued_text_reads_as_text(monkeypatch):
+    glued = {}
+    monkeypatch.setattr(notebook, "glue", lambda name, value, display: glued.update({name: repr(value)}))
+    notebook.publish({"n": 16, "note": 'it\'s "so"'})
+    assert glued == {"n": "16", "note": 'it\'s "so"'}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ([1.5, 2.0], " class=num"),
+        (["0.21", "1,024.5", "–"], " class=num"),
+        (["<span>0.55</span>", "<span>-0.05</span>"], " class=num"),
+        (["9.1%", "100 %"], " class=num"),
+        (["0.6210", "no"], ""),
+        (["micro", "DIS"], ""),
+        (["a name of several words"], " class=name"),
+        ([], ""),
+    ],
+)
+def test_numbers_stand_on_the_right_also_where_they_are_written_out(column, kind):
+    assert notebook._kind(pd.Series(column, dtype=object if not column else None)) == kind
