@@ -15,7 +15,7 @@ from ethnicmer_lib.publish.parameters import CohortParameters
 from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS, truth_path
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.write import fingerprint, write_cohort
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 #: Names that a setting of the simulator has among a chapter's parameters, where they differ.
 _PARAMETERS = {"size": "cohort_size", "seed": "simulator_seed"}

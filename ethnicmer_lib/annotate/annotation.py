@@ -30,7 +30,7 @@ from ethnicmer_lib.annotate.screening import SUBJECT, Rules, Screening, groups_t
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.table import Cohort
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 BATCH = 4  #: more is not faster on a CPU core, whose caches are small
 CONTEXTS = ("ethnicity", "gender", "age")

@@ -16,7 +16,7 @@ from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.parameters import CohortParameters
 from ethnicmer_lib.sources import open_cohort
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 MEANINGLESS = (
     "SIMULATED faces: labels mean nothing; a simulated cohort's groups are abstract. It shows steps only."

@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.clips import label_tables
 from ethnicmer_lib.clips.labels import RACE_CODES, annotations, database_name
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 RACES = tuple(RACE_CODES.values())
 GENDERS = ("male", "female")

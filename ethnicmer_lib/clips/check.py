@@ -22,7 +22,7 @@ from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.report import Report
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 SMALLEST = 32  #: px: sides under this are too small for optical flow
 

@@ -23,7 +23,7 @@ from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 MARKER = "SIMULATED.json"
 GROUPS = "groups.csv"

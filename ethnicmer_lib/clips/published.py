@@ -13,7 +13,7 @@ from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, database_name, released_clips, subject_name
 from ethnicmer_lib.clips.table import COLUMNS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 IMAGES = "STSNet_whole_norm_u_v_os"
 TABLE = "combined_3_class2_for_optical_flow.csv"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.decisions import decisions_table
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.store.provenance import Provenance
 
 Moment = Literal["onset", "apex", "offset"]
 
@@ -52,15 +52,6 @@ class Stack(NamedTuple):
 
     frames: np.ndarray
     steps: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a cohort comes from: printed on every figure and hashed into every run key."""
-
-    source: str  #: one line a reader understands, e.g. 'CASME II + SAMM, published flow features'
-    simulated: bool
-    fingerprint: str  #: 16 hex digits; changes with any clip, label or frame
 
 
 class Cohort(ABC):

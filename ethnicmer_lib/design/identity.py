@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ethnicmer_lib.design.folds import Fold
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 
 def weights_identity(weights: str) -> str:

@@ -22,7 +22,7 @@ from ethnicmer_lib.paper.findings import Finding, judge_effect, judge_equal, jud
 from ethnicmer_lib.publish.parameters import PrimaFacie
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import Estimate
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 FLOW_SIZE = 28  #: side of the flow image that a forest sees directly, in px: that of the published features
 EQUIVALENCE = 0.05  #: two mono-ethnic scores 'remain consistent' when they differ by less than this macro F1

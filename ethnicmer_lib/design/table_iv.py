@@ -22,8 +22,8 @@ from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.publish.parameters import PrimaFacie
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import Estimate
-from ethnicmer_lib.store import recording as results
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import old_runs as runs
 
 NAME = "table_iv"
 #: Arm -> how the page calls it, and which parameters of the prima facie chapter it changes.

@@ -14,8 +14,8 @@ from ethnicmer_lib.evidence import calibration
 from ethnicmer_lib.evidence.calibration import DESIGNS
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.parameters import Statistics
-from ethnicmer_lib.store import recording as results
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import old_runs as runs
 
 NAME = "statistics"
 FIRST = 5  #: tables of the first design whose intervals are kept, to see whether today's code makes the same

@@ -27,7 +27,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 TRUE = "true flow"  #: not a method: what the simulator knows
 SIDE, TREES = 28, 100  #: of the flow image that the forest sees, px; in the forest

@@ -24,7 +24,7 @@ from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 TILE, RINGS, ANGLES = (
     48,

@@ -17,9 +17,9 @@ from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import MACRO, bootstrap_f1, paired_difference
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store import recording as results
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import old_runs as runs
 
 NAME = "image_size"
 COMMAND = "ethnicmer size-evidence --flow-dir PATH"

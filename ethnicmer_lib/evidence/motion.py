@@ -18,7 +18,7 @@ from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.parameters import Motion
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 _STRETCH = 0.01
 

@@ -14,8 +14,8 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import comparison
 from ethnicmer_lib.evidence.views import WAYS
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
-from ethnicmer_lib.store import recording as results
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import old_runs as runs
 
 NAME = "motion"
 COMMAND = "ethnicmer motion-evidence"

@@ -24,7 +24,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, plan_cohort
 from ethnicmer_lib.simulator.recording import Recording
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 SIDE = 28  #: px of the published features
 FRAMINGS = 4  #: crops of each simulated clip

@@ -23,7 +23,7 @@ from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
 from ethnicmer_lib.sources import open_cohort, settings_of, true_action_units, truth
 from ethnicmer_lib.stats.bootstrap import Estimate
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 CHAPTER = "simulator"
 #: The example clip of a label: this share of the label's clips moves no further.  Large enough to see, no outlier.

@@ -16,8 +16,8 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import group_trace, realism
 from ethnicmer_lib.simulator.settings import COMPONENTS
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
-from ethnicmer_lib.store import recording as results
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import old_runs as runs
 
 NAME = "simulator"
 PARTS = ("traces", "realism")

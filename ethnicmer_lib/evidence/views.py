@@ -14,7 +14,7 @@ from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, trial
 from ethnicmer_lib.motion.extract import resize
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 #: Every method as the chapters use it; 'micro' from two frames, too.
 WAYS = (*(Way(name) for name in METHODS), Way("micro", True))

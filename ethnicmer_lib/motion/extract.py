@@ -20,7 +20,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
 from ethnicmer_lib.motion.micro.average import windows
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 _PART = 64  # clips between two files: what an interruption can cost
 

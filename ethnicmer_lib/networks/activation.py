@@ -20,7 +20,7 @@ from ethnicmer_lib.publish.parameters import TRAINED_WITH, ActivationMaps
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
 from ethnicmer_lib.stats.effect_sizes import mean_difference
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 LABELS_SHOWN = ("Positive", "Surprise")  #: Negative mixes several emotions (Section IV-C)
 #: measure of a map -> what it says

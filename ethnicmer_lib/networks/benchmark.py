@@ -23,8 +23,9 @@ from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store import runs, sealed
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import old_sealed as sealed
 
 FOREST_SIZE = 28  #: side of the flow image that the forest sees, in px: that of the published features
 RESAMPLES = 2000

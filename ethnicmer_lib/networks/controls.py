@@ -26,8 +26,8 @@ from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.sources import open_cohort
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store import old_runs as runs
 
 
 @dataclass(frozen=True, eq=False)

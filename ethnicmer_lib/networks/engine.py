@@ -16,8 +16,8 @@ from ethnicmer_lib.networks.executors import MOST_PROCESSES
 from ethnicmer_lib.networks.fold_task import Data, Task, timed
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
 from ethnicmer_lib.networks.training import Fold, TrainingSettings
-from ethnicmer_lib.store import sealed
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store import old_sealed as sealed
+from ethnicmer_lib.store.old_runs import Run
 
 # Below so many image passes (clips × epochs × folds) starting the processes takes longer than they save.
 WORTH_PROCESSES = 3000

@@ -17,7 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.executors import Finished, Named, Work, rounds, say
-from ethnicmer_lib.store.runs import code_fingerprint
+from ethnicmer_lib.store.old_runs import code_fingerprint
 
 CONNECT = 10  #: seconds until a scheduler that does not answer is an error
 LOOK = 20  #: seconds between two looks at whether there is any worker

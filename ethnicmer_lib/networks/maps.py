@@ -18,7 +18,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.map_side import map_side
 from ethnicmer_lib.networks.models import EthnicNet
 from ethnicmer_lib.networks.training import Fold, TrainingSettings, predict, prepare, train_fold
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 VARIANT = "resnet18"  #: plain ResNet-18 without ethnic context, as in the paper
 _BATCH = 32

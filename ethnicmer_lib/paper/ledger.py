@@ -35,7 +35,7 @@ from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.parameters import Claims
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate
 from ethnicmer_lib.stats.draws import crossed_scores
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 MEASURES = {**ON_DATA, **ON_RESULTS}
 #: Which answer decides where there are several: the claim is about what the paper describes.

@@ -26,7 +26,7 @@ from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish.chapters import Chapter
 from ethnicmer_lib.publish.parameters import CohortParameters
 from ethnicmer_lib.sources import open_cohort
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 PAGES_AT_ONCE = 2  #: kernels that run while a chapter computes
 _CELL = re.compile(r"(```\{code-cell\} ipython3\n:tags: \[parameters[^\]]*\]\n\n)(.*?)(\n```)", re.DOTALL)

@@ -15,9 +15,9 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.scores import macro_f1
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store.notes import Notes
-from ethnicmer_lib.store.runs import workspace
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store.old_notes import Notes
+from ethnicmer_lib.store.old_runs import workspace
 
 _NEEDED = {"clip_id", "subject", "label", "predicted"}  # what makes a table one of predictions
 _PARTS = ("arm", "variant", "scenario")  # the first of these that a table has tells its parts apart

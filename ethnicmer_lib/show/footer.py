@@ -11,7 +11,7 @@ from IPython.display import HTML
 
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.publish.parameters import CohortParameters, allowed
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 
 def record(

@@ -15,7 +15,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan
 from ethnicmer_lib.simulator.scene import Scene
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 Frames = Literal["three", "all"]
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.protocol import FRAMES_PER_SECOND, ClipPlan
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 MARKER = "SIMULATED.json"  #: by this file loaders know that a folder is simulated
 FOLDERS = {CASME2: "CASME2", SAMM: "SAMM"}

@@ -22,7 +22,7 @@ from ethnicmer_lib.simulator.anatomy import ASSET
 from ethnicmer_lib.simulator.clip_files import Frames, Task, numbers, write_files
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 FILES_PER_TASK = 120  # a task holds one painted face; more files share it, fewer balance the processes
 MOST_JOBS = 4  #: processes unless more are asked for: each takes about 0.4 GB, and 2 GB are enough for all

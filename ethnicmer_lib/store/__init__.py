@@ -1,1 +1,27 @@
 """What was computed is kept: sealed tables, arrays, recordings."""
+
+from ethnicmer_lib.store.identity import digest, fingerprint, identity, weights_identity
+from ethnicmer_lib.store.kept import kept
+from ethnicmer_lib.store.places import atomic, environment, project_root, workspace
+from ethnicmer_lib.store.provenance import Provenance, provenance_of
+from ethnicmer_lib.store.recording import Recording, record, recording
+from ethnicmer_lib.store.runs import Run, used_runs
+
+__all__ = [
+    "Provenance",
+    "Recording",
+    "Run",
+    "atomic",
+    "digest",
+    "environment",
+    "fingerprint",
+    "identity",
+    "kept",
+    "project_root",
+    "provenance_of",
+    "record",
+    "recording",
+    "used_runs",
+    "weights_identity",
+    "workspace",
+]

@@ -14,7 +14,7 @@ from ethnicmer_lib.evidence import calibration, calibration_record
 from ethnicmer_lib.evidence.calibration import CLIPS, DESIGNS
 from ethnicmer_lib.publish import cli
 from ethnicmer_lib.show.pages import statistics as page
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from ethnicmer_lib.evidence import motion_record as motion_evidence
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.pages import motion as page
 from ethnicmer_lib.stats.intervals import Estimate
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 WAYS = ("dis", "deepflow", "micro, neighbours", "micro")
 

@@ -16,7 +16,7 @@ from ethnicmer_lib.evidence import group_trace, realism
 from ethnicmer_lib.evidence import simulator as simulator_evidence
 from ethnicmer_lib.show.pages import simulator_evidence as page
 from ethnicmer_lib.simulator.settings import COMPONENTS
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from ethnicmer_lib.networks import models
 from ethnicmer_lib.publish.parameters import Benchmark
 from ethnicmer_lib.show.pages import image_size as page
 from ethnicmer_lib.stats import scores
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 P = Benchmark(data="flow", folds=2, epochs=1, n_seeds=2)
 

@@ -23,7 +23,7 @@ from ethnicmer_lib.publish import cli, recorded
 from ethnicmer_lib.publish.parameters import Benchmark
 from ethnicmer_lib.show.pages import controls as page
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 P = Benchmark(data="flow", folds=2, epochs=1, image_size=36, n_trees=5, n_seeds=2)
 SKILL = {"plain": 0.4, "dual": 0.9, "no_ethnic_loss": 0.4, "shuffled": 0.9}

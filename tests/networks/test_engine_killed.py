@@ -19,7 +19,7 @@ def whole_run(workspace: str) -> None:
     """Leave one subject out, 24 folds; in a process of its own."""
     from ethnicmer_lib.networks import engine, models
     from ethnicmer_lib.publish.parameters import TrainingParameters
-    from ethnicmer_lib.store.runs import Run
+    from ethnicmer_lib.store.old_runs import Run
 
     os.environ["ETHNICMER_WORKSPACE"] = workspace
     os.environ["ETHNICMER_ENGINE"] = "serial"

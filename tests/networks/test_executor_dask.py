@@ -18,7 +18,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import engine, executor_dask, executors
 from ethnicmer_lib.networks.executor_dask import Dask
 from ethnicmer_lib.publish.parameters import TrainingParameters
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store.old_runs import Run
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
 

@@ -13,7 +13,7 @@ from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.networks import benchmark, engine
 from ethnicmer_lib.networks.fold_task import Done
 from ethnicmer_lib.publish.parameters import Benchmark
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.parameters import Audit, Claims
 from ethnicmer_lib.show.pages import audit as audit_page
 from ethnicmer_lib.show.pages import claims as page
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 
 @pytest.fixture(scope="module")

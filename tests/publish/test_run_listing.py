@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from ethnicmer_lib.clips.table import LABELS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli, run_listing
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store.old_runs import Run
 
 SOURCE = Provenance("toy clips", True, "c0")
 

@@ -10,7 +10,7 @@ import pytest
 from checkout import ROOT
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import recording as results
+from ethnicmer_lib.store import old_recording as results
 
 
 def commits(record: object) -> set[str]:

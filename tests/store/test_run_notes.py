@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.store import notes as run_notes
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store import old_notes as run_notes
+from ethnicmer_lib.store.old_runs import Run
 
 
 def test_notes_add_up_and_change_no_key(workspace):

@@ -13,7 +13,7 @@ import pytest
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.publish.parameters import Dataset
 from ethnicmer_lib.show.footer import footer, record
-from ethnicmer_lib.store import runs
+from ethnicmer_lib.store import old_runs as runs
 
 
 def open_run(**changes):
@@ -40,7 +40,7 @@ def test_a_table_is_computed_once_and_read_back(workspace):
 
 
 @pytest.mark.parametrize(
-    "change", [{"parameters": {"seed": 1}}, {"cohort": "c1"}, {"module": "ethnicmer_lib.store.runs"}]
+    "change", [{"parameters": {"seed": 1}}, {"cohort": "c1"}, {"module": "ethnicmer_lib.store.old_runs"}]
 )
 def test_a_change_of_parameters_cohort_or_code_gets_another_key(workspace, change):
     assert open_run(**change).key != open_run().key
@@ -59,14 +59,14 @@ def test_the_library_version_is_in_the_key(workspace, monkeypatch):
 
 def test_a_fingerprint_covers_what_a_module_imports_and_not_what_imports_it():
     assert runs._imports("ethnicmer_lib.publish.parameters") == {"ethnicmer_lib.errors"}
-    assert "ethnicmer_lib.publish.chapters" not in runs._imports("ethnicmer_lib.store.runs")
+    assert "ethnicmer_lib.publish.chapters" not in runs._imports("ethnicmer_lib.store.old_runs")
 
 
 def test_a_second_process_waits_for_what_the_first_computes(workspace):
     """A page and the next chapter run at the same time; both may want the same images."""
     code = (
         "import sys, time, numpy as np\n"
-        "from ethnicmer_lib import runs\n"
+        "from ethnicmer_lib.store import old_runs as runs\n"
         "run = runs.Run.open('step', module='ethnicmer_lib.errors', cohort='c', parameters={})\n"
         "def compute():\n"
         "    print('computed', flush=True); time.sleep(1.0); return np.arange(5)\n"

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ethnicmer_lib.store import sealed
-from ethnicmer_lib.store.runs import Run
+from ethnicmer_lib.store import old_sealed as sealed
+from ethnicmer_lib.store.old_runs import Run
 
 
 def opened(seed: int = 0) -> Run:

@@ -20,7 +20,7 @@ def list_runs(
 ) -> None:
     """List runs: name, source, folds finished of those planned, age, size, and the parameters that tell them apart."""
     from ethnicmer_lib.publish import run_listing
-    from ethnicmer_lib.store.runs import workspace
+    from ethnicmer_lib.store.old_runs import workspace
 
     found = run_listing.every(step)
     if not found:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ethnicmer_lib.store.runs import Run, atomic, digest
+from ethnicmer_lib.store.old_runs import Run, atomic, digest
 
 _SEAL = b"ethnicmer.seal"
 

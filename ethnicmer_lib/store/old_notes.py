@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.store.runs import Run, atomic
+from ethnicmer_lib.store.old_runs import Run, atomic
 
 _FILE = "about.json"
 
