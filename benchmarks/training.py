@@ -130,7 +130,7 @@ def cohort(subjects: int, per_subject: float):
 
 def setting(size: int, epochs: int):
     """The defaults of Table V, and the arithmetic that was asked for."""
-    from ethnicmer_lib.publish.parameters import Benchmark
+    from ethnicmer_lib.publish.old_parameters import Benchmark
 
     return Benchmark(image_size=size, epochs=epochs, **ARITHMETIC)
 

@@ -2,112 +2,188 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
 
-import numpy as np
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.table import Cohort
+from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.clips.table import Cohort as Clips
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS, truth_path
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.simulator.write import fingerprint, write_cohort
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import project_root, workspace
 
-#: Names that a setting of the simulator has among a chapter's parameters, where they differ.
-_PARAMETERS = {"size": "cohort_size", "seed": "simulator_seed"}
-
-
-class Truth(NamedTuple):
-    """What really moved between onset and apex, on the pixels of the onset frame.
-
-    Attributes
-    ----------
-    flow : (H, W, 2) float32, px, x right and y down; 0 in the background
-    mask : (H, W) uint8, 0 background, 1 skin, 2 eyes, 3 teeth
-    occluded : (H, W) bool, True where the surface is hidden at the apex
-    """
-
-    flow: np.ndarray
-    mask: np.ndarray
-    occluded: np.ndarray
+Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Place = Annotated[Path, AfterValidator(lambda path: Path(os.path.expandvars(path)).expanduser())]
+MAPPING = Field("paper", description="how the released ethnic labels become two groups")
 
 
-def open_cohort(parameters: CohortParameters, progress: bool = False) -> Cohort:
-    """Open the cohort that ``parameters.data`` names; a simulated one is rendered first if it is not there.
+class _Source(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
-    Parameters
-    ----------
-    parameters : CohortParameters
-        Any chapter's parameters.
-    progress : bool
-        Show a progress bar where opening takes long.
+    def identity(self) -> dict[str, Any]:
+        """What can change a result, as JSON: all but where the data lie on this machine."""
+        paths = {name for name, field in type(self).model_fields.items() if Path in _types(field.annotation)}
+        return self.model_dump(mode="json", exclude=paths)
+
+
+def _types(annotation: Any) -> set[Any]:
+    inside = getattr(annotation, "__args__", ())
+    return {annotation}.union(*map(_types, inside)) if inside else {annotation}
+
+
+class Simulated(_Source):
+    """Faces rendered from Action Units, so that the truth is known; ships."""
+
+    kind: Literal["simulated"] = "simulated"
+    size: Literal["full", "tiny"] = Field(
+        "full", description="the paper's 53 subjects and 290 clips, or 12 subjects to try things"
+    )
+    seed: int = Field(2025, ge=0, le=2**31 - 1, description="seed of the cohort")
+    texture_cue: Share = Field(0.0, description="strength of the abstract texture that marks the group")
+    action_unit_effect: Share = Field(
+        0.0, description="share of clips that move by group as the paper's Figs 3-4 describe"
+    )
+    database_shift: Share = Field(1.0, description="how far the databases differ, 1 as the real ones do")
+    label_noise: Share = Field(0.0, description="share of clips with a wrong emotion written down")
+    confounding: Share = Field(
+        1.0, description="how nearly group and database coincide, 1 as in the real study"
+    )
+
+    def settings(self) -> SimulatorSettings:
+        """What the simulator is told; its default where a source says nothing."""
+        known = {field.name for field in fields(SimulatorSettings)} & set(type(self).model_fields)
+        return SimulatorSettings(**{name: getattr(self, name) for name in known})
+
+    def folder(self) -> Path:
+        """Where the workspace keeps this cohort."""
+        from ethnicmer_lib.simulator.write import fingerprint
+
+        return workspace() / "cohorts" / f"simulated-{fingerprint(self.settings())}"
+
+
+class Published(_Source):
+    """The published optical flow features of the real clips; no faces."""
+
+    kind: Literal["flow"] = "flow"
+    folder: Place = Field(description="folder of the published flow features")
+    mapping: Mapped = MAPPING
+
+
+class Licensed(_Source):
+    """The reader's own copies of CASME II and SAMM."""
+
+    kind: Literal["licensed"] = "licensed"
+    casme2: Place | None = Field(None, description="your CASME II folder")
+    samm: Place | None = Field(None, description="your SAMM folder")
+    annotations: Place | None = Field(
+        None, description="CSV of group labels per clip; default: the released label table"
+    )
+    mapping: Mapped = MAPPING
+    policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+
+
+Source = Annotated[Simulated | Published | Licensed, Field(discriminator="kind")]
+KINDS: Mapping[str, type[_Source]] = {
+    model.model_fields["kind"].default: model for model in (Simulated, Published, Licensed)
+}
+#: Names that need no checkout; ``book/sources.yml`` adds to them.
+_NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "size": "tiny"}}
+
+
+def source_names() -> dict[str, dict[str, Any]]:
+    """What each source name means: those of ``book/sources.yml``, where there is a checkout, and the two that ship."""
+    root = project_root()
+    path = root / "book" / "sources.yml" if root else None
+    return _NAMES | (yaml.safe_load(path.read_text(encoding="utf-8")) if path and path.is_file() else {})
+
+
+def source_settings(source: str | Mapping[str, Any] | _Source) -> dict[str, Any]:
+    """A source as a mapping with a kind: a name of :func:`source_names` looked up, anything else as it is.
 
     Raises
     ------
     StudyError
-        When the source's folder is not given, or a file in it is missing or wrong.
+        For a name that is not there.
     """
+    if isinstance(source, _Source):
+        return source.model_dump()
+    if isinstance(source, Mapping):
+        return {"kind": "simulated", **source}
+    if source not in source_names():
+        raise StudyError(
+            f"source={source!r} is no name in book/sources.yml; allowed: {', '.join(source_names())}, or a mapping "
+            f"such as {{'kind': 'flow', 'folder': 'PATH'}}"
+        )
+    return dict(source_names()[source])
+
+
+def source_of(source: str | Mapping[str, Any] | _Source) -> Simulated | Published | Licensed:
+    """The checked source; StudyError with the allowed names and values for anything wrong."""
+    if isinstance(source, _Source):
+        return source
+    settings = source_settings(source)
+    kind = settings["kind"]
+    if kind not in KINDS:
+        raise StudyError(f"source.kind={kind!r} is refused; allowed: {', '.join(KINDS)}")
+    try:
+        return TypeAdapter(Source).validate_python(settings)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            where = [str(part) for part in problem["loc"][1:]]  # the first is the kind
+            names = ", ".join(KINDS[kind].model_fields)
+            said = "there is no such entry" if problem["type"] == "extra_forbidden" else problem["msg"]
+            lines.append(
+                f"source.{'.'.join(where)}={problem['input']!r} is refused: {said}. A source of kind {kind} has {names}"
+            )
+        raise StudyError("; ".join(lines)) from None
+
+
+def open_clips(
+    source: str | Mapping[str, Any] | Simulated | Published | Licensed, progress: bool = True
+) -> Clips:
+    """Open the clips of a source; simulated ones are rendered first, as far as the workspace lacks them.
+
+    Parameters
+    ----------
+    source : a name of ``book/sources.yml`` ('simulated', 'tiny', ...), a mapping such as
+        ``{"kind": "flow", "folder": "PATH"}``, or a checked source.
+    progress : show a bar where opening takes long.
+
+    Raises
+    ------
+    StudyError
+        When the source is none, its folder is not given, or a file in it is missing or wrong.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> clips.groups
+    ['A', 'B']
+    """
+    wanted = source_of(source)
     # Imported here so that reading published flow needs neither the simulator nor spreadsheets.
-    if parameters.data == "flow":
+    if isinstance(wanted, Published):
         from ethnicmer_lib.clips.published import open_flow
 
-        return open_flow(parameters.flow_dir, parameters.ethnic_mapping)
-    if parameters.data == "licensed":
-        from ethnicmer_lib.clips.licensed import open_licensed
-
-        return open_licensed(parameters.casme2_dir, parameters.samm_dir, parameters.annotations, parameters)
-    return open_simulated(parameters, progress=progress)
-
-
-def settings_of(parameters: CohortParameters) -> SimulatorSettings:
-    """The simulator's settings among a chapter's parameters; the default of those that are no parameter."""
-    names = {field.name: _PARAMETERS.get(field.name, field.name) for field in fields(SimulatorSettings)}
-    known = {setting: name for setting, name in names.items() if name in CohortParameters.model_fields}
-    return SimulatorSettings(**{setting: getattr(parameters, name) for setting, name in known.items()})
-
-
-def simulated_folder(settings: SimulatorSettings) -> Path:
-    """Where the workspace keeps the cohort of these settings."""
-    return runs.workspace() / "cohorts" / f"simulated-{fingerprint(settings)}"
-
-
-def open_simulated(parameters: CohortParameters, progress: bool = False) -> Cohort:
-    """The simulated cohort of these parameters, rendered now as far as the workspace lacks it."""
+        return open_flow(wanted.folder, wanted.mapping)
     from ethnicmer_lib.clips.licensed import open_licensed
 
-    settings = settings_of(parameters)
-    root = write_cohort(simulated_folder(settings), settings, progress=progress)
+    if isinstance(wanted, Licensed):
+        # A namespace as long as the loader takes the flat parameters of old.
+        flat = SimpleNamespace(**asdict(wanted.policies), ethnic_mapping=wanted.mapping)
+        return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, flat)
+    from ethnicmer_lib.clips.labels import CASME2, SAMM
+    from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
+    from ethnicmer_lib.simulator.write import write_cohort
+
+    root = write_cohort(wanted.folder(), wanted.settings(), progress=progress)
     return open_licensed(root / FOLDERS[CASME2], root / FOLDERS[SAMM], root / GROUPS)
-
-
-def truth(cohort: Cohort, clip_id: str) -> Truth:
-    """The true motion of a clip; StudyError for an unknown clip or where the cohort is not simulated."""
-    with np.load(_stored(cohort, clip_id)) as stored:
-        return Truth(stored["flow"].astype(np.float32), stored["mask"], stored["occluded"])
-
-
-def true_action_units(cohort: Cohort, clip_id: str) -> dict[int, tuple[float, float]]:
-    """{AU: (left, right)} peak displacement in px from onset to apex, however small; StudyError as in `truth`."""
-    with np.load(_stored(cohort, clip_id)) as stored:
-        pairs = zip(stored["action_units"], stored["sides"], strict=True)
-        return {int(unit): (float(left), float(right)) for unit, (left, right) in pairs}
-
-
-def _stored(cohort: Cohort, clip_id: str) -> Path:
-    row = cohort.row(clip_id)
-    root = getattr(cohort, "root", None)
-    if not cohort.provenance.simulated or root is None:
-        raise StudyError(
-            f"clip {clip_id}: the true motion is known for simulated clips only, and this cohort is "
-            f"{cohort.provenance.source}; use data='simulated'"
-        )
-    path = truth_path(Path(root), row["database"], row["subject"], row["clip"])
-    if not path.is_file():
-        raise StudyError(
-            f"clip {clip_id}: {path} is missing; delete the folder {root} and open the cohort again"
-        )
-    return path

@@ -14,8 +14,8 @@ from ethnicmer_lib.annotate.records import check_name, write_records
 from ethnicmer_lib.annotate.screening import read_corrections
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 MEANINGLESS = (

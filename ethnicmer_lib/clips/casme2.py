@@ -9,7 +9,7 @@ from ethnicmer_lib.clips.decisions import Decision
 from ethnicmer_lib.clips.folders import FrameFolders, check_root
 from ethnicmer_lib.clips.labels import CASME2
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 #: Choice of the parameter ``casme2_frames`` -> frame folder, file name, how it is written.
 LAYOUTS = {

@@ -21,7 +21,7 @@ from ethnicmer_lib.clips.places import OPTIONS, coding_places, find_coding_file,
 from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.report import Report
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 SMALLEST = 32  #: px: sides under this are too small for optical flow

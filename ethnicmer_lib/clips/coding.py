@@ -12,7 +12,7 @@ from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision
 from ethnicmer_lib.clips.labels import EMOTION_LABEL, SAMM, clip_ids, label_of, subject_name
 from ethnicmer_lib.clips.problems import KINDS, Problem, refuse
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 #: Header, lower case without spaces -> column of the clips table.  CASME II and SAMM differ only in spaces.
 HEADERS = {

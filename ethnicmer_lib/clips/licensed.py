@@ -17,12 +17,12 @@ from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.places import coding_places, find_coding_file, missing_folder
-from ethnicmer_lib.clips.policies import settle
 from ethnicmer_lib.clips.problems import Problem, refuse
 from ethnicmer_lib.clips.samm import samm_frames
+from ethnicmer_lib.clips.settling import settle
 from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 MARKER = "SIMULATED.json"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 
 @dataclass(frozen=True)

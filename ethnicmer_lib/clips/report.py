@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ethnicmer_lib.clips.problems import KINDS, Problem
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 

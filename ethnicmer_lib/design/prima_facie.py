@@ -18,9 +18,9 @@ from ethnicmer_lib.design.scenarios import CONTROLS, draw_rows
 from ethnicmer_lib.design.scenarios import predictions as scenario_predictions
 from ethnicmer_lib.design.support_vectors import Distances
 from ethnicmer_lib.motion.extract import motion_images
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding, judge_effect, judge_equal, judge_number, simulated_reason
-from ethnicmer_lib.publish.parameters import PrimaFacie
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.stats.bootstrap import Estimate
 from ethnicmer_lib.store import old_runs as runs
 

@@ -19,8 +19,8 @@ from ethnicmer_lib.design.permutation import PermutationTest
 from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.publish.parameters import PrimaFacie
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.stats.bootstrap import Estimate
 from ethnicmer_lib.store import old_recording as results
 from ethnicmer_lib.store import old_runs as runs

@@ -13,7 +13,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import calibration
 from ethnicmer_lib.evidence.calibration import DESIGNS
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish.parameters import Statistics
+from ethnicmer_lib.publish.old_parameters import Statistics
 from ethnicmer_lib.store import old_recording as results
 from ethnicmer_lib.store import old_runs as runs
 

@@ -14,8 +14,8 @@ from ethnicmer_lib.design.folds import Fold, make_folds
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, bootstrap_f1, paired_difference
 from ethnicmer_lib.store import old_notes as run_notes
 from ethnicmer_lib.store import old_recording as results

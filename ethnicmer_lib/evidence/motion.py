@@ -14,9 +14,9 @@ from ethnicmer_lib.evidence.views import Views, views
 from ethnicmer_lib.motion.extract import clip_flow
 from ethnicmer_lib.motion.flow import gray
 from ethnicmer_lib.motion.strain import optical_strain
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish.parameters import Motion
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import Motion
 from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
 from ethnicmer_lib.store import old_runs as runs
 
@@ -111,7 +111,7 @@ def _maps(flow: np.ndarray) -> dict[str, np.ndarray]:
 def _example(cohort: Cohort, clip: pd.Series, method: str) -> Example:
     true = None
     if cohort.provenance.simulated:
-        from ethnicmer_lib.sources import truth
+        from ethnicmer_lib.old_sources import truth
 
         known = truth(cohort, clip["clip_id"])
         # The background has no motion to know, and strain would show nothing but the outline of the head.
@@ -122,7 +122,7 @@ def _example(cohort: Cohort, clip: pd.Series, method: str) -> Example:
 
 
 def _errors(cohort: Cohort, method: str, progress: bool) -> pd.DataFrame:
-    from ethnicmer_lib.sources import truth
+    from ethnicmer_lib.old_sources import truth
 
     rows = []
     bar = tqdm(cohort.clips.itertuples(), desc="flow error", total=len(cohort.clips), disable=not progress)

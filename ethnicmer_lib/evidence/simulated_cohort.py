@@ -15,13 +15,13 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import coded_units
 from ethnicmer_lib.evidence.simulated_faces import action_unit_sheet, displacements, neutral_faces
 from ethnicmer_lib.motion.strain import optical_strain
+from ethnicmer_lib.old_sources import open_cohort, settings_of, true_action_units, truth
 from ethnicmer_lib.paper.counts import tables
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish.parameters import Simulator
+from ethnicmer_lib.publish.old_parameters import Simulator
 from ethnicmer_lib.simulator.protocol import FRAMES_PER_SECOND, ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.sources import open_cohort, settings_of, true_action_units, truth
 from ethnicmer_lib.stats.bootstrap import Estimate
 from ethnicmer_lib.store import old_runs as runs
 

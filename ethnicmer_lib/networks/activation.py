@@ -15,9 +15,9 @@ from ethnicmer_lib.design.identity import code_identity, folds_identity, weights
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.networks.map_side import map_side
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding, judge_effect, simulated_reason
-from ethnicmer_lib.publish.parameters import TRAINED_WITH, ActivationMaps
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, ActivationMaps
 from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
 from ethnicmer_lib.stats.effect_sizes import mean_difference
 from ethnicmer_lib.store import old_runs as runs

@@ -16,11 +16,11 @@ from ethnicmer_lib.design.forest import emotion_predictions, majority
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.networks.switches import Switches
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import benchmark_claims
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.paper.printed import paper_results
-from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
 from ethnicmer_lib.store import old_notes as run_notes

@@ -20,10 +20,10 @@ from ethnicmer_lib.networks.benchmark import NEEDS_RGB, RESAMPLES
 from ethnicmer_lib.networks.learnt import balanced_accuracies
 from ethnicmer_lib.networks.probes import ALL
 from ethnicmer_lib.networks.switches import Switches
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import controls_claims
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish.parameters import TRAINED_WITH, Benchmark
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
 from ethnicmer_lib.store import old_notes as run_notes

@@ -10,7 +10,7 @@ import pandas as pd
 from ethnicmer_lib.networks.arms import BY_NAME
 from ethnicmer_lib.networks.probes import ALL, BRANCHES, TARGETS, WITHIN, column
 from ethnicmer_lib.networks.switches import Switches
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.stats.bootstrap import UAR, bootstrap_f1
 
 OWN_HEAD, DATABASE_RULE = "own head", "the database alone"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -35,12 +35,12 @@ class Switches:
     standardise : 'none', or 'imagenet' as released, see :func:`standardised`.
     """
 
-    context: str = "group"
+    context: Literal["group", "shuffled", "database"] = "group"
     ethnic_loss: bool = True
     shared_backbone: bool = False
-    test_batch_norm: str = "running"
-    weights_saved: str = "before_test"
-    standardise: str = "none"
+    test_batch_norm: Literal["running", "batch"] = "running"
+    weights_saved: Literal["before_test", "after_test"] = "before_test"
+    standardise: Literal["none", "imagenet"] = "none"
 
     @classmethod
     def of(cls, parameters: object) -> Self:

@@ -16,7 +16,7 @@ from ethnicmer_lib.paper import facs_claims
 from ethnicmer_lib.paper import released as as_released
 from ethnicmer_lib.paper.findings import Finding, judge_effect
 from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.publish.parameters import Audit
+from ethnicmer_lib.publish.old_parameters import Audit
 from ethnicmer_lib.store import old_runs as runs
 
 SHOWN = "Mixed"  #: scenario of which the page shows how clips are given each other's flow

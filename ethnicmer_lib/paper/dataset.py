@@ -9,11 +9,11 @@ import pandas as pd
 from ethnicmer_lib.annotate.screening import Rules, Screening, beside_released, released_codes, screen
 from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.table import Cohort, Provenance
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.count_checks import associations, mapping_counts, mismatches
 from ethnicmer_lib.paper.counts import Tables, released_tables, tables
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 CHAPTER = "dataset"
 #: Cohen (1988): the smallest association of a 2x2 table that counts as large, and as small.

@@ -32,7 +32,7 @@ from ethnicmer_lib.paper.printed import _read, paper_results, paper_tables
 from ethnicmer_lib.paper.released import SCENARIOS
 from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.publish.parameters import Claims
+from ethnicmer_lib.publish.old_parameters import Claims
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate
 from ethnicmer_lib.stats.draws import crossed_scores
 from ethnicmer_lib.store import old_runs as runs

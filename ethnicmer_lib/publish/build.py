@@ -22,10 +22,10 @@ from traitlets.config import Config
 
 import ethnicmer_lib
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish.chapters import Chapter
-from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 PAGES_AT_ONCE = 2  #: kernels that run while a chapter computes

@@ -13,8 +13,8 @@ import yaml
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish import parameters as models
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish import old_parameters as models
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 
 @dataclass(frozen=True)

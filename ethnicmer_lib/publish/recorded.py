@@ -17,7 +17,7 @@ from ethnicmer_lib.networks import benchmark, controls
 from ethnicmer_lib.networks.benchmark import BenchmarkResult
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish import chapters as study
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.store import old_recording as results
 
 #: The parts of a recording and what computes them; both take the benchmark's parameters.

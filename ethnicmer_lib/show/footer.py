@@ -10,7 +10,7 @@ from typing import Any
 from IPython.display import HTML
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.publish.parameters import CohortParameters, allowed
+from ethnicmer_lib.publish.old_parameters import CohortParameters, allowed
 from ethnicmer_lib.store import old_runs as runs
 
 

@@ -21,7 +21,7 @@ from ethnicmer_lib.clips.problems import KINDS
 from ethnicmer_lib.clips.report import FINE, UNUSABLE, WARNINGS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.simulator import protocol, write
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 

@@ -14,8 +14,8 @@ from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.published import CODES, IMAGES, TABLE, open_flow
 from ethnicmer_lib.clips.table import COLUMNS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import Dataset
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import Dataset
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ETHNICMER_SHARED", REPOSITORY / ".." / "shared")).resolve()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, check_clips
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish import parameters
+from ethnicmer_lib.publish import old_parameters as parameters
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ETHNICMER_SHARED", REPOSITORY / ".." / "shared")).resolve()

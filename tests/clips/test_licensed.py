@@ -13,8 +13,8 @@ from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.table import COLUMNS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters, Dataset
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import CohortParameters, Dataset
 
 APEXLESS = "CASME II/sub01/EP19_05f"
 AS_IS = CohortParameters(data="licensed", missing_apex="as_is")

@@ -17,10 +17,10 @@ from ethnicmer_lib.clips.decisions import Decision
 from ethnicmer_lib.clips.folders import FrameFolders, Picture, look
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.places import find_coding_file
-from ethnicmer_lib.clips.policies import estimate_apex
+from ethnicmer_lib.clips.settling import estimate_apex
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.old_sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 OUT = "CASME II/sub01/EP02_01f"  # its apex is after its offset
 NONE = "CASME II/sub01/EP19_05f"  # it has no apex

@@ -14,7 +14,7 @@ from ethnicmer_lib.design.folds import MIXED, leave_one_subject_out
 from ethnicmer_lib.design.scenarios import CONTROLS, draw_rows, predictions
 from ethnicmer_lib.design.support_vectors import PENALTY, Distances
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import PrimaFacie
+from ethnicmer_lib.publish.old_parameters import PrimaFacie
 
 DESCRIBED = CONTROLS["as_described"]
 

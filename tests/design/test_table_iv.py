@@ -12,7 +12,7 @@ from fake_cohort import FakeCohort
 from ethnicmer_lib.design import permutation as scenario_permutations
 from ethnicmer_lib.design import prima_facie, table_iv
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import PrimaFacie
+from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.store import old_recording as results
 
 P = PrimaFacie(data="flow", features="flow", n_subjects=6, n_draws=3, n_trees=5)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from fake_cohort import FakeCohort
 
-from ethnicmer_lib import sources as simulated
+from ethnicmer_lib import old_sources as simulated
 from ethnicmer_lib.evidence import motion as evidence
-from ethnicmer_lib.publish.parameters import Motion
+from ethnicmer_lib.publish.old_parameters import Motion
 
 SHIFT = 1.5
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib import sources as simulated
+from ethnicmer_lib import old_sources as simulated
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, Cohort, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import coded_units, simulated_cohort, simulated_faces
 from ethnicmer_lib.evidence.simulated_faces import ARROW_STEP, SHEET, SHEET_PX
-from ethnicmer_lib.publish.parameters import Simulator
+from ethnicmer_lib.old_sources import settings_of
+from ethnicmer_lib.publish.old_parameters import Simulator
 from ethnicmer_lib.show.pages import simulator as page
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
 from ethnicmer_lib.simulator.protocol import plan_cohort
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
-from ethnicmer_lib.sources import settings_of
 
 PX = 8  # side of the frames of a planned cohort
 

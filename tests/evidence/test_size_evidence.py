@@ -12,7 +12,7 @@ from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import image_size as size_evidence
 from ethnicmer_lib.networks import models
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.show.pages import image_size as page
 from ethnicmer_lib.stats import scores
 from ethnicmer_lib.store import old_recording as results

@@ -14,7 +14,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import extract
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
-from ethnicmer_lib.publish.parameters import MotionParameters
+from ethnicmer_lib.publish.old_parameters import MotionParameters
 
 SETTINGS = MotionParameters()
 

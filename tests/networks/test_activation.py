@@ -17,7 +17,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import activation, map_side
 from ethnicmer_lib.networks import maps as gradcam
 from ethnicmer_lib.networks.models import build_model
-from ethnicmer_lib.publish.parameters import ActivationMaps
+from ethnicmer_lib.publish.old_parameters import ActivationMaps
 
 SETTINGS = ActivationMaps(epochs=1, batch_size=4, image_size=64, folds=2)
 

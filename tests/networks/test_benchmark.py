@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.networks import benchmark
 from ethnicmer_lib.paper.benchmark_claims import departures
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.stats import scores
 
 P = Benchmark(data="flow", n_trees=3, n_seeds=2)

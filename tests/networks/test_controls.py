@@ -20,7 +20,7 @@ from ethnicmer_lib.networks import arms, controls, engine, probes
 from ethnicmer_lib.networks.probes import ALL, WITHIN
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED, Switches
 from ethnicmer_lib.publish import cli, recorded
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.show.pages import controls as page
 from ethnicmer_lib.stats.fold_scores import mean_over_folds
 from ethnicmer_lib.store import old_recording as results

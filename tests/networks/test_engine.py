@@ -16,7 +16,7 @@ from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import engine, training
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
-from ethnicmer_lib.publish.parameters import TrainingParameters
+from ethnicmer_lib.publish.old_parameters import TrainingParameters
 from ethnicmer_lib.store.old_runs import Run
 
 SETTINGS = TrainingParameters(epochs=1, batch_size=4, image_size=28)

@@ -18,7 +18,7 @@ KILLS = 10
 def whole_run(workspace: str) -> None:
     """Leave one subject out, 24 folds; in a process of its own."""
     from ethnicmer_lib.networks import engine, models
-    from ethnicmer_lib.publish.parameters import TrainingParameters
+    from ethnicmer_lib.publish.old_parameters import TrainingParameters
     from ethnicmer_lib.store.old_runs import Run
 
     os.environ["ETHNICMER_WORKSPACE"] = workspace
@@ -45,7 +45,7 @@ def finished(workspace: Path) -> dict[str, bytes]:
 def test_ten_kills_change_no_byte(tmp_path):
     # A server that has imported torch once and has no threads: each run is a fork of it.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ethnicmer_lib.networks.engine", "ethnicmer_lib.publish.parameters"])
+    context.set_forkserver_preload(["ethnicmer_lib.networks.engine", "ethnicmer_lib.publish.old_parameters"])
 
     def start(workspace: Path):
         process = context.Process(target=whole_run, args=(str(workspace),))

@@ -17,7 +17,7 @@ from distributed.utils import get_mp_context
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import engine, executor_dask, executors
 from ethnicmer_lib.networks.executor_dask import Dask
-from ethnicmer_lib.publish.parameters import TrainingParameters
+from ethnicmer_lib.publish.old_parameters import TrainingParameters
 from ethnicmer_lib.store.old_runs import Run
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]

@@ -12,7 +12,7 @@ from ethnicmer_lib.clips.published import CODES, IMAGES, TABLE
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.networks import benchmark, engine
 from ethnicmer_lib.networks.fold_task import Done
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.store import old_runs as runs
 
 

@@ -16,7 +16,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import prediction, training
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED, Switches, standardised, taught
 from ethnicmer_lib.paper.benchmark_claims import departures
-from ethnicmer_lib.publish.parameters import Benchmark, TrainingParameters
+from ethnicmer_lib.publish.old_parameters import Benchmark, TrainingParameters
 
 # One batch holds all training clips, so that a training is one step.
 SETTINGS = TrainingParameters(epochs=1, batch_size=16, image_size=33)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import training
-from ethnicmer_lib.publish.parameters import TrainingParameters
+from ethnicmer_lib.publish.old_parameters import TrainingParameters
 
 SETTINGS = TrainingParameters(epochs=1, batch_size=4, image_size=28)
 N = 9

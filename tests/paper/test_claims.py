@@ -12,7 +12,7 @@ from ethnicmer_lib.paper.counts import released_tables
 from ethnicmer_lib.paper.findings import VERDICTS
 from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.publish.parameters import Audit, Claims
+from ethnicmer_lib.publish.old_parameters import Audit, Claims
 from ethnicmer_lib.show.pages import audit as audit_page
 from ethnicmer_lib.show.pages import claims as page
 from ethnicmer_lib.store import old_recording as results

@@ -12,10 +12,10 @@ from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.published import CODES, IMAGES, TABLE
 from ethnicmer_lib.clips.table import Cohort, Provenance
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import counts, dataset
 from ethnicmer_lib.paper.counts import released_tables, tables
-from ethnicmer_lib.publish.parameters import Dataset
-from ethnicmer_lib.sources import open_cohort
+from ethnicmer_lib.publish.old_parameters import Dataset
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import chapters as study
-from ethnicmer_lib.publish import parameters
+from ethnicmer_lib.publish import old_parameters as parameters
 
 
 def test_an_unknown_name_is_refused_with_the_allowed_ones():

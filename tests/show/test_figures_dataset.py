@@ -8,7 +8,7 @@ from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.decisions import Decision, decisions_table
 from ethnicmer_lib.clips.table import LABELS, Cohort, Provenance
 from ethnicmer_lib.paper import count_checks, dataset
-from ethnicmer_lib.publish.parameters import DataCard
+from ethnicmer_lib.publish.old_parameters import DataCard
 from ethnicmer_lib.show.figures import dataset as figures_dataset
 from ethnicmer_lib.show.pages import data_card
 from ethnicmer_lib.show.pages import dataset as page

@@ -15,13 +15,13 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from ethnicmer_lib import sources as simulated
+from ethnicmer_lib import old_sources as simulated
 from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import CohortParameters
+from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.simulator import clip_files, layout, protocol, scene, write
 from ethnicmer_lib.simulator.appearance import paint
 from ethnicmer_lib.simulator.layout import frame_path, frame_paths, truth_path

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.publish.parameters import Dataset
+from ethnicmer_lib.publish.old_parameters import Dataset
 from ethnicmer_lib.show.footer import footer, record
 from ethnicmer_lib.store import old_runs as runs
 
 
 def open_run(**changes):
     content = {
-        "module": "ethnicmer_lib.publish.parameters",
+        "module": "ethnicmer_lib.publish.old_parameters",
         "cohort": "c0",
         "parameters": {"seed": 0},
     } | changes
@@ -58,7 +58,7 @@ def test_the_library_version_is_in_the_key(workspace, monkeypatch):
 
 
 def test_a_fingerprint_covers_what_a_module_imports_and_not_what_imports_it():
-    assert runs._imports("ethnicmer_lib.publish.parameters") == {"ethnicmer_lib.errors"}
+    assert runs._imports("ethnicmer_lib.publish.old_parameters") == {"ethnicmer_lib.errors"}
     assert "ethnicmer_lib.publish.chapters" not in runs._imports("ethnicmer_lib.store.old_runs")
 
 

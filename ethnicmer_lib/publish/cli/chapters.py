@@ -63,7 +63,7 @@ def params(
 ) -> None:
     """Print a chapter's parameters: name, value in the profile, default, what is allowed, meaning."""
     from ethnicmer_lib.publish import chapters as study
-    from ethnicmer_lib.publish.parameters import allowed
+    from ethnicmer_lib.publish.old_parameters import allowed
 
     one = study.chapter(chapter)
     values = study.resolve(one, profile)

@@ -28,7 +28,7 @@ def check_folders(
     """
     from ethnicmer_lib.clips.check import check
     from ethnicmer_lib.publish import chapters as study
-    from ethnicmer_lib.publish.parameters import CohortParameters
+    from ethnicmer_lib.publish.old_parameters import CohortParameters
 
     policies = CohortParameters.check({**study.typed(parameter or []), "data": "licensed"})
     report = check(casme2, samm, annotations, policies, progress=True)

@@ -65,7 +65,7 @@ def table_iv(
 ) -> None:
     """Record in results/table_iv what Table IV becomes under every control and switch, on the real features."""
     from ethnicmer_lib.design import table_iv
-    from ethnicmer_lib.publish.parameters import PrimaFacie
+    from ethnicmer_lib.publish.old_parameters import PrimaFacie
 
     values = {"data": "flow", "flow_dir": flow_dir, "n_draws": draws, "image_size": image_size}
     command = (
@@ -133,7 +133,7 @@ def size_evidence(
     """Record in results/image_size what plain ResNet-18 recognises at every image size, and what it costs."""
     from ethnicmer_lib.evidence import image_size as size_evidence
     from ethnicmer_lib.networks import executors
-    from ethnicmer_lib.publish.parameters import Benchmark
+    from ethnicmer_lib.publish.old_parameters import Benchmark
 
     executors.use(engine)
     sizes = tuple(size or size_evidence.SIZES)

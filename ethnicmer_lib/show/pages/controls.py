@@ -19,7 +19,7 @@ from ethnicmer_lib.networks.probes import ALL, WITHIN
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED
 from ethnicmer_lib.paper import benchmark_claims
 from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.publish.recorded import RecordedPart
 from ethnicmer_lib.show import table as notebook
 from ethnicmer_lib.show.figures import style as figures

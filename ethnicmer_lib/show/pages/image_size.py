@@ -5,7 +5,7 @@ from __future__ import annotations
 from IPython.display import HTML
 
 from ethnicmer_lib.evidence.image_size import COMMAND, SizeEvidence
-from ethnicmer_lib.publish.parameters import Benchmark
+from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.show import table as notebook
 
 DEFAULT = int(Benchmark.model_fields["image_size"].default)
