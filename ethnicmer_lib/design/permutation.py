@@ -13,7 +13,7 @@ from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.forest import BINARY
 from ethnicmer_lib.design.scenarios import CONTROLS, draw_rows, predictions
 from ethnicmer_lib.design.support_vectors import Distances
-from ethnicmer_lib.stats.scores import macro_f1
+from ethnicmer_lib.stats.scoring import macro_f1
 from ethnicmer_lib.store.old_runs import Run
 
 _PART = 20  #: permutations between two files: what an interruption can cost

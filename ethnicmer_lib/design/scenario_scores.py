@@ -13,8 +13,8 @@ from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.forest import BINARY, NEGATIVE
 from ethnicmer_lib.paper.printed import paper_results
 from ethnicmer_lib.stats.bootstrap import MACRO, bootstrap_f1
-from ethnicmer_lib.stats.draws import crossed_scores
-from ethnicmer_lib.stats.scores import class_f1, counted
+from ethnicmer_lib.stats.confusions import class_f1, counted
+from ethnicmer_lib.stats.old_draws import crossed_scores
 
 RESAMPLES = 2000
 

@@ -25,7 +25,6 @@ from tqdm import tqdm
 from ethnicmer_lib.clips.labels import binary_labels, released_clips
 from ethnicmer_lib.stats.bootstrap import (
     MACRO,
-    UAR,
     Estimate,
     bootstrap_mean,
     difference_interval,
@@ -33,7 +32,7 @@ from ethnicmer_lib.stats.bootstrap import (
     permutation_difference,
     swap_test,
 )
-from ethnicmer_lib.stats.scores import class_f1, class_recall
+from ethnicmer_lib.stats.confusions import class_f1, class_recall
 
 ACCURACY = "accuracy"
 BETTER, EQUAL = "macro F1, better minus worse method", "macro F1, difference of equal methods"
@@ -43,7 +42,8 @@ SWAP, DEALT, GROUPS = (
     "group test, groups dealt at random",
     "group test, real groups",
 )
-SCORES = {MACRO: "macro F1", UAR: UAR}
+UAR = "uar"
+SCORES = {MACRO: "macro F1", UAR: "UAR"}
 #: What a well calibrated procedure does, and how far it may be from that.
 TARGET = {"interval": (0.95, 0.02), "test": (0.05, 0.015)}
 

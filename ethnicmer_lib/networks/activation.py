@@ -19,7 +19,7 @@ from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding, judge_effect, simulated_reason
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, ActivationMaps
 from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
-from ethnicmer_lib.stats.effect_sizes import mean_difference
+from ethnicmer_lib.stats.means import mean_difference
 from ethnicmer_lib.store import old_runs as runs
 
 LABELS_SHOWN = ("Positive", "Surprise")  #: Negative mixes several emotions (Section IV-C)

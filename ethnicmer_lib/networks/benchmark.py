@@ -22,7 +22,7 @@ from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.paper.printed import paper_results
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
-from ethnicmer_lib.stats.fold_scores import mean_over_folds
+from ethnicmer_lib.stats.scoring import mean_over_folds
 from ethnicmer_lib.store import old_notes as run_notes
 from ethnicmer_lib.store import old_runs as runs
 from ethnicmer_lib.store import old_sealed as sealed
@@ -245,7 +245,7 @@ def _row(p: Benchmark, variant: str, predictions: pd.DataFrame) -> dict[str, Any
     for name, estimate in bootstrap_f1(predictions, LABELS, RESAMPLES, p.seed, repeat="seed").items():
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     for suffix, present in (("", False), ("_present", True)):
-        row[f"per_subject{suffix}"] = mean_over_folds(predictions, LABELS, "subject", "seed", present)
+        row[f"per_subject{suffix}"] = mean_over_folds(predictions, "subject", present, LABELS)
     printed = paper["rows"].get(variant, [np.nan] * len(paper["columns"]))
     row |= {f"{name}_paper": value for name, value in zip((*LABELS, MACRO), printed, strict=True)}
     return row | {

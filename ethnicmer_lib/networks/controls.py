@@ -25,7 +25,7 @@ from ethnicmer_lib.paper import controls_claims
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
-from ethnicmer_lib.stats.fold_scores import mean_over_folds
+from ethnicmer_lib.stats.scoring import mean_over_folds
 from ethnicmer_lib.store import old_notes as run_notes
 from ethnicmer_lib.store import old_runs as runs
 
@@ -238,7 +238,7 @@ def _row(p: Benchmark, arm: Arm, part: pd.DataFrame) -> dict[str, Any]:
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     for name, fold in (("per_fold", "fold"), ("per_subject", "subject")):
         for suffix, present in (("", False), ("_present", True)):
-            row[name + suffix] = mean_over_folds(part, LABELS, fold, "seed", present)
+            row[name + suffix] = mean_over_folds(part, fold, present, LABELS)
     return row | {
         "clips": part["clip_id"].nunique(),
         "seeds": part["seed"].nunique(),

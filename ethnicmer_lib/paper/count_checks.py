@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips import labels
-from ethnicmer_lib.paper.counts import TOTAL, cramers_v
+from ethnicmer_lib.paper.counts import TOTAL
+from ethnicmer_lib.paper.printed import paper_tables
+from ethnicmer_lib.stats.association import cramers_v
 
 
 def mismatches() -> pd.DataFrame:
@@ -19,7 +21,7 @@ def mismatches() -> pd.DataFrame:
     The explanation is made of the counts.
     """
     kept, everyone = labels.released_clips(), labels.released_groups()
-    paper = labels.paper_tables()
+    paper = paper_tables()
     rows = []
     lost = sorted(set(everyone["subject"]) - set(kept["subject"]))
     ethnicity = everyone.drop_duplicates("subject").set_index("subject")["ethnicity"]
@@ -97,7 +99,7 @@ def mapping_counts() -> pd.DataFrame:
     rows = []
     for mapping, meaning in labels.ETHNIC_MAPPINGS.items():
         clips = labels.released_clips(mapping)
-        v = cramers_v(clips, "database", "group", n=1)
+        v = cramers_v(clips, "database", "group", resamples=1)
         counted = clips.groupby(["group", "database"]).agg(
             clips=("clip_id", "size"), subjects=("subject", "nunique")
         )

@@ -13,7 +13,7 @@ import pandas as pd
 from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.paper.printed import paper_tables
-from ethnicmer_lib.stats import effect_sizes
+from ethnicmer_lib.stats.association import counts_by_subject, cramers_v
 from ethnicmer_lib.stats.bootstrap import Estimate, effective_subjects, interval, subject_weights
 
 TOTAL = "total"
@@ -83,52 +83,12 @@ def tables(clips: pd.DataFrame, *, simulated: bool = False, seed: int = 0) -> Ta
     )
 
 
-def cramers_v(
-    clips: pd.DataFrame, rows: str, columns: str, seed: int = 0, n: int = N_RESAMPLES
-) -> Estimate | None:
-    """Cramér's V of two columns of the clips table, with a subject-bootstrap 95 % interval.
-
-    V = sqrt(chi² / (N · (min(r, c) - 1))) from Pearson's chi² of the table of clips, without Yates'
-    continuity correction and without a bias correction, so that 1 is a perfect association (Cramér 1946).
-    Resampled are whole subjects (:func:`intervals.interval`); a resample that loses a row or column has no V and
-    is left out. V has no sign, so chance alone lifts it above 0 in a resample: for 2x2 tables the interval
-    is therefore taken of the signed V (phi) and folded at 0; larger tables have no sign to take, and their
-    lower end is no test against 0.
-
-    Returns
-    -------
-    Estimate, or None where a column has only one value.
-    """
-    counts = _counts_by_subject(clips, rows, columns)
-    if min(counts.shape) < 2:
-        return None
-    value = effect_sizes.cramers_v(counts.sum(0), corrected=False)
-    weights = subject_weights(len(counts), n, np.random.default_rng([seed, 1]))
-    resampled = np.tensordot(weights, counts, axes=1)
-    found = effect_sizes.cramers_v(resampled, corrected=False)
-    if counts.shape[1:] == (2, 2):
-        direction = np.sign(np.linalg.det(counts.sum(0))) or 1.0
-        found = found * np.sign(np.linalg.det(resampled)) * direction
-    estimate = interval(value, found, subjects=effective_subjects(counts.sum((1, 2))))
-    if estimate.low < 0:
-        estimate = estimate._replace(low=0.0, high=max(estimate.high, -estimate.low))
-    return estimate
-
-
-def _counts_by_subject(clips: pd.DataFrame, rows: str, columns: str) -> np.ndarray:
-    """Clips per subject, row and column: (subjects, r, c) float64, all in sorted order."""
-    codes = [pd.factorize(clips[name], sort=True)[0] for name in ("subject", rows, columns)]
-    counts = np.zeros([code.max() + 1 for code in codes])
-    np.add.at(counts, tuple(codes), 1)
-    return counts
-
-
 def _rules(clips: pd.DataFrame, seed: int) -> tuple[Estimate, Estimate]:
     """Share of clips whose group the database's, and the whole cohort's, more frequent group gives right.
 
     Both rules are read off the whole table and stay fixed in the resamples of subjects.
     """
-    counts = _counts_by_subject(clips, "database", "group")
+    counts = counts_by_subject(clips, "database", "group")
     total = counts.sum(0)
     of_database = counts[:, np.arange(len(total)), total.argmax(1)].sum(1)
     of_all = counts[:, :, total.sum(0).argmax()].sum(1)

@@ -34,7 +34,7 @@ from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.old_parameters import Claims
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate
-from ethnicmer_lib.stats.draws import crossed_scores
+from ethnicmer_lib.stats.old_draws import crossed_scores
 from ethnicmer_lib.store import old_runs as runs
 
 MEASURES = {**ON_DATA, **ON_RESULTS}

@@ -14,7 +14,7 @@ from ethnicmer_lib.clips.labels import annotations, clip_ids, released_groups
 from ethnicmer_lib.design.forest import BINARY, binary_labels
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.printed import paper_results
-from ethnicmer_lib.stats.scores import class_f1
+from ethnicmer_lib.stats.confusions import class_f1
 
 SEED = 42  #: the release's seed of the draw of subjects
 #: The release's calls of ``choice``, in its order: group, subjects.

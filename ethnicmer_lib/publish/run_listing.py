@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats.scores import macro_f1
+from ethnicmer_lib.stats.scoring import macro_f1
 from ethnicmer_lib.store import old_notes as run_notes
 from ethnicmer_lib.store.old_notes import Notes
 from ethnicmer_lib.store.old_runs import workspace

@@ -1,4 +1,4 @@
-"""Intervals over subjects and draws at once, for a study repeated with other subjects of one cohort.
+"""A study repeated with other subjects of one cohort: the mean over draws, and how much draws differ.
 
 Draws of subjects share subjects, so they are not independent studies and their spread alone is no
 interval of the mean.  Both factors are resampled: subjects of the cohort (the same resample in every
@@ -8,94 +8,101 @@ factors (Owen 2007, Ann. Appl. Stat. 1:386).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import binomtest
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
-from ethnicmer_lib.stats.scores import class_f1, counted
+from ethnicmer_lib.stats.scoring import MACRO, scores
 
 
-@dataclass(frozen=True)
-class CrossedScores:
-    """F1 of every draw and arm, and of the same under resampled subjects.
-
-    Attributes
-    ----------
-    points : (draws, arms, classes) F1; 0 for a class that the arm does not hold.
-    resampled : (n, draws, arms, classes) F1 under resampled subjects; NaN where a class dropped out.
-    draw_weights : (n, draws) how often each draw is in each resample.
-    subjects : effective number of subjects, which the intervals are widened for.
-    """
-
-    points: np.ndarray
-    resampled: np.ndarray
-    draw_weights: np.ndarray
-    subjects: float
-
-    def mean(self, combination: ArrayLike, classes: slice = slice(None)) -> Estimate:
-        """Mean over draws of a combination of the arms' F1, averaged over ``classes``, with its interval.
-
-        Parameters
-        ----------
-        combination : (arms,) coefficients: (-.5, -.5, 1) is the third arm minus the mean of the first two.
-        classes : which classes are averaged; all of them give macro F1.
-        """
-        points = self.per_draw(combination, classes)
-        values = self.resampled[..., classes].mean(-1) @ np.asarray(combination, dtype=float)
-        usable = np.isfinite(values)
-        weights = np.where(usable, self.draw_weights, 0)
-        total = weights.sum(1)
-        sums = (np.where(usable, values, 0) * weights).sum(1)
-        means = np.divide(sums, total, out=np.full(len(sums), np.nan), where=total > 0)
-        return interval(points.mean(), means, subjects=self.subjects)
-
-    def per_draw(self, combination: ArrayLike, classes: slice = slice(None)) -> np.ndarray:
-        """(draws,) the same combination in every single draw."""
-        return self.points[..., classes].mean(-1) @ np.asarray(combination, dtype=float)
-
-
-def crossed_scores(
-    predictions: pd.DataFrame, arms: Sequence[str], labels: Sequence[str], n: int = 2000, seed: int = 0
-) -> CrossedScores:
-    """Score every draw and arm of a repeated study under the same subject resamples.
+def mean_over_draws(
+    predictions: pd.DataFrame,
+    weights: Mapping[str, float],
+    classes: str = MACRO,
+    seed: int = 0,
+    resamples: int = 2000,
+    labels: Sequence[str] | None = None,
+) -> Estimate:
+    """Mean over draws of a combination of the arms' F1, with its interval over subjects and draws.
 
     Parameters
     ----------
     predictions : columns draw, arm, subject, group, label, predicted.  Subjects are resampled within
         their group, as the arms are made of given numbers of subjects of each group.
-    arms : the values of column ``arm``, in order.
-    labels : all classes.
+    weights : arm -> its coefficient: ``{"Mixed": 1, "A only": -.5, "B only": -.5}``.
+    classes : 'macro', or the label whose F1 is combined.
+    seed, resamples, labels : as of :func:`scoring.scores`.
 
     Raises
     ------
     StudyError
         When a draw lacks an arm.
     """
+    labels = labels_in(predictions) if labels is None else list(labels)
+    chosen = slice(None) if classes == MACRO else slice(labels.index(classes), labels.index(classes) + 1)
     who = predictions[["subject", "group"]].drop_duplicates().sort_values("subject")
-    subjects, draws = who["subject"].tolist(), sorted(predictions["draw"].unique())
-    rng = np.random.default_rng([seed, n])
-    weights = subject_weights(len(subjects), n, rng, who["group"])
-    classes = len(labels)
-    points = np.zeros((len(draws), len(arms), classes))
-    resampled = np.zeros((n, len(draws), len(arms), classes))
-    predictions = predictions[predictions["arm"].isin(list(arms))]
-    columns = {"draw": draws, "arm": arms, "subject": subjects, "label": labels, "predicted": labels}
-    confusions = counted(predictions, columns)
-    for i, draw in enumerate(draws):
-        for j, arm in enumerate(arms):
-            if not confusions[i, j].any():
-                raise StudyError(f"draw {draw} has no predictions of {arm!r}; compute the draw again")
-            f1 = class_f1(confusions[i, j].sum(0))
-            cell = confusions[i, j].reshape(len(subjects), -1).astype(float)
-            boot = class_f1((weights @ cell).reshape(n, classes, classes))
+    names, draws = who["subject"].tolist(), sorted(predictions["draw"].unique())
+    rng = np.random.default_rng([seed, resamples])
+    resampled = subject_weights(len(names), resamples, rng, who["group"])
+    columns = {"draw": draws, "arm": list(weights), "subject": names, "label": labels, "predicted": labels}
+    found = counted(predictions[predictions["arm"].isin(list(weights))], columns)
+    if (missing := np.argwhere(found.sum((2, 3, 4)) == 0)).size:
+        draw, arm = draws[missing[0][0]], list(weights)[missing[0][1]]
+        raise StudyError(f"draw {draw} has no predictions of {arm!r}; compute the draw again")
+    values = np.zeros((resamples, len(draws)))
+    for i in range(len(draws)):
+        for j, weight in enumerate(weights.values()):
+            f1 = class_f1(found[i, j].sum(0))
+            cell = found[i, j].reshape(len(names), -1).astype(float)
+            boot = class_f1((resampled @ cell).reshape(resamples, len(labels), len(labels)))
             boot[:, np.isnan(f1)] = 0.0
-            points[i, j], resampled[:, i, j] = np.nan_to_num(f1), boot
-    share = np.full(len(draws), 1 / len(draws))
-    drawn = rng.multinomial(len(draws), share, size=n).astype(float)
+            values[:, i] += weight * boot[:, chosen].mean(-1)
+    drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples).astype(float)
+    usable = np.isfinite(values)
+    share = np.where(usable, drawn, 0)
+    total = share.sum(1)
+    sums = (np.where(usable, values, 0) * share).sum(1)
+    means = np.divide(sums, total, out=np.full(len(sums), np.nan), where=total > 0)
     clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()
-    return CrossedScores(points, resampled, drawn, effective_subjects(clips))
+    single = per_draw(predictions, weights, classes, labels)
+    return interval(single.mean(), means, subjects=effective_subjects(clips))
+
+
+def per_draw(
+    predictions: pd.DataFrame,
+    weights: Mapping[str, float],
+    classes: str = MACRO,
+    labels: Sequence[str] | None = None,
+) -> pd.Series:
+    """The combination of :func:`mean_over_draws` in every single draw."""
+    labels = labels_in(predictions) if labels is None else labels
+    rows = predictions[predictions["arm"].isin(list(weights))]
+    wide = scores(rows, ["draw", "arm"], labels=labels)[classes].unstack("arm")
+    return (wide[list(weights)] * list(weights.values())).sum(axis=1, skipna=False)
+
+
+def middle_of_draws(values: ArrayLike) -> Estimate:
+    """The median of single draws, with the ends of their middle 95 %: what one draw may come out as."""
+    low, middle, high = np.quantile(np.asarray(values, dtype=float), [0.025, 0.5, 0.975])
+    return Estimate(float(middle), float(low), float(high))
+
+
+def mean_change(after: ArrayLike, before: ArrayLike) -> Estimate:
+    """Mean change from draw to draw of the same subjects, with a normal interval over the paired draws alone."""
+    draws = min(len(after), len(before))
+    change = np.asarray(after, dtype=float)[:draws] - np.asarray(before, dtype=float)[:draws]
+    mean, half = change.mean(), 1.96 * change.std(ddof=1) / np.sqrt(draws)
+    return Estimate(float(mean), float(mean - half), float(mean + half))
+
+
+def sign_test(values: ArrayLike) -> float:
+    """Two-sided exact sign test of draws below zero against draws above it; ties count for neither side."""
+    values = np.asarray(values, dtype=float)
+    below, above = int((values < 0).sum()), int((values > 0).sum())
+    return float(binomtest(below, below + above).pvalue) if below + above else 1.0

@@ -54,6 +54,14 @@ def subject_weights(
     return weights
 
 
+@functools.lru_cache(maxsize=8)
+def resamples_of(subjects: int, n: int, seed: int) -> np.ndarray:
+    """:func:`subject_weights` of a seed, kept: scores of one study are taken on the same resamples, again and again."""
+    weights = subject_weights(subjects, n, np.random.default_rng([seed, n]))
+    weights.setflags(write=False)
+    return weights
+
+
 def effective_subjects(clips: ArrayLike) -> float:
     """How many subjects with equally many clips would say as much: (sum of m)² / sum of m² (Kish 1965, ch. 8).
 

@@ -14,7 +14,7 @@ from ethnicmer_lib.design import forest, prima_facie
 from ethnicmer_lib.design.identity import weights_identity
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.old_parameters import PrimaFacie
-from ethnicmer_lib.stats.draws import crossed_scores
+from ethnicmer_lib.stats.old_draws import crossed_scores
 from ethnicmer_lib.store import old_runs as runs
 
 P = PrimaFacie(data="flow", features="flow", n_subjects=6, n_draws=2, n_trees=5)

@@ -14,7 +14,7 @@ from ethnicmer_lib.evidence import image_size as size_evidence
 from ethnicmer_lib.networks import models
 from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.show.pages import image_size as page
-from ethnicmer_lib.stats import scores
+from ethnicmer_lib.stats.scoring import macro_f1
 from ethnicmer_lib.store import old_recording as results
 
 P = Benchmark(data="flow", folds=2, epochs=1, n_seeds=2)
@@ -40,7 +40,7 @@ def test_scores_are_those_of_the_predictions_and_shares_those_of_the_seconds(fou
     table = found.table().set_index("size")
     for size, row in table.iterrows():
         part = found.predictions[found.predictions["size"] == size]
-        by_seed = [scores.macro_f1(rows, LABELS) for _, rows in part.groupby("seed")]
+        by_seed = [macro_f1(rows, LABELS) for _, rows in part.groupby("seed")]
         assert row["f1"].value == pytest.approx(np.mean(by_seed))
     assert table.loc[112, "change"] is None
     difference = table.loc[28, "f1"].value - table.loc[112, "f1"].value

@@ -22,7 +22,7 @@ from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED, Switches
 from ethnicmer_lib.publish import cli, recorded
 from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.show.pages import controls as page
-from ethnicmer_lib.stats.fold_scores import mean_over_folds
+from ethnicmer_lib.stats.scoring import mean_over_folds
 from ethnicmer_lib.store import old_recording as results
 
 P = Benchmark(data="flow", folds=2, epochs=1, image_size=36, n_trees=5, n_seeds=2)
@@ -183,12 +183,12 @@ def test_probes_read_what_is_there_and_only_within_a_database_of_two_groups():
 def test_the_mean_over_folds_is_not_the_pooled_score():
     rows = pd.DataFrame({"fold": [0, 0, 1, 1], "label": ["Negative", "Negative", "Positive", "Surprise"]})
     perfect = rows.assign(predicted=rows["label"])
-    assert np.isclose(mean_over_folds(perfect, LABELS), (1 / 3 + 2 / 3) / 2)
-    assert mean_over_folds(perfect, LABELS, present=True) == 1
+    assert np.isclose(mean_over_folds(perfect, labels=LABELS), (1 / 3 + 2 / 3) / 2)
+    assert mean_over_folds(perfect, present=True) == 1
     twice = pd.concat([perfect.assign(seed=0), perfect.assign(seed=1, predicted="Negative")])
-    assert mean_over_folds(twice, LABELS, repeat="seed") < mean_over_folds(perfect, LABELS)
+    assert mean_over_folds(twice, labels=LABELS) < mean_over_folds(perfect, labels=LABELS)
     with pytest.raises(StudyError, match="no fold"):
-        mean_over_folds(perfect.assign(fold=np.nan), LABELS)
+        mean_over_folds(perfect.assign(fold=np.nan))
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats import bootstrap as statistics
-from ethnicmer_lib.stats import intervals
+from ethnicmer_lib.stats import bootstrap_mean, intervals
 
 
 @settings(deadline=None, max_examples=60)
@@ -39,14 +38,14 @@ def test_a_plain_interval_is_that_of_scipy():
     weights = intervals.subject_weights(40, 20000, np.random.default_rng(2))
     found = intervals.interval(values.mean(), weights @ values / 40)
     assert found[1:] == pytest.approx(expected, rel=0.01)
-    wider = statistics.bootstrap_mean(values, np.arange(40), 20000)
+    wider = bootstrap_mean(values, np.arange(40), 20000)
     assert wider.low < found.low < found.high < wider.high
 
 
 def test_a_widened_interval_of_a_mean_is_near_students():
     """Equal clusters and a mean: the case for which Student's interval is the textbook's."""
     values = np.random.default_rng(3).normal(size=12)
-    found = statistics.bootstrap_mean(values, np.arange(12), 40000)
+    found = bootstrap_mean(values, np.arange(12), 40000)
     student = stats.t.interval(0.95, 11, values.mean(), stats.sem(values))
     assert found[1:] == pytest.approx(student, abs=0.06 * (student[1] - student[0]))
 

@@ -1,15 +1,17 @@
-"""The paired permutation test against enumeration and against SciPy; its symmetry and its errors."""
+"""The swap test against enumeration and against SciPy; Holm's adjustment against its definition."""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats import bootstrap as statistics
-from ethnicmer_lib.stats import permutation, scores
+from ethnicmer_lib.stats import difference, holm, permutation
+from ethnicmer_lib.stats.confusions import class_f1, paired_confusions
 
 LABELS = ("Negative", "Positive", "Surprise")
 
@@ -17,27 +19,23 @@ LABELS = ("Negative", "Positive", "Surprise")
 def pair(subjects: int, clips: int, seed: int = 0, skills: tuple[float, float] = (0.7, 0.4)):
     rng = np.random.default_rng(seed)
     n = subjects * clips
-    truth = rng.choice(LABELS, n)
-    tables = []
-    for skill in skills:
-        guess = np.where(rng.random(n) < skill, truth, rng.choice(LABELS, n))
-        tables.append(
-            pd.DataFrame(
-                {
-                    "clip_id": [f"c{i:03d}" for i in range(n)],
-                    "subject": np.repeat([f"s{i}" for i in range(subjects)], clips),
-                    "label": truth,
-                    "predicted": guess,
-                }
-            )
-        )
-    return tables
+    about = {
+        "clip_id": [f"c{i:03d}" for i in range(n)],
+        "subject": np.repeat([f"s{i}" for i in range(subjects)], clips),
+        "label": rng.choice(LABELS, n),
+    }
+    guesses = [np.where(rng.random(n) < skill, about["label"], rng.choice(LABELS, n)) for skill in skills]
+    return [pd.DataFrame(about | {"predicted": guess}) for guess in guesses]
+
+
+def swap_test(a, b, n, seed=0, repeat=None):
+    return permutation.swap_test(*paired_confusions(a, b, LABELS, repeat), n, seed)
 
 
 def macro(truth, guess) -> float:
     """Macro F1 of codes; thousands of calls, for which scikit-learn's is too slow."""
     confusion = np.bincount(3 * truth + guess, minlength=9).reshape(3, 3)
-    return float(np.nan_to_num(scores.class_f1(confusion)).mean())
+    return float(np.nan_to_num(class_f1(confusion)).mean())
 
 
 def codes(values) -> np.ndarray:
@@ -55,60 +53,66 @@ def test_it_equals_the_enumeration_of_all_swaps():
         differences.append(macro(truth, one) - macro(truth, other))
     exact = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
     assert 0.02 < exact < 0.6
-    assert abs(permutation.permutation_paired(a, b, LABELS, 20000) - exact) < 0.012
+    assert abs(swap_test(a, b, 20000) - exact) < 0.012
 
 
 def test_with_one_clip_a_subject_it_is_scipys_test_of_paired_samples():
     a, b = pair(11, 1, seed=5, skills=(0.9, 0.3))
     truth, guesses = codes(a["label"]), tuple(codes(t["predicted"]) for t in (a, b))
-
-    def difference(x, y):
-        return macro(truth, x) - macro(truth, y)
-
     exact = stats.permutation_test(
-        guesses, difference, permutation_type="samples", vectorized=False, n_resamples=np.inf
-    ).pvalue
-    assert abs(permutation.permutation_paired(a, b, LABELS, 20000) - exact) < 0.012
+        guesses, lambda x, y: macro(truth, x) - macro(truth, y), permutation_type="samples", vectorized=False,
+        n_resamples=np.inf,
+    ).pvalue  # fmt: skip
+    assert abs(swap_test(a, b, 20000) - exact) < 0.012
 
 
 def test_alike_methods_give_one_and_order_and_rows_do_not_matter():
     a, b = pair(12, 5)
-    assert permutation.permutation_paired(a, a, LABELS, 99) == 1
-    p = permutation.permutation_paired(a, b, LABELS, 999, seed=4)
-    assert p == permutation.permutation_paired(b, a, LABELS, 999, seed=4)
-    assert p == permutation.permutation_paired(a.sample(frac=1, random_state=0), b, LABELS, 999, seed=4)
-    assert p == statistics.permutation_paired(a, b, LABELS, 999, seed=4)
+    assert swap_test(a, a, 99) == 1
+    p = swap_test(a, b, 999, 4)
+    assert p == swap_test(b, a, 999, 4) == swap_test(a.sample(frac=1, random_state=0), b, 999, 4)
 
 
 def test_a_clear_difference_is_found_and_the_interval_agrees():
     a, b = pair(40, 6, skills=(0.9, 0.3))
-    assert permutation.permutation_paired(a, b, LABELS, 999) == 0.001
-    assert statistics.paired_difference(a, b, LABELS).side == 1
+    found = difference(
+        pd.concat([a.assign(arm="a"), b.assign(arm="b")]), [("a", "b"), ("a", "c")], resamples=999
+    )
+    assert found[["a", "b"]].to_numpy().tolist() == [["a", "b"]]
+    assert found["p"][0] == 0.001
+    assert found["difference"][0].side == 1
 
 
-def test_repetitions_are_swapped_together_and_averaged():
+def test_repetitions_are_swapped_together_and_one_stands_for_any_number():
     a, b = pair(9, 4)
     both = [pd.concat([t.assign(seed=0), t.assign(seed=1)]) for t in (a, b)]
-    assert permutation.permutation_paired(*both, LABELS, 999, repeat="seed") == pytest.approx(
-        permutation.permutation_paired(a, b, LABELS, 999)
-    )
-    with pytest.raises(StudyError, match="2 and 1 repetitions"):
-        permutation.permutation_paired(both[0], b.assign(seed=0), LABELS, 99, repeat="seed")
+    once = swap_test(a, b, 999)
+    assert swap_test(*both, 999, repeat="seed") == pytest.approx(once)
+    assert swap_test(both[0], b.assign(seed=0), 999, repeat="seed") == pytest.approx(once)
+    three = pd.concat([b.assign(seed=seed) for seed in range(3)])
+    with pytest.raises(StudyError, match="2 and 3 repetitions"):
+        swap_test(both[0], three, 99, repeat="seed")
 
 
-def test_tables_and_matrices_give_the_same():
-    a, b = pair(9, 4)
-    sides = scores.paired_confusions(a, b, LABELS)
-    assert permutation.swap_test(*sides, 500, 1) == permutation.permutation_paired(a, b, LABELS, 500, 1)
-    assert statistics.difference_interval(*sides, 500, 1) == statistics.paired_difference(
-        a, b, LABELS, 500, 1
-    )
-    assert statistics.f1_intervals(sides[0], LABELS, 500, 1) == statistics.bootstrap_f1(a, LABELS, 500, 1)
+def test_holm_by_hand_and_with_a_test_that_was_not_made():
+    table = pd.DataFrame({"what": list("abcde"), "p": [0.04, 0.01, np.nan, 0.03, 0.03]})
+    assert holm(table)["p_holm"].tolist() == pytest.approx([0.09, 0.04, np.nan, 0.09, 0.09], nan_ok=True)
+    assert holm(table.iloc[:0])["p_holm"].tolist() == []
+    with pytest.raises(StudyError, match=r"p-value 1.2 of row 0"):
+        holm(pd.DataFrame({"p": [1.2]}))
 
 
-def test_unlike_clips_are_refused():
-    a, b = pair(5, 3)
-    with pytest.raises(StudyError, match="clip c000 is not in both"):
-        permutation.permutation_paired(a, b.iloc[1:], LABELS)
-    with pytest.raises(StudyError, match="empty"):
-        permutation.permutation_paired(a, b.iloc[:0], LABELS)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_lies_between_the_p_value_and_bonferronis(p):
+    found = holm(pd.DataFrame({"p": p}))
+    assert (found["p_holm"] >= found["p"] - 1e-12).all()
+    assert (found["p_holm"] <= np.minimum(1, len(p) * found["p"]) + 1e-12).all()
+    order = found.sort_values("p", kind="stable")["p_holm"]
+    assert order.is_monotonic_increasing
+
+
+def test_holm_keeps_the_chance_of_any_false_rejection():
+    p = np.random.default_rng(0).random((400, 6))
+    wrong = [(holm(pd.DataFrame({"p": family}))["p_holm"] <= 0.05).any() for family in p]
+    assert np.mean(wrong) < 0.075

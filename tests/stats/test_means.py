@@ -1,0 +1,148 @@
+"""Means, differences of groups and Cramér's V: against SciPy, theory and enumeration."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+from scipy.stats.contingency import association
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.stats import (
+    bootstrap_mean,
+    cramers_v,
+    group_difference,
+    mean_difference,
+    means,
+    permutation_difference,
+)
+
+
+def study(seed: int = 0, subjects: int = 20, clips: int = 4, shift: float = 1.0):
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(subjects), clips)
+    group = np.where(subject % 3 == 0, "A", "B")
+    values = rng.normal(size=subjects)[subject] + rng.normal(size=len(subject)) + shift * (group == "A")
+    return np.round(values, 1), subject, group
+
+
+def test_interval_of_a_mean_agrees_with_theory():
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=80)
+    subjects = np.repeat(np.arange(80), 4)
+    values = effects[subjects] + rng.normal(0, 0.3, 320)
+    got = bootstrap_mean(values, subjects, 4000, 1)
+    of_subjects = values.reshape(80, 4).mean(1)
+    assert np.isclose(got.value, values.mean())
+    assert np.isclose(got.high - got.low, 2 * 1.96 * of_subjects.std() / np.sqrt(80), rtol=0.06)
+    # Clips as if they were independent would claim half the width.
+    wrong = bootstrap_mean(values, np.arange(320), 4000, 1)
+    assert (wrong.high - wrong.low) < 0.65 * (got.high - got.low)
+
+
+def test_means_of_two_groups_are_compared():
+    values, subject, group = study()
+    found = mean_difference(values, subject, group, 2000)
+    assert found.value == pytest.approx(values[group == "A"].mean() - values[group == "B"].mean())
+    # With one clip a subject and large groups: Welch's interval, up to the careful choice of the smaller group.
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=60), rng.normal(0.5, size=90)
+    welch = stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.95)
+    ours = mean_difference(np.r_[x, y], np.arange(150), np.repeat(["A", "B"], [60, 90]), 20000)
+    assert ours[1:] == pytest.approx((welch.low, welch.high), abs=0.02)
+
+
+def test_a_table_of_measures_is_compared_label_by_label():
+    values, subject, group = study()
+    measured = pd.DataFrame({"subject": subject, "group": group, "label": "x", "area": values})
+    measured.loc[3, "area"] = np.nan  # a blank map
+    alone = measured.query("subject == 0 or subject == 1").assign(label="y")
+    table = group_difference(pd.concat([measured, alone]), ["area"], "label", seed=3, resamples=200)
+    kept = measured.dropna()
+    columns = (kept["area"], kept["subject"], kept["group"], 200, 3)
+    assert table.loc[0, "difference"] == mean_difference(*columns)
+    assert table.loc[0, "p"] == permutation_difference(*columns)
+    assert table.loc[1, ["label", "measure"]].tolist() == ["y", "area"]
+    assert np.isnan(table.loc[1, "p"])
+    rows = means(pd.concat([measured, alone]), ["area"], ["label", "group"], resamples=200)
+    assert rows["blank"].tolist() == [1, 0, 1, 0]
+    assert rows["subjects"].tolist() == [7, 13, 1, 1]
+    first = kept[kept["group"] == "A"]
+    assert rows["mean"][0] == bootstrap_mean(first["area"], first["subject"], 200)
+    assert np.isnan(rows["mean"][2].low)
+
+
+def test_permutation_test_equals_enumeration():
+    values = np.array([1.0, 2.0, 2.5, 4.0, 4.5, 6.0, 0.5])
+    subjects = np.array(list("aabcdef"))
+    groups = np.where(np.isin(subjects, ["a", "b", "c"]), "g", "h")
+    names = np.unique(subjects)
+    observed = abs(values[groups == "g"].mean() - values[groups == "h"].mean())
+    extreme = []
+    for chosen in itertools.combinations(names, 3):
+        inside = np.isin(subjects, chosen)
+        extreme.append(abs(values[inside].mean() - values[~inside].mean()) >= observed - 1e-12)
+    got = permutation_difference(values, subjects, groups, 20000, 0)
+    assert abs(got - np.mean(extreme)) < 0.015
+
+
+def test_permutation_test_agrees_with_scipy_and_holds_its_level():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=15), rng.normal(0.9, size=15)
+    values, groups = np.r_[x, y], np.repeat(["A", "B"], 15)
+    expected = stats.permutation_test(
+        (x, y), lambda a, b: a.mean() - b.mean(), n_resamples=4000, rng=np.random.default_rng(0)
+    ).pvalue
+    assert abs(permutation_difference(values, np.arange(30), groups, 4000, 0) - expected) < 0.02
+    subjects = np.repeat(np.arange(20), 3)
+    sides = np.repeat(np.tile(["A", "B"], 10), 3)
+    p = [
+        permutation_difference(rng.normal(size=20)[subjects] + rng.normal(size=60), subjects, sides, 199, i)
+        for i in range(300)
+    ]
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.09
+
+
+def test_p_is_never_zero_and_equal_values_give_one():
+    groups = np.repeat(["A", "B"], 20)
+    assert permutation_difference(np.repeat([0, 9], 20), np.arange(40), groups, 99) == 0.01
+    assert permutation_difference(np.full(40, 0.1), np.arange(40), groups, 99) == 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(arrays(int, st.tuples(st.integers(2, 4), st.integers(2, 4)), elements=st.integers(1, 12)))
+def test_v_is_scipys(counts):
+    rows, columns = (axis.ravel() for axis in np.indices(counts.shape))
+    table = pd.DataFrame(
+        {"row": np.repeat(rows, counts.ravel()), "column": np.repeat(columns, counts.ravel())}
+    )
+    table["subject"] = np.arange(len(table)) % 7
+    found = cramers_v(table, "row", "column", resamples=20)
+    assert found.value == pytest.approx(association(counts, method="cramer"))
+    assert 0 <= found.low <= found.high <= 1 + 1e-9
+
+
+def test_v_is_one_when_columns_coincide_and_none_when_one_has_one_value():
+    table = pd.DataFrame({"subject": list("abcdefgh"), "row": list("xxxxyyyy"), "column": list("ppppqqqq")})
+    assert cramers_v(table, "row", "column") == pytest.approx((1, 1, 1))
+    assert cramers_v(table.assign(column="p"), "row", "column") is None
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: bootstrap_mean([1.0, np.nan], ["a", "b"]), "value 1 .subject b. is nan"),
+        (lambda: bootstrap_mean([1.0], ["a", "b"]), "one of each per clip"),
+        (lambda: permutation_difference([1, 2], ["a", "b"], ["A", "A"]), "exactly two groups"),
+        (lambda: permutation_difference([1, 2, 3], list("aab"), list("ABB")), "subject a is in both"),
+        (lambda: permutation_difference([1, 2], ["a", "b"], ["A"]), "give one per clip"),
+        (lambda: mean_difference([0, 1, 1], list("abc"), list("ABB")), "at least 2 subjects"),
+    ],
+)
+def test_bad_input_names_what_is_wrong(call, says):
+    with pytest.raises(StudyError, match=says):
+        call()
