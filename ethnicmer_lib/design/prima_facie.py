@@ -159,7 +159,7 @@ def _features(cohort: Cohort, p: PrimaFacie, progress: bool) -> np.ndarray:
 
 def _resnet18(images: np.ndarray, p: PrimaFacie) -> np.ndarray:
     """(n, 512) float32.  Imported here: a page whose draws are in the run store needs no torch."""
-    from ethnicmer_lib.networks.models import resnet18_features
+    from ethnicmer_lib.design.backbones import resnet18_features
 
     return resnet18_features(images, p.weights, p.seed)
 

@@ -9,8 +9,19 @@ from typing import Any
 _PUBLIC = {
     "AS_DESCRIBED": "switches",
     "AS_RELEASED": "switches",
+    "MEASURES": "maps",
     "Recipe": "recipe",
     "Switches": "switches",
+    "activation_maps": "maps",
+    "build_network": "models",
+    "compared": "arms",
+    "grad_cam": "cells",
+    "group_accuracy": "probes",
+    "learnt": "probes",
+    "left_out": "arms",
+    "measure_maps": "maps",
+    "train_and_predict": "folds",
+    "trained": "folds",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -14,7 +14,8 @@ from ethnicmer_lib.design.folds import make_folds
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.networks.map_side import map_side
+from ethnicmer_lib.networks.cells import map_side
+from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding, judge_effect, simulated_reason
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, ActivationMaps
@@ -131,11 +132,14 @@ def compute(p: ActivationMaps, progress: bool = False) -> ActivationResult:
 
     @cache
     def held_out() -> tuple[np.ndarray, pd.DataFrame]:
-        # Loading the networks takes longer than reading maps that are there already.
-        from ethnicmer_lib.networks.maps import held_out_maps
+        from ethnicmer_lib.networks.maps import activation_maps
 
         motion = motion_images(cohort, p, p.image_size, progress)
-        return held_out_maps(motion, cohort.clips, folds, LABELS_SHOWN, p, p.layer, run, progress=progress)
+        recipe = Recipe(p.epochs, p.batch_size, p.learning_rate, p.gamma, p.precision, p.compiled)
+        found = activation_maps(
+            motion, cohort.clips, folds, recipe, LABELS_SHOWN, p.layer, p.weights, p.seed, progress
+        )
+        return found.array, found.table
 
     maps = run.array("maps", lambda: held_out()[0])
     predicted = run.table("mapped", lambda: held_out()[1])

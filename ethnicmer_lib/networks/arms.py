@@ -1,159 +1,96 @@
-"""The arms of Table V's controls: which variant, which switches, compared with which arm, to ask what."""
+"""What is compared: variants of Table V and arms of its controls, which switches each has, and with which others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED, Switches
+import yaml
 
-_RELEASED = {
-    name: value for name, value in asdict(AS_RELEASED).items() if value != getattr(AS_DESCRIBED, name)
-}
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
+
+VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
+RGB_VARIANTS = ("dual_rgb", "tinyvit")  #: their ethnic backbone sees the apex frame instead of the motion
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to get a row of predictions.
+    """One way to get predictions.
 
     Attributes
     ----------
-    name : key in tables.
-    title : how the page calls it.
-    variant : row of Table V, or 'majority' or 'forest'.
-    changes : switches that differ from the chapter's parameters.
-    references : arms that its macro F1 is compared with, where they were run.
-    asks : what the comparison with the first of them answers.
+    name : in tables.
+    variant : the network, or 'majority' or 'forest'.
+    references : arms that its macro F1 is compared with, where they are there.
+    changes : switches that differ from the chapter's.
     """
 
     name: str
-    title: str
     variant: str
-    references: tuple[str, ...]
-    asks: str
+    references: tuple[str, ...] = ()
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def network(self) -> bool:
         """Whether a network is trained for it."""
-        return self.variant not in ("majority", "forest")
+        return self.variant in VARIANTS
 
     def switches(self, base: Switches = AS_DESCRIBED) -> Switches:
         """Its switches, where ``base`` are those of the chapter."""
         return replace(base, **self.changes)
 
 
-ARMS = (
-    Arm("plain", "plain ResNet-18", "resnet18", (), "What does motion alone give?"),
-    Arm(
-        "dual",
-        "dual ResNet-18, as described",
-        "dual_motion",
-        ("plain",),
-        "Does a second branch that is taught the group help?",
-    ),
-    Arm(
-        "no_ethnic_loss",
-        "dual, ethnic branch not taught",
-        "dual_motion",
-        ("dual", "plain"),
-        "Is it the ethnic label, or the second backbone?",
-        {"ethnic_loss": False},
-    ),
-    Arm(
-        "shuffled",
-        "dual, groups shuffled between subjects",
-        "dual_motion",
-        ("dual", "plain"),
-        "Must the ethnic label be the right one?",
-        {"context": "shuffled"},
-    ),
-    Arm(
-        "database",
-        "dual, taught the database",
-        "dual_motion",
-        ("dual", "plain"),
-        "Does the laboratory serve as well as the group?",
-        {"context": "database"},
-    ),
-    Arm(
-        "shared",
-        "dual, one backbone for both branches",
-        "dual_motion",
-        ("dual",),
-        "What does the shared backbone of the release change?",
-        {"shared_backbone": True},
-    ),
-    Arm(
-        "batch_norm",
-        "dual, tested in training mode",
-        "dual_motion",
-        ("dual",),
-        "What does batch norm over the held-out subject's own clips change?",
-        {"test_batch_norm": "batch"},
-    ),
-    Arm(
-        "saved_after",
-        "dual, saved after the test pass",
-        "dual_motion",
-        ("dual",),
-        "What do running statistics that have seen the held-out subject change?",
-        {"weights_saved": "after_test"},
-    ),
-    Arm(
-        "imagenet",
-        "dual, flow standardised as a photograph",
-        "dual_motion",
-        ("dual",),
-        "What does ImageNet's mean and standard deviation on the flow change?",
-        {"standardise": "imagenet"},
-    ),
-    Arm(
-        "plain_released",
-        "ResNet-18, as released",
-        "resnet18",
-        ("plain",),
-        "What do the released test mode and scaling change without an ethnic branch?",
-        _RELEASED,
-    ),
-    Arm(
-        "dual_released",
-        "dual ResNet-18, as released",
-        "dual_motion",
-        ("plain_released", "dual"),
-        "Does the second branch help in the released code?",
-        _RELEASED,
-    ),
-    Arm(
-        "tinyvit",
-        "ResNet-18 and TinyViT, as described",
-        "tinyvit",
-        ("plain",),
-        "Does a second branch that is taught the group from the frame help?",
-    ),
-    Arm(
-        "tinyvit_batch_norm",
-        "ResNet-18 and TinyViT, tested in training mode",
-        "tinyvit",
-        ("tinyvit",),
-        "What does the released test mode change with a TinyViT?",
-        {"test_batch_norm": "batch"},
-    ),
-    Arm(
-        "forest",
-        "random forest on the same flow images",
-        "forest",
-        ("plain", "dual"),
-        "Does it take a network?",
-    ),
-    Arm(
-        "majority",
-        "always the larger class",
-        "majority",
-        ("plain",),
-        "Is anything learnt at all?",
-    ),
-)
-BY_NAME: Mapping[str, Arm] = MappingProxyType({arm.name: arm for arm in ARMS})
+@cache
+def every_arm() -> Mapping[str, Arm]:
+    """All arms by name, in the order of ``arms.yml``."""
+    rows = yaml.safe_load(resources.files(__package__).joinpath("arms.yml").read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {
+            name: Arm(
+                name, row.get("variant", name), tuple(row.get("references", ())), row.get("changes", {})
+            )
+            for name, row in rows.items()
+        }
+    )
+
+
+def networks(names: Sequence[str]) -> list[Arm]:
+    """The arms of these names; StudyError for one that is unknown, or for which no network is trained."""
+    known = {name: arm for name, arm in every_arm().items() if arm.network}
+    if unknown := [name for name in names if name not in known]:
+        raise StudyError(f"no network {unknown[0]!r}; arms: {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def left_out(names: Sequence[str], faces: Any, switches: Switches = AS_DESCRIBED) -> dict[str, str]:
+    """Arms that cannot be trained, and why: without frames there is no ethnic branch that sees them.
+
+    Parameters
+    ----------
+    faces : the apex frames, or None.
+    """
+    found = {}
+    for arm in networks(names):
+        if arm.variant in RGB_VARIANTS and faces is None:
+            found[arm.name] = f"these clips have no RGB frames, which {arm.variant} needs"
+        elif arm.variant in RGB_VARIANTS and arm.switches(switches).shared_backbone:
+            found[arm.name] = (
+                f"shared_backbone: the branches of {arm.variant} see different images and cannot share a backbone"
+            )
+    return found
+
+
+def compared(arms: Iterable[str]) -> list[tuple[str, str]]:
+    """(arm, reference) of every comparison that ``arms.yml`` asks for among these arms."""
+    there = set(arms)
+    return [
+        (arm.name, reference)
+        for arm in every_arm().values()
+        for reference in arm.references
+        if arm.name in there and reference in there
+    ]

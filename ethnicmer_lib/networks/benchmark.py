@@ -15,6 +15,7 @@ from ethnicmer_lib.design.folds import Fold, make_folds
 from ethnicmer_lib.design.forest import emotion_predictions, majority
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.motion.extract import apex_images, motion_images
+from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import benchmark_claims
@@ -156,7 +157,7 @@ def _networks(
 
     run = runs.Run.open(
         "benchmark",
-        module="ethnicmer_lib.networks.fold_task",
+        module="ethnicmer_lib.networks.folds",
         cohort=cohort.provenance.fingerprint,
         parameters=p.model_dump(mode="json", include=set(TRAINED_WITH))
         | {
@@ -197,19 +198,22 @@ def _train(
 ) -> dict[tuple[str, int], pd.DataFrame]:
     """(variant, seed) -> predictions of all folds."""
     # Imported here: a page whose runs are in the store needs no torch.
-    from ethnicmer_lib.networks.engine import Data, fold_tasks, predict_tasks, processes
+    from ethnicmer_lib.networks.folds import train_and_predict
 
-    tasks = {
-        name: fold_tasks(name[0], folds, p.model_copy(update={"seed": name[1]}), Switches.of(p))
-        for name in names
-    }
-    jobs = processes(len(names) * sum(len(fold.train) for fold in folds) * p.epochs)
-    every = [task for part in tasks.values() for task in part]
-    tables = iter(predict_tasks(every, Data(clips, motion, rgb), run, jobs, progress))
-    return {
-        name: pd.concat([next(tables) for _ in part], ignore_index=True).drop(columns="arm")
-        for name, part in tasks.items()
-    }
+    recipe = Recipe(p.epochs, p.batch_size, p.learning_rate, p.gamma, p.precision, p.compiled)
+    found = train_and_predict(
+        list(dict.fromkeys(variant for variant, _ in names)),
+        motion,
+        rgb,
+        clips,
+        folds,
+        recipe,
+        Switches.of(p),
+        sorted({seed for _, seed in names}),
+        p.weights,
+        progress,
+    ).rename(columns={"arm": "variant"})
+    return dict(list(found.groupby(["variant", "seed"])))
 
 
 def _forest(cohort: Cohort, p: Benchmark, progress: bool) -> tuple[pd.DataFrame, runs.Run]:

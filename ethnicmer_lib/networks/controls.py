@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,11 @@ from ethnicmer_lib.design.folds import Fold, make_folds
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.networks.arms import ARMS, BY_NAME, Arm
+from ethnicmer_lib.networks.old_arms import ARMS, BY_NAME, Arm
 from ethnicmer_lib.networks.benchmark import NEEDS_RGB, RESAMPLES
-from ethnicmer_lib.networks.learnt import balanced_accuracies
+from ethnicmer_lib.networks.old_learnt import balanced_accuracies
 from ethnicmer_lib.networks.probes import ALL
+from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import controls_claims
@@ -26,7 +26,6 @@ from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
 from ethnicmer_lib.stats.scoring import mean_over_folds
-from ethnicmer_lib.store import old_notes as run_notes
 from ethnicmer_lib.store import old_runs as runs
 
 
@@ -156,7 +155,7 @@ def _why_not(arm: Arm, p: Benchmark, cohort: Cohort) -> str | None:
 def _run(cohort: Cohort, p: Benchmark, folds: Sequence[Fold]) -> runs.Run:
     return runs.Run.open(
         "controls",
-        module="ethnicmer_lib.networks.fold_task",
+        module="ethnicmer_lib.networks.folds",
         cohort=cohort.provenance.fingerprint,
         parameters=p.model_dump(mode="json", include=TRAINED_WITH | {"n_trees"})
         | {
@@ -177,40 +176,17 @@ def _networks(
     jobs: int | None,
 ) -> pd.DataFrame:
     """Predictions of the arms that need networks; arms that share a training are predicted from one."""
-    from ethnicmer_lib.networks.engine import Data, Task, predict_tasks, processes
+    from ethnicmer_lib.networks.folds import train_and_predict
 
-    trainings: dict[tuple[str, Switches], list[Arm]] = {}
-    for arm in chosen:
-        trainings.setdefault((arm.variant, arm.switches(Switches.of(p)).training), []).append(arm)
-    if not trainings:
-        return pd.DataFrame()
-    tasks = []
-    for (variant, _), arms in trainings.items():
-        ways = tuple((arm.name, arm.switches(Switches.of(p))) for arm in arms)
-        # Which arms a table holds, and what their switches are, is part of its name, not of the run's key:
-        # another arm leaves the networks of the others as they are.
-        title = f"{'+'.join(arm.name for arm in arms)}-{runs.digest([(n, vars(s)) for n, s in ways])[:6]}"
-        tasks += [
-            Task(
-                f"{title}-seed{seed}-fold{number:03d}",
-                variant,
-                p.model_copy(update={"seed": seed}),
-                number,
-                fold,
-                ways,
-                probes=True,
-            )
-            for seed in range(p.seed, p.seed + p.n_seeds)
-            for number, fold in enumerate(folds)
-        ]
-    titles = (task.name.removesuffix(f"-fold{task.number:03d}") for task in tasks)
-    run_notes.write(run, cohort.provenance, Counter(titles))
     size = p.image_size
     rgb = apex_images(cohort, size, progress) if any(arm.variant in NEEDS_RGB for arm in chosen) else None
-    data = Data(cohort.clips, motion_images(cohort, p, size, progress), rgb)
-    if jobs is None:
-        jobs = processes(sum(len(task.fold.train) for task in tasks) * p.epochs)
-    return pd.concat(predict_tasks(tasks, data, run, jobs, progress, "control arms"), ignore_index=True)
+    recipe = Recipe(p.epochs, p.batch_size, p.learning_rate, p.gamma, p.precision, p.compiled)
+    images = motion_images(cohort, p, size, progress)
+    seeds = range(p.seed, p.seed + p.n_seeds)
+    arms = [arm.name for arm in chosen]
+    return train_and_predict(
+        arms, images, rgb, cohort.clips, folds, recipe, Switches.of(p), seeds, p.weights, progress
+    )
 
 
 def _baseline(

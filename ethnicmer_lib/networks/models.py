@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import ResNet18_Weights, resnet18
 
+from ethnicmer_lib.design.backbones import TINYVIT, check_images, load_weights, resnet18_backbone
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks.arms import RGB_VARIANTS, VARIANTS
 from ethnicmer_lib.networks.switches import MEAN, STD
 
-VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
-RGB_VARIANTS = ("dual_rgb", "tinyvit")  #: their ethnic backbone sees the apex frame instead of the motion
-MIN_SIZE = 28  #: px; both backbones halve an image five times
-TINYVIT = "tiny_vit_5m_224"
-TINYVIT_IMAGENET = "tiny_vit_5m_224.dist_in22k_ft_in1k"  # like ResNet-18's weights: ends on ImageNet-1k
-_HEADS = {"resnet18": "fc.", "tinyvit": "head.fc."}
+# Trained last on ImageNet-1k, as the weights of ResNet-18 are.
+TINYVIT_IMAGENET = "tiny_vit_5m_224.dist_in22k_ft_in1k"
 
 
 class Outputs(NamedTuple):
@@ -42,7 +34,7 @@ class Outputs(NamedTuple):
 class EthnicNet(nn.Module):
     """One row of Table V: backbones without weight sharing, late fusion (Fig. 2, Eq. 8).
 
-    ``forward(motion, rgb=None)`` takes (n, 3, S, S) float32 images, S at least 28 px: the optical flow image, and
+    ``forward(motion, faces=None)`` takes (n, 3, S, S) float32 images, S at least 28 px: the optical flow image, and
     for the variants of ``RGB_VARIANTS`` the apex frame in [0, 1], which is standardised with ImageNet's mean and
     standard deviation inside.  The flow image goes in as it is: zero means no motion.
 
@@ -66,11 +58,11 @@ class EthnicNet(nn.Module):
             )
         self.variant, self.shared = variant, shared
         # The emotion branch comes first, so one seed gives it one start in all variants: rows stay paired.
-        self.emotion, width = _resnet18()
+        self.emotion, width = resnet18_backbone()
         self.emotion_head = nn.Linear(width, n_labels)
         self.ethnic = self.ethnic_head = self.fusion_head = None
         if variant != "resnet18":
-            self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else _resnet18()
+            self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else resnet18_backbone()
             self.ethnic_head = nn.Linear(ethnic_width, n_groups)
             self.fusion_head = nn.Linear(width + ethnic_width, n_labels)
         self.register_buffer("rgb_mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
@@ -81,17 +73,17 @@ class EthnicNet(nn.Module):
         """Whether the ethnic backbone sees the apex frame."""
         return self.variant in RGB_VARIANTS
 
-    def forward(self, motion: Tensor, rgb: Tensor | None = None) -> Outputs:
+    def forward(self, motion: Tensor, faces: Tensor | None = None) -> Outputs:
         """Logits of a batch; StudyError for images that are too small or of the wrong shape."""
-        emotion, ethnic = self.features(motion, rgb)
+        emotion, ethnic = self.features(motion, faces)
         if ethnic is None:
             return Outputs(self.emotion_head(emotion), None, None)
         fused = torch.cat([emotion, ethnic], dim=1)
         return Outputs(self.emotion_head(emotion), self.ethnic_head(ethnic), self.fusion_head(fused))
 
-    def features(self, motion: Tensor, rgb: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def features(self, motion: Tensor, faces: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Features of a batch, (n, width) of the emotion and of the ethnic branch; None where there is none."""
-        _check_images(motion, "motion")
+        check_images(motion, "motion")
         emotion = self.emotion(motion)
         if self.ethnic is None:
             return emotion, None
@@ -99,12 +91,12 @@ class EthnicNet(nn.Module):
             # A second call, as released: in training mode it moves the running statistics a second time.
             return emotion, self.emotion(motion)
         if self.needs_rgb:
-            if rgb is None:
+            if faces is None:
                 raise StudyError(
-                    f"variant {self.variant!r} needs the apex frame; give rgb (n, 3, S, S) in [0, 1]"
+                    f"variant {self.variant!r} needs the apex frame; give faces (n, 3, S, S) in [0, 1]"
                 )
-            _check_images(rgb, "rgb")
-            return emotion, self.ethnic((rgb - self.rgb_mean) / self.rgb_std)
+            check_images(faces, "face")
+            return emotion, self.ethnic((faces - self.rgb_mean) / self.rgb_std)
         return emotion, self.ethnic(motion)
 
 
@@ -126,7 +118,7 @@ def loss(outputs: Outputs, label: Tensor, group: Tensor, ethnic: bool = True) ->
     return total
 
 
-def build_model(
+def build_network(
     variant: str, weights: str = "none", n_labels: int = 3, n_groups: int = 2, shared: bool = False
 ) -> EthnicNet:
     """A network of Table V, its heads always new.
@@ -135,63 +127,28 @@ def build_model(
 
     Parameters
     ----------
-    weights : start of the backbones.
-        'none': random.
-        'imagenet': trained on ImageNet-1k, downloaded (ResNet-18 from torchvision, TinyViT-5M from timm).
-        A path: a file saved by ``torch.save``: the state dict of a torchvision ResNet-18, for every ResNet-18
-        backbone; or, which 'tinyvit' needs, ``{'resnet18': state dict, 'tinyvit': state dict}``.  The classifier
-        ('fc.*', 'head.fc.*') is not used; everything else must fit exactly.
+    weights : start of the backbones: 'none' (random), 'imagenet' or a file, see :func:`backbones.load_weights`.
     shared : as in :class:`EthnicNet`.
 
     Raises
     ------
     StudyError
         Unknown variant, a failed download, or a file that is missing, unreadable or does not fit.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em, torch
+    >>> network = em.build_network("dual_motion")
+    >>> {name: tuple(logits.shape) for name, logits in network(torch.rand(4, 3, 28, 28))._asdict().items()}
+    {'emotion': (4, 3), 'ethnicity': (4, 2), 'fusion': (4, 3)}
     """
-    model = EthnicNet(variant, n_labels, n_groups, shared)
-    if weights != "none":
-        _load(model.emotion, "resnet18", weights)
-        if model.ethnic is not None:
-            _load(model.ethnic, "tinyvit" if variant == "tinyvit" else "resnet18", weights)
-    return model
-
-
-def resnet18_features(images: np.ndarray, weights: str, seed: int, batch: int = 64) -> np.ndarray:
-    """Off-the-shelf ResNet-18 features, in eval mode and never trained here (Section IV-A).
-
-    Parameters
-    ----------
-    images : (n, 3, S, S) float32, S at least 28 px.
-    weights : as in :func:`build_model`; with 'none' the network is random, drawn from ``seed``.
-    batch : images per step; it does not change the result beyond rounding.
-
-    Returns
-    -------
-    (n, 512) float32.
-    """
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise StudyError(f"images are {images.shape}; ResNet-18 needs (n, 3, S, S)")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        backbone, width = _resnet18()
-    if weights != "none":
-        _load(backbone, "resnet18", weights)
-    backbone = backbone.to(device).eval()
-    features = np.empty((len(images), width), dtype=np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(images), batch):
-            chunk = torch.from_numpy(np.array(images[start : start + batch], dtype=np.float32))
-            _check_images(chunk, "images")
-            features[start : start + batch] = backbone(chunk.to(device)).cpu().numpy()
-    return features
-
-
-def _resnet18() -> tuple[nn.Module, int]:
-    backbone = resnet18(weights=None)
-    width = backbone.fc.in_features
-    backbone.fc = nn.Identity()
-    return backbone, width
+    network = EthnicNet(variant, n_labels, n_groups, shared)
+    load_weights(network.emotion, "resnet18", weights)
+    if variant == "tinyvit":
+        load_weights(network.ethnic, "tinyvit", weights, _tinyvit_weights)
+    elif network.ethnic is not None:
+        load_weights(network.ethnic, "resnet18", weights)
+    return network
 
 
 def _tinyvit() -> tuple[nn.Module, int]:
@@ -201,59 +158,5 @@ def _tinyvit() -> tuple[nn.Module, int]:
     return backbone, backbone.num_features
 
 
-def _check_images(images: Tensor, name: str) -> None:
-    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
-        raise StudyError(
-            f"{name} images are {tuple(images.shape)}; give (n, 3, S, S) with S at least {MIN_SIZE} px"
-        )
-
-
-def _load(backbone: nn.Module, kind: str, weights: str) -> None:
-    """Put downloaded or saved weights into a backbone, or say why not."""
-    state = _imagenet(kind) if weights == "imagenet" else _from_file(kind, weights)
-    kept = {name: value for name, value in state.items() if not name.startswith(_HEADS[kind])}
-    try:
-        backbone.load_state_dict(kept, strict=True)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise StudyError(
-            f"weights={weights!r} does not fit {kind}: {reason}. Give the state dict of a "
-            f"{'torchvision ResNet-18' if kind == 'resnet18' else 'timm ' + TINYVIT}, 'imagenet' or 'none'"
-        ) from error
-
-
-def _imagenet(kind: str) -> Mapping[str, Tensor]:
-    fetch = {
-        "resnet18": partial(ResNet18_Weights.IMAGENET1K_V1.get_state_dict, progress=False, check_hash=True),
-        "tinyvit": lambda: timm.create_model(TINYVIT_IMAGENET, pretrained=True).state_dict(),
-    }[kind]
-    try:
-        return fetch()
-    # What a failed download raises depends on the versions of three download libraries; none of it is a bug here.
-    except Exception as error:
-        raise StudyError(
-            f"weights='imagenet': the download of {kind} failed ({type(error).__name__}: {str(error)[:200]}). "
-            "Connect once, or fetch the file elsewhere and give its path as weights, or use weights='none'"
-        ) from error
-
-
-def _from_file(kind: str, weights: str) -> Mapping[str, Tensor]:
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise StudyError(f"weights={weights!r} is not a file; allowed: 'none', 'imagenet' or a file's path")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise StudyError(
-            f"weights={weights!r} cannot be read ({str(error)[:200]}); save a plain state dict with torch.save"
-        ) from error
-    if isinstance(saved, Mapping) and kind in saved:
-        saved = saved[kind]
-    elif kind == "tinyvit":
-        raise StudyError(
-            f"weights={weights!r} has no TinyViT in it; save {{'resnet18': state_dict, 'tinyvit': state_dict}} with "
-            "torch.save for the variant 'tinyvit', or use 'imagenet' or 'none'"
-        )
-    if not isinstance(saved, Mapping):
-        raise StudyError(f"weights={weights!r} holds a {type(saved).__name__}, not a state dict")
-    return saved
+def _tinyvit_weights() -> dict[str, Tensor]:
+    return timm.create_model(TINYVIT_IMAGENET, pretrained=True).state_dict()

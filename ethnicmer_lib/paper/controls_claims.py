@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ethnicmer_lib.networks.arms import BY_NAME
+from ethnicmer_lib.networks.old_arms import BY_NAME
 from ethnicmer_lib.networks.probes import WITHIN
 from ethnicmer_lib.paper.benchmark_claims import departures
 from ethnicmer_lib.paper.findings import Finding, judge_effect, simulated_reason

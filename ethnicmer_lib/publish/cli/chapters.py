@@ -29,10 +29,10 @@ def build(
     engine: Engine = None,
 ) -> None:
     """Compute every chapter that the data allow and render the website; only what changed is done again."""
-    from ethnicmer_lib.networks import executors
+    from ethnicmer_lib.networks import where
     from ethnicmer_lib.publish import build as book
 
-    executors.use(engine)
+    where.use(engine)
     site = book.build(profile, overrides(parameter, data, flow_dir, casme2, samm))
     typer.echo(f"the site: {site / 'index.html'}")
 
@@ -48,10 +48,10 @@ def rerun(
     engine: Engine = None,
 ) -> None:
     """Run one chapter with other parameters; prints the folder with its notebook, page and results."""
-    from ethnicmer_lib.networks import executors
+    from ethnicmer_lib.networks import where
     from ethnicmer_lib.publish import build as book
 
-    executors.use(engine)
+    where.use(engine)
     folder = book.rerun(chapter, profile, overrides(parameter, data, flow_dir, casme2, samm))
     typer.echo(f"notebook: {folder / (chapter + '.ipynb')}")
     typer.echo(f"page:     {folder / 'html' / 'book' / (chapter + '.html')}")

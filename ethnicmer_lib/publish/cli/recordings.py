@@ -39,10 +39,10 @@ def record(
     engine: Engine = None,
 ) -> None:
     """Run Table V at length and keep its predictions in results/NAME, to be committed (Table IV: table-iv)."""
-    from ethnicmer_lib.networks import executors
+    from ethnicmer_lib.networks import where
     from ethnicmer_lib.publish import recorded
 
-    executors.use(engine)
+    where.use(engine)
     parts = part or ("benchmark",)
     options = [
         *(f"--part {one}" for one in part or []),
@@ -132,10 +132,10 @@ def size_evidence(
 ) -> None:
     """Record in results/image_size what plain ResNet-18 recognises at every image size, and what it costs."""
     from ethnicmer_lib.evidence import image_size as size_evidence
-    from ethnicmer_lib.networks import executors
+    from ethnicmer_lib.networks import where
     from ethnicmer_lib.publish.old_parameters import Benchmark
 
-    executors.use(engine)
+    where.use(engine)
     sizes = tuple(size or size_evidence.SIZES)
     values = {"data": "flow", "flow_dir": flow_dir, "folds": folds, "n_seeds": seeds, "epochs": epochs}
     found = size_evidence.compute(Benchmark.check(values), sizes, progress=True)

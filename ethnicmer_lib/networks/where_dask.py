@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ import numpy as np
 from distributed.scheduler import KilledWorker
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks.executors import Finished, Named, Work, rounds, say
-from ethnicmer_lib.store.old_runs import code_fingerprint
+from ethnicmer_lib.networks.training import CODE
+from ethnicmer_lib.networks.where import OnEpoch, Serial, Work, rounds, say
+from ethnicmer_lib.store import fingerprint
 
 CONNECT = 10  #: seconds until a scheduler that does not answer is an error
 LOOK = 20  #: seconds between two looks at whether there is any worker
 #: Packages whose version can change a prediction.
 _DECIDING = ("numpy", "pandas", "scikit-learn", "timm", "torch", "torchvision")
 # A worker with several threads would train several networks at once in one process, whose random state and
-# number of threads are the process's: they take turns.  So does the reading of this library's sources, which
-# CPython 3.11 does not survive in two threads at once.
+# number of threads are the process's: they take turns.
 _TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Dask:
+class Dask(Serial):
     """The workers of the scheduler at ``address``.
 
     A worker that is lost is replaced by another one (Dask does that), and where a task took several workers with
@@ -45,9 +45,8 @@ class Dask:
         with closing(self._client()):
             pass
 
-    def run(
-        self, work: Work, tasks: Sequence[Named], data: object, on_epoch: Callable[[], object]
-    ) -> Iterator[Finished]:
+    def run(self, work: Work, tasks: Sequence[Any], data: Any, on_epoch: OnEpoch) -> Iterator[Any]:
+        """As of :class:`Serial`; lost workers are replaced."""
         left = {task.name: task for task in tasks}
         for _ in rounds(left):
             with closing(self._client()) as client:
@@ -75,13 +74,13 @@ class Dask:
 def identity() -> dict[str, str]:
     """What must be the same on every worker: versions that can change a prediction, and this library's code."""
     return {name: metadata.version(name) for name in _DECIDING} | {
-        "ethnicmer_lib code": code_fingerprint("ethnicmer_lib.networks.fold_task")
+        "ethnicmer_lib code": fingerprint(*CODE)
     }
 
 
 def _one_round(
-    client: distributed.Client, work: Work, tasks: Sequence[Named], data: object, address: str
-) -> Iterator[Finished]:
+    client: distributed.Client, work: Work, tasks: Sequence[Any], data: Any, address: str
+) -> Iterator[Any]:
     _await_worker(client, address)
     shared = client.scatter(_plain(data), broadcast=True, hash=False)
     expected = identity()
@@ -133,7 +132,7 @@ def _plain(data: Any) -> Any:
     return dataclasses.replace(data, **arrays)
 
 
-def _on_worker(work: Work, task: Named, data: object, expected: dict[str, str]) -> Finished:
+def _on_worker(work: Work, task: Any, data: Any, expected: dict[str, str]) -> Any:
     with _TURN:
         found = identity()
         if differing := [name for name in expected if found[name] != expected[name]]:

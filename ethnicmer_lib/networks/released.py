@@ -1,4 +1,4 @@
-"""Predictions of the held-out clips: as described or as released, with what a linear probe reads off the features."""
+"""Predictions of held-out clips: as described, or as released, where the network is still in training mode."""
 
 from __future__ import annotations
 

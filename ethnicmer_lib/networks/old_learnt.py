@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib.networks.arms import BY_NAME
+from ethnicmer_lib.networks.old_arms import BY_NAME
 from ethnicmer_lib.networks.probes import ALL, BRANCHES, TARGETS, WITHIN, column
 from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.publish.old_parameters import Benchmark

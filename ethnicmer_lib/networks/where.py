@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import joblib
 from tqdm import tqdm
@@ -23,37 +23,22 @@ MOST_PROCESSES = 8  #: each holds its own network and images, some 0.7 GB
 PAUSE = 2.0  #: seconds for a lost worker to be replaced, before what is left is tried again
 PATIENCE = 3  #: so many losses of workers in a row, with no fold finished in between, are too many
 
-
-class Named(Protocol):
-    """What an executor needs to know of a task; it pickles."""
-
-    @property
-    def name(self) -> str: ...
+#: (task, data, on_epoch) -> what was done, which has its ``task``; importable, so that another process finds it.  A task
+#: has a ``name`` and pickles.
+Work = Callable[..., Any]
+OnEpoch = Callable[[], object]
 
 
-class Finished(Protocol):
-    """What the work on a task returns; it pickles."""
+@dataclass(frozen=True)
+class Serial:
+    """One task after the other, here."""
 
-    @property
-    def task(self) -> Named: ...
-
-
-Work = Callable[
-    ..., Finished
-]  #: (task, data, on_epoch) -> Finished; importable, so that another process finds it
-
-
-class Executor(Protocol):
-    """Computes tasks somewhere."""
-
-    tells_epochs: bool  #: whether ``on_epoch`` is called; else only that a task has finished is known
+    tells_epochs = True  #: whether ``on_epoch`` is called; else only that a task has finished is known
 
     def check(self) -> None:
-        """StudyError when nothing can be computed there."""
+        """StudyError when nothing can be computed there: it always can."""
 
-    def run(
-        self, work: Work, tasks: Sequence[Named], data: object, on_epoch: Callable[[], object]
-    ) -> Iterator[Finished]:
+    def run(self, work: Work, tasks: Sequence[Any], data: Any, on_epoch: OnEpoch) -> Iterator[Any]:
         """What the work on each task returns, as they finish, in any order.
 
         Raises
@@ -61,37 +46,19 @@ class Executor(Protocol):
         StudyError
             When workers are lost again and again; and what the work itself raises.
         """
-
-
-@dataclass(frozen=True)
-class Serial:
-    """One task after the other, here."""
-
-    tells_epochs = True
-
-    def check(self) -> None:
-        """It always can."""
-
-    def run(
-        self, work: Work, tasks: Sequence[Named], data: object, on_epoch: Callable[[], object]
-    ) -> Iterator[Finished]:
         for task in tasks:
             yield work(task, data, on_epoch)
 
 
 @dataclass(frozen=True)
-class Processes:
+class Processes(Serial):
     """Several processes on this machine, one task each at a time; arrays are mapped, not copied."""
 
     jobs: int
     tells_epochs = False
 
-    def check(self) -> None:
-        """It always can."""
-
-    def run(
-        self, work: Work, tasks: Sequence[Named], data: object, on_epoch: Callable[[], object]
-    ) -> Iterator[Finished]:
+    def run(self, work: Work, tasks: Sequence[Any], data: Any, on_epoch: OnEpoch) -> Iterator[Any]:
+        """As of :class:`Serial`; a killed process is replaced."""
         left = {task.name: task for task in tasks}
         # joblib replaces a process whose memory has grown, as training makes it do, and warns of a leak.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
@@ -128,8 +95,8 @@ def rounds(left: Mapping[str, object]) -> Iterator[None]:
             time.sleep(PAUSE)
 
 
-def chosen(jobs: int = 1) -> Executor:
-    """The executor named by ``$ETHNICMER_ENGINE`` (which ``--engine`` sets), else ``jobs`` processes.
+def chosen(jobs: int = 1) -> Serial:
+    """The engine named by ``$ETHNICMER_ENGINE`` (which ``--engine`` sets), else ``jobs`` processes.
 
     Raises
     ------
@@ -141,7 +108,7 @@ def chosen(jobs: int = 1) -> Executor:
     return Serial() if jobs == 1 else Processes(jobs)
 
 
-def named(name: str) -> Executor:
+def named(name: str) -> Serial:
     """'serial', 'processes', 'processes:N', or the address of a Dask scheduler; StudyError for anything else."""
     if name == "serial":
         return Serial()
@@ -150,7 +117,7 @@ def named(name: str) -> Executor:
     if found := re.fullmatch(r"processes:([1-9]\d{0,2})", name):
         return Processes(int(found[1]))
     if re.fullmatch(r"(tcp|tls)://(\[[^\]]+\]|[^:/\s]+):\d{1,5}", name):
-        from ethnicmer_lib.networks.executor_dask import Dask
+        from ethnicmer_lib.networks.where_dask import Dask  # takes seconds to import
 
         return Dask(name)
     raise StudyError(f"engine {name!r} is unknown; allowed: {ALLOWED}")
