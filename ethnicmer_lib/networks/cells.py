@@ -63,7 +63,11 @@ def class_cells(
     try:
         with torch.enable_grad():
             logits = network.emotion_head(network.emotion(images))
-            wanted = logits.argmax(1) if targets is None else torch.as_tensor(np.asarray(targets)).to(images.device)
+            wanted = (
+                logits.argmax(1)
+                if targets is None
+                else torch.as_tensor(np.asarray(targets)).to(images.device)
+            )
             (gradient,) = torch.autograd.grad(logits.gather(1, wanted[:, None]).sum(), seen[0])
     finally:
         hook.remove()
@@ -97,7 +101,9 @@ def map_side(layer: str, image_size: int) -> int:
     return side
 
 
-def cell_columns(network: EthnicNet, inputs: Inputs, rows: np.ndarray, predicted: pd.Series) -> dict[str, list]:
+def cell_columns(
+    network: EthnicNet, inputs: Inputs, rows: np.ndarray, predicted: pd.Series
+) -> dict[str, list]:
     """Of plain ResNet-18 the cells of every held-out clip's maps for its predicted class, as bytes of float32.
 
     They are made where the network is, fold by fold, so that no network has to be kept or trained again for them.

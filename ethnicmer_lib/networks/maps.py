@@ -96,9 +96,7 @@ def measure_maps(maps: Maps) -> pd.DataFrame:
 
     Left and lower are the image's; a middle row or column counts half for either side.
     """
-    return maps.table.assign(
-        correct=maps.table["predicted"] == maps.table["label"], **measures(maps.array)
-    )
+    return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **measures(maps.array))
 
 
 def measures(maps: np.ndarray) -> dict[str, np.ndarray]:

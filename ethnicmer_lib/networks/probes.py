@@ -17,8 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ethnicmer_lib.networks.arms import every_arm
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
-from ethnicmer_lib.stats.bootstrap import UAR, bootstrap_f1, bootstrap_mean
-from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.stats import UAR, Estimate, bootstrap_mean, scores
 
 BRANCHES = ("emotion", "ethnic")
 ALL, WITHIN = "all", "within"
@@ -141,7 +140,8 @@ def _read(table: pd.DataFrame, target: str, where: str, said: str, seed: int) ->
         return None
     asked = table.assign(label=table[target], predicted=table[said])
     names = sorted({*asked["label"], *asked["predicted"]})
-    return bootstrap_f1(asked, names, seed=seed, repeat="seed")[UAR], table["clip_id"].nunique()
+    found = scores(asked, by=None, interval=True, seed=seed, labels=names)
+    return found[UAR].iloc[0], table["clip_id"].nunique()
 
 
 def group_accuracy(predictions: pd.DataFrame, table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

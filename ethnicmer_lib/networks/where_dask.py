@@ -73,9 +73,7 @@ class Dask(Serial):
 
 def identity() -> dict[str, str]:
     """What must be the same on every worker: versions that can change a prediction, and this library's code."""
-    return {name: metadata.version(name) for name in _DECIDING} | {
-        "ethnicmer_lib code": fingerprint(*CODE)
-    }
+    return {name: metadata.version(name) for name in _DECIDING} | {"ethnicmer_lib code": fingerprint(*CODE)}
 
 
 def _one_round(
