@@ -6,6 +6,7 @@ import difflib
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -33,6 +34,7 @@ FOLDS = Field("loso", description="leave one subject out, or a number of folds o
 RECIPE = Field(Recipe(), description="how networks are trained: what differs from the paper's")
 # What IPython puts into a notebook's namespace by itself.
 _NOTEBOOK_NAMES = {"In", "Out"}
+_ABSENT = object()
 _PLAIN = (int, float, str, bool, list, tuple, dict, types.NoneType)
 
 
@@ -73,6 +75,18 @@ class Parameters(BaseModel):
         if "source" in found:
             found["source"] = self.source.identity()
         return found
+
+    def explained(self) -> Iterator[tuple[str, str, str, str]]:
+        """(name, value here, allowed values, meaning) of every parameter that this source has; no paths."""
+        for name, _, allowed, meaning in described(type(self)):
+            value: Any = self
+            for part in name.split("."):
+                value = getattr(value, part, _ABSENT)
+            if value is _ABSENT or isinstance(value, BaseModel | Path) or is_dataclass(value):
+                continue
+            if name.startswith("source.") and not meaning.startswith(f"{self.source.kind} only"):
+                continue
+            yield name, repr(value), allowed, meaning
 
 
 def _said(model: type[Parameters], problem: Mapping[str, Any]) -> str:

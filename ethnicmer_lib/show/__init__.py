@@ -1,1 +1,7 @@
 """Tables and figures that carry their source."""
+
+from ethnicmer_lib.show.figures.style import figure
+from ethnicmer_lib.show.footer import footer
+from ethnicmer_lib.show.tables import Html, findings, say, table
+
+__all__ = ["Html", "figure", "findings", "footer", "say", "table"]

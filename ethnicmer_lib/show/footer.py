@@ -1,4 +1,4 @@
-"""The provenance footer of a chapter: source, parameters, seed, versions, commit and run time."""
+"""The end of a page: where its numbers come from, and what its parameters could be instead."""
 
 from __future__ import annotations
 
@@ -9,56 +9,49 @@ from typing import Any
 
 from IPython.display import HTML
 
-from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.publish.old_parameters import CohortParameters, allowed
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import environment, provenance_of, used_runs
 
 
-def record(
-    parameters: CohortParameters, provenance: Provenance, used: Iterable[runs.Run] = ()
-) -> dict[str, Any]:
-    """Everything needed to make a chapter's numbers again, as a flat dictionary of texts.
+def record(p: Any, of: Iterable[Any]) -> dict[str, str]:
+    """Everything needed to make a page's numbers again, as a flat dictionary of texts.
 
-    The versions, commit and machine are those of the run that computed the numbers, which may be older
-    than the page that shows them.
+    The versions, commit and machine are those of the runs that computed the numbers, which may be older than the page
+    that shows them.
     """
-    used = list(used)
-    made = [json.loads((run.path / "run.json").read_text()) for run in used] or [runs.environment()]
+    runs = used_runs()
+    made = [json.loads((run.path / "run.json").read_text()) for run in runs] or [environment()]
     first = made[0]
-    seconds = {name: value for run in used for name, value in run.seconds().items()}
+    sources = list(dict.fromkeys(map(provenance_of, of)))
+    versions = {"ethnicmer_lib": first["library"], "Python": first["python"], **first["versions"]}
     return {
-        "Data": provenance.source + (" (SIMULATED)" if provenance.simulated else ""),
-        "Cohort fingerprint": provenance.fingerprint,
-        "Parameters": ", ".join(f"{name}={value!r}" for name, value in parameters.identity().items()),
-        "Seed": str(parameters.seed),
+        "Data": "; ".join(one.source + " (SIMULATED)" * one.simulated for one in sources) or "none",
+        "Fingerprint of the clips": ", ".join(one.fingerprint for one in sources),
+        "Parameters": ", ".join(f"{name}={value!r}" for name, value in p.identity().items()),
         "Computed": first["time"],
-        "Compute time": f"{sum(seconds.values()):.0f} s",
-        "Runs": ", ".join(run.path.name for run in used) or "none",
+        "Compute time": f"{sum(sum(run.seconds().values()) for run in runs):.0f} s",
+        "Runs": ", ".join(run.path.name for run in runs) or "none",
         "Commit": first["commit"],
-        "Versions": ", ".join(
-            f"{name} {version}"
-            for name, version in {
-                "ethnicmer_lib": first["library"],
-                "Python": first["python"],
-                **first["versions"],
-            }.items()
-        ),
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Machine": first["machine"],
     }
 
 
-def footer(parameters: CohortParameters, provenance: Provenance, used: Iterable[runs.Run] = ()) -> HTML:
-    """The record, and the chapter's parameters with what is allowed, as two folded tables at the end of a page."""
+def footer(p: Any, *of: Any) -> HTML:
+    """Two folded tables at the end of a page: where its numbers come from, and its parameters.
+
+    Parameters
+    ----------
+    p : the page's parameters, as ``em.parameters`` gave them.
+    of : the clips and recordings that the page is about.
+    """
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in record(parameters, provenance, used).items()
+        for name, value in record(p, of).items()
     )
-    model = type(parameters)
     names = "".join(
-        f"<tr><th scope='row'><code>{name}</code></th><td>{html.escape(repr(value))}</td>"
-        f"<td>{html.escape(allowed(model, name))}</td>"
-        f"<td>{html.escape(str(model.model_fields[name].description))}</td></tr>"
-        for name, value in parameters.identity().items()
+        f"<tr><th scope='row'><code>{html.escape(name)}</code></th><td>{html.escape(value)}</td>"
+        f"<td>{html.escape(allowed)}</td><td>{html.escape(meaning)}</td></tr>"
+        for name, value, allowed, meaning in p.explained()
     )
     return HTML(
         "<details class='provenance'><summary>Where these numbers come from</summary>"

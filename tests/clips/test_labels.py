@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, check_clips
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.paper import printed
 from ethnicmer_lib.publish import old_parameters as parameters
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,10 +46,10 @@ def test_emotion_map_equals_the_releases():
 
 
 def test_emotion_map_equals_table_iii():
-    printed = {
-        name: row["label"] for row in labels.paper_tables()["emotions"]["rows"] for name in row["emotions"]
+    expected = {
+        name: row["label"] for row in printed.paper_tables()["emotions"]["rows"] for name in row["emotions"]
     }
-    assert printed == {name: label for name, label in labels.EMOTION_LABEL.items() if label}
+    assert expected == {name: label for name, label in labels.EMOTION_LABEL.items() if label}
     assert set(printed.values()) == set(LABELS) == set(labels.BINARY)
 
 
@@ -71,7 +72,7 @@ def test_binary_labels():
 
 
 def test_paper_numbers_add_up_as_printed():
-    paper = labels.paper_tables()
+    paper = printed.paper_tables()
     assert (
         sum(row["subjects"] for row in paper["subjects"]["rows"]) == paper["subjects"]["total"]["value"] == 54
     )
@@ -152,7 +153,7 @@ def test_the_papers_mapping_is_the_released_one():
     paper = {
         row["ethnicity"]: row["group"]
         for part in ("subjects", "clips")
-        for row in labels.paper_tables()[part]["rows"]
+        for row in printed.paper_tables()[part]["rows"]
     }
     assert dict(zip(groups["ethnicity"], groups["group"], strict=True)) == paper
 

@@ -84,7 +84,9 @@ def test_weights_count_by_content(tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=6), st.data())
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=6), st.data()
+)
 def test_another_pixel_type_or_shape_is_another_identity(values, data):
     array = np.array(values, dtype=np.float32)
     assert identity(array) == identity(array.copy())

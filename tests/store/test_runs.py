@@ -12,7 +12,7 @@ import pytest
 
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.publish.old_parameters import Dataset
-from ethnicmer_lib.show.footer import footer, record
+from ethnicmer_lib.show.old_footer import footer, record
 from ethnicmer_lib.store import old_runs as runs
 
 

@@ -6,7 +6,10 @@ figure when the cohort is a simulated one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +18,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
 INK = "#24343a"
 TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
@@ -60,6 +64,19 @@ def stamp(fig: Figure, provenance: Provenance) -> Figure:
         )
     plt.close(fig)
     return fig
+
+
+def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Decorate a function that draws and takes ``of``: one style, and the source of ``of`` stamped on the figure."""
+    signature = inspect.signature(draw)
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **options: Any) -> Figure:
+        of = signature.bind(*args, **options).arguments["of"]
+        with plt.rc_context(_STYLE):
+            return stamp(draw(*args, **options), provenance_of(of))
+
+    return drawn
 
 
 def message(text: str, provenance: Provenance) -> Figure:

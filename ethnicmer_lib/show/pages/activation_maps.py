@@ -10,7 +10,7 @@ from IPython.display import HTML
 from ethnicmer_lib.clips.table import Cohort
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.networks.activation import MEASURES, ActivationResult
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import style as figures
 
 _SIDE = 168  #: px of the background of the maps

@@ -10,7 +10,7 @@ from IPython.display import HTML
 from ethnicmer_lib.design.table_iv import DESCRIBED
 from ethnicmer_lib.paper.audit import AuditResult
 from ethnicmer_lib.paper.released import CELLS, SCENARIOS
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import audit as figures_audit
 
 _HEADS = dict(zip(CELLS, ("Negative", "Non-negative", "macro F1"), strict=True))

@@ -11,7 +11,7 @@ from IPython.display import HTML
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.networks.benchmark import BenchmarkResult
 from ethnicmer_lib.paper import benchmark_claims
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import style as figures
 from ethnicmer_lib.stats.bootstrap import MACRO
 
@@ -80,7 +80,7 @@ def table_v(result: BenchmarkResult) -> HTML:
         ]
     rows["paper"] = ["–" if np.isnan(v) else f"{v:.4f}" for v in rows[f"{MACRO}_paper"]]
     rows["subjects_shown"] = [
-        f"<span>{strict:.2f} / {present:.2f}</span>"
+        notebook.Html(f"<span>{strict:.2f} / {present:.2f}</span>")
         for strict, present in zip(rows["per_subject"], rows["per_subject_present"], strict=True)
     ]
     columns = {"name": "method"}

@@ -21,7 +21,7 @@ from ethnicmer_lib.paper import benchmark_claims
 from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.publish.recorded import RecordedPart
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import style as figures
 from ethnicmer_lib.show.pages import benchmark as live
 from ethnicmer_lib.stats.bootstrap import MACRO
@@ -83,7 +83,7 @@ def arms(real: Real) -> HTML:
         ]
     for name in ("per_fold", "per_subject"):
         rows[f"{name}_shown"] = [
-            f"<span>{strict:.2f} / {present:.2f}</span>"
+            notebook.Html(f"<span>{strict:.2f} / {present:.2f}</span>")
             for strict, present in zip(rows[name], rows[f"{name}_present"], strict=True)
         ]
     return notebook.table(

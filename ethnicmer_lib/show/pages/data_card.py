@@ -10,7 +10,7 @@ from IPython.display import HTML
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.paper.dataset import DatasetResult
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.pages.dataset import RELEASED
 
 

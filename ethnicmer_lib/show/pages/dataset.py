@@ -11,7 +11,7 @@ from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, Cohort, Provenance
 from ethnicmer_lib.paper.counts import Tables
 from ethnicmer_lib.paper.dataset import DatasetResult
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import dataset as figures_dataset
 from ethnicmer_lib.show.figures import style as figures
 

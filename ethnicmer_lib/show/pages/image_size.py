@@ -6,7 +6,7 @@ from IPython.display import HTML
 
 from ethnicmer_lib.evidence.image_size import COMMAND, SizeEvidence
 from ethnicmer_lib.publish.old_parameters import Benchmark
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 
 DEFAULT = int(Benchmark.model_fields["image_size"].default)
 

@@ -12,7 +12,7 @@ from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.paper.counts import released_tables
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.recorded import Recorded
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 
 
 def values(found: list[Finding], source: Provenance, real: Recorded) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ethnicmer_lib.evidence.motion import MotionResult
 from ethnicmer_lib.evidence.motion_record import COMMAND, REFERENCE, MotionEvidence
 from ethnicmer_lib.evidence.views import ANGLE, SHIFT, Views, border_ratio, rotation, shifted_crop
 from ethnicmer_lib.motion.strain import optical_strain
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures import style as figures
 
@@ -144,8 +144,10 @@ def accuracy(evidence: MotionEvidence) -> HTML:
     for peak in peaks:
         shown[f"error {peak:g}"] = table[f"error {peak:g}"]
     for peak in peaks:
-        shown[f"strain {peak:g}"] = [f"<span>{r:.2f}</span>" for r in table[f"strain {peak:g}"]]
-    shown["seconds"] = [f"<span>{seconds:.2f}</span>" for seconds in table["seconds"]]
+        shown[f"strain {peak:g}"] = [
+            notebook.Html(f"<span>{r:.2f}</span>") for r in table[f"strain {peak:g}"]
+        ]
+    shown["seconds"] = [notebook.Html(f"<span>{seconds:.2f}</span>") for seconds in table["seconds"]]
     nothing = ", ".join(f"{error:.3f} px at {peak:g} px" for peak, error in evidence.no_motion().items())
     return notebook.table(
         shown,
@@ -171,7 +173,7 @@ def downstream(evidence: MotionEvidence) -> HTML:
             "way": [name_of(way) for way in table["way"]],
             "macro": [notebook.with_interval(*value) for value in table["macro"]],
             "change": ["–" if one is None else notebook.with_interval(*one) for one in table["change"]],
-            "seconds": [f"<span>{seconds:.2f}</span>" for seconds in table["seconds"]],
+            "seconds": [notebook.Html(f"<span>{seconds:.2f}</span>") for seconds in table["seconds"]],
         }
     )
     return notebook.table(

@@ -9,7 +9,7 @@ from IPython.display import HTML
 
 from ethnicmer_lib.design.forest import BINARY
 from ethnicmer_lib.design.prima_facie import PrimaFacieResult
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import style as figures
 
 CONFOUND = (

@@ -13,7 +13,7 @@ from ethnicmer_lib.clips import labels
 from ethnicmer_lib.evidence import coded_units
 from ethnicmer_lib.evidence.simulated_cohort import Example, SimulatedCohortResult
 from ethnicmer_lib.evidence.simulated_faces import ARROW_STEP, SHEET, SHEET_PX, Picture
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import simulator as figures_simulator
 from ethnicmer_lib.simulator import protocol
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
@@ -165,7 +165,12 @@ def knobs(result: SimulatedCohortResult) -> HTML:
                 f"<strong>here {html.escape(_plain(getattr(result.parameters, parameter)))}</strong>"
             )
         meaning = f"{html.escape(texts[field.name])}<br><em>In a course: {html.escape(use)}</em>"
-        rows.append({"knob": f"<span>{'<br>'.join(lines)}</span>", "what it does": f"<span>{meaning}</span>"})
+        rows.append(
+            {
+                "knob": notebook.Html(f"<span>{'<br>'.join(lines)}</span>"),
+                "what it does": notebook.Html(f"<span>{meaning}</span>"),
+            }
+        )
     return notebook.table(pd.DataFrame(rows), "The knobs of the simulator.", result.provenance)
 
 

@@ -11,7 +11,7 @@ from IPython.display import HTML
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.table import LABELS, Provenance
 from ethnicmer_lib.evidence.simulator import LEVEL, Evidence
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import simulator as figures_simulator
 from ethnicmer_lib.show.figures import style as figures
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
@@ -70,7 +70,10 @@ def transfer(evidence: Evidence) -> HTML:
             name: [notebook.with_interval(*value, 2) for value in rows[name]]
             for name in ("macro", *databases)
         },
-        **{label: [f"<span>{value.value:.2f}</span>" for value in rows[label]] for label in LABELS},
+        **{
+            label: [notebook.Html(f"<span>{value.value:.2f}</span>") for value in rows[label]]
+            for label in LABELS
+        },
     )
     return notebook.table(
         shown,

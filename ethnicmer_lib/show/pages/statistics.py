@@ -10,7 +10,7 @@ from IPython.display import HTML
 
 from ethnicmer_lib.evidence.calibration import CLIPS, DESIGNS, PROCESSES, TARGET, real_clusters
 from ethnicmer_lib.evidence.calibration_record import CalibrationRecord
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
 from ethnicmer_lib.show.figures import statistics as figures_statistics
 from ethnicmer_lib.stats.intervals import effective_subjects, tail_probability
 

@@ -7,7 +7,8 @@ import pytest
 
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.show import table as notebook
+from ethnicmer_lib.show import tables as notebook
+from ethnicmer_lib.stats.bootstrap import Estimate
 
 REAL = Provenance("real <clips>", False, "0")
 SIMULATED = Provenance("rendered clips", True, "1")
@@ -22,9 +23,11 @@ def test_numbers_are_shown_as_a_reader_expects(value, shown):
 
 
 def test_an_interval_is_small_print_and_missing_ends_leave_the_value():
-    assert notebook.with_interval(0.5, 0.25, 0.75, 2) == "0.50 <span class='interval'>[0.25, 0.75]</span>"
-    assert notebook.with_interval(0.5, float("nan"), float("nan")) == "0.500"
-    assert notebook.with_interval(float("nan"), 0, 1) == "–"
+    assert (
+        str(notebook.with_interval(0.5, 0.25, 0.75, 2)) == "0.50 <span class='interval'>[0.25, 0.75]</span>"
+    )
+    assert str(notebook.with_interval(0.5, float("nan"), float("nan"))) == "0.500"
+    assert str(notebook.with_interval(float("nan"), 0, 1)) == "–"
 
 
 def test_a_table_names_its_source_and_says_when_it_is_simulated():
@@ -34,6 +37,24 @@ def test_a_table_names_its_source_and_says_when_it_is_simulated():
     assert "a&lt;b" in real
     assert "SIMULATED" not in real
     assert "SIMULATED" in notebook.table(rows, "Scores.", SIMULATED).data
+
+
+def test_only_what_was_made_as_html_is_not_escaped():
+    """A label table of a reader may hold anything, an ethnicity of '<span>...<script>' for one."""
+    bad = "<span></span><script>alert(1)</script>"
+    rows = pd.DataFrame(
+        {"who": [bad], "score": [Estimate(0.5, 0.4, 0.6)], "made": [notebook.Html("<em>x</em>")]}
+    )
+    shown = notebook.table(rows, bad, REAL).data
+    assert "<script" not in shown
+    assert "0.500 <span class='interval'>[0.400, 0.600]</span>" in shown
+    assert "<em>x</em>" in shown
+
+
+def test_a_named_index_is_a_column():
+    rows = pd.DataFrame({"f1": [0.5]}, index=pd.Index(["forest"], name="arm"))
+    assert "<th scope='col'>arm</th>" in notebook.table(rows, "Scores.").data
+    assert "<td>forest</td>" in notebook.table(rows, "Scores.").data
 
 
 def test_a_finding_shows_question_estimate_verdict_answer_and_reason():
@@ -76,4 +97,5 @@ def test_glued_text_reads_as_text(monkeypatch):
     ],
 )
 def test_numbers_stand_on_the_right_also_where_they_are_written_out(column, kind):
-    assert notebook._kind(pd.Series(column, dtype=object if not column else None)) == kind
+    shown = [str(value) for value in column]
+    assert notebook._kind(pd.Series(column, dtype=object if not column else None), shown) == kind
