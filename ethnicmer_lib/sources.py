@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ethnicmer_lib.clips.policies import Policies
-from ethnicmer_lib.clips.table import Cohort as Clips
+from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import project_root, workspace

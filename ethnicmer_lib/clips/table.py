@@ -54,12 +54,12 @@ class Stack(NamedTuple):
     steps: tuple[int, ...]
 
 
-class Cohort(ABC):
+class Clips(ABC):
     """A clips table plus access to frames, or to ready-made flow where a source has only that.
 
     Attributes
     ----------
-    clips : DataFrame with the columns of :data:`COLUMNS`.
+    table : DataFrame with the columns of :data:`COLUMNS`.
     provenance : Provenance
     decisions : DataFrame
         What the loader decided, columns of ``decisions.Decision``; empty where nothing was to decide.
@@ -70,21 +70,29 @@ class Cohort(ABC):
     has_frames: bool = True
 
     def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: pd.DataFrame | None = None):
-        self.clips = check_clips(clips)
+        self.table = check_clips(clips)
         self.provenance = provenance
         self.decisions = decisions_table() if decisions is None else decisions
-        self._row = {clip_id: i for i, clip_id in enumerate(self.clips["clip_id"])}
+        self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
 
     def row(self, clip_id: str) -> pd.Series:
         """The clip's row; StudyError when the cohort has no such clip."""
         if clip_id not in self._row:
-            raise StudyError(f"no clip {clip_id!r} in {self.provenance.source}; see cohort.clips['clip_id']")
-        return self.clips.iloc[self._row[clip_id]]
+            raise StudyError(f"no clip {clip_id!r} in {self.provenance.source}; see clips.table['clip_id']")
+        return self.table.iloc[self._row[clip_id]]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def clips(self) -> pd.DataFrame:
+        """The table, under its old name."""
+        return self.table
 
     @property
     def groups(self) -> list[str]:
         """The two group names, in alphabetical order ('A', 'B' or 'Asian', 'Non-Asian')."""
-        return sorted(self.clips["group"].unique())
+        return sorted(self.table["group"].unique())
 
     @abstractmethod
     def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
@@ -139,3 +147,6 @@ def check_clips(clips: pd.DataFrame) -> pd.DataFrame:
         subject = shared.index[shared > 1][0]
         raise StudyError(f"subject {subject} is in more than one group; a subject's group must be one")
     return clips
+
+
+Cohort = Clips  # the old name, until its users have moved

@@ -152,9 +152,9 @@ def _features(cohort: Cohort, p: PrimaFacie, progress: bool) -> np.ndarray:
         noise = np.random.default_rng([p.seed, NOISE_WIDTH])
         return noise.standard_normal((len(cohort.clips), NOISE_WIDTH), dtype=np.float32)
     if p.features == "flow":
-        images = motion_images(cohort, p, FLOW_SIZE, progress)
+        images = motion_images(cohort, p.flow_method, p.normalisation, FLOW_SIZE, progress)
         return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
-    return _resnet18(motion_images(cohort, p, p.image_size, progress), p)
+    return _resnet18(motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress), p)
 
 
 def _resnet18(images: np.ndarray, p: PrimaFacie) -> np.ndarray:

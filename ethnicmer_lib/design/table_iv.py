@@ -123,7 +123,7 @@ def compute(
     cohort = open_cohort(p, progress=progress)
     tests = {}
     if permutations:
-        images = np.asarray(motion_images(cohort, p, FLOW_SIZE, progress))
+        images = np.asarray(motion_images(cohort, p.flow_method, p.normalisation, FLOW_SIZE, progress))
         features = images.reshape(len(images), -1)
         code = runs.code_fingerprint("ethnicmer_lib.motion.extract")
         inputs = f"{p.flow_method} {p.normalisation} {FLOW_SIZE} {code}"

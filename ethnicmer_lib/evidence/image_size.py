@@ -147,7 +147,7 @@ def _at(
     tasks = [
         task for seed in seeds for task in fold_tasks(VARIANT, folds, p.model_copy(update={"seed": seed}))
     ]
-    data = Data(cohort.clips, motion_images(cohort, p, p.image_size, progress))
+    data = Data(cohort.clips, motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress))
     jobs = processes(sum(len(task.fold.train) for task in tasks) * p.epochs)
     tables = predict_tasks(tasks, data, run, jobs, progress, f"{p.image_size} px")
     spent = run.seconds()

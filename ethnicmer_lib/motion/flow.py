@@ -54,7 +54,7 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def optical_flow(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: str = "dis") -> np.ndarray:
+def optical_flow(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: str = "micro") -> np.ndarray:
     """Dense displacement from onset to apex.
 
     Parameters

@@ -9,16 +9,16 @@ from ethnicmer_lib.motion.strain import optical_strain
 
 PERCENTILE = 99.0
 STILL = 1e-6  #: px; a range or scale below it is float32 rounding, not motion
-NORMALISATIONS = ("none", "robust", "clip_min_max", "as_released")
+SCALINGS = ("none", "robust", "clip_min_max", "as_released")
 
 
-def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
+def flow_image(flow: np.ndarray, scaling: str = "robust") -> np.ndarray:
     """The three channels u, v and optical strain, scaled within the clip.
 
     Parameters
     ----------
     flow : (H, W, 2) u, v in px.
-    normalisation :
+    scaling :
         'none': px, px, and px per px.
         'robust': u and v minus their medians over the image (the head's own translation), both over the 99th
         percentile of the length of what remains, clipped to [-1, 1]; strain over its 99th percentile, clipped to
@@ -34,17 +34,17 @@ def flow_image(flow: np.ndarray, normalisation: str = "robust") -> np.ndarray:
     Raises
     ------
     StudyError
-        Unknown normalisation, another shape, or a value that is not finite.
+        Unknown scaling, another shape, or a value that is not finite.
     """
-    if normalisation not in NORMALISATIONS:
-        raise StudyError(f"normalisation={normalisation!r} is unknown; allowed: {', '.join(NORMALISATIONS)}")
-    strain = optical_strain(flow, as_released=normalisation == "as_released")
+    if scaling not in SCALINGS:
+        raise StudyError(f"scaling={scaling!r} is unknown; allowed: {', '.join(SCALINGS)}")
+    strain = optical_strain(flow, as_released=scaling == "as_released")
     if not np.isfinite(strain).all():
         raise StudyError("the flow holds values that are not finite; check the frames")
     motion = np.moveaxis(flow, 2, 0).astype(np.float32)
-    if normalisation == "none":
+    if scaling == "none":
         return np.concatenate([motion, strain[None]])
-    if normalisation in ("clip_min_max", "as_released"):
+    if scaling in ("clip_min_max", "as_released"):
         return np.stack([_min_max(channel) for channel in (*motion, strain)])
     motion = motion - np.median(motion, axis=(1, 2), keepdims=True)
     motion = _over(motion, np.percentile(np.hypot(*motion), PERCENTILE))
@@ -55,7 +55,7 @@ def published_image(image: np.ndarray) -> np.ndarray:
     """Published flow features as an optical flow image like that of :func:`flow_image`.
 
     The publishers stretched every channel to its own minimum and maximum, so size and, strictly, sign of the
-    motion are gone and no normalisation of ours can apply.  u and v become 2x - 1 minus their medians over the
+    motion are gone and no scaling of ours can apply.  u and v become 2x - 1 minus their medians over the
     image: at rest is 0, as most of a face is.  Strain stays.
 
     Parameters

@@ -134,7 +134,7 @@ def compute(p: ActivationMaps, progress: bool = False) -> ActivationResult:
     def held_out() -> tuple[np.ndarray, pd.DataFrame]:
         from ethnicmer_lib.networks.maps import activation_maps
 
-        motion = motion_images(cohort, p, p.image_size, progress)
+        motion = motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress)
         recipe = Recipe(p.epochs, p.batch_size, p.learning_rate, p.gamma, p.precision, p.compiled)
         found = activation_maps(
             motion, cohort.clips, folds, recipe, LABELS_SHOWN, p.layer, p.weights, p.seed, progress

@@ -149,7 +149,7 @@ def _networks(
     # Images are made only when a table is missing.
     @cache
     def motion() -> np.ndarray:
-        return motion_images(cohort, p, p.image_size, progress)
+        return motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress)
 
     @cache
     def rgb() -> np.ndarray:
@@ -227,7 +227,7 @@ def _forest(cohort: Cohort, p: Benchmark, progress: bool) -> tuple[pd.DataFrame,
     )
 
     def predict() -> pd.DataFrame:
-        images = np.asarray(motion_images(cohort, p, FOREST_SIZE, progress))
+        images = np.asarray(motion_images(cohort, p.flow_method, p.normalisation, FOREST_SIZE, progress))
         features = images.reshape(len(images), -1)
         return emotion_predictions(features, cohort.clips, LABELS, p.seed, p.n_trees)
 

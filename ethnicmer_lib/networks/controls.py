@@ -14,8 +14,8 @@ from ethnicmer_lib.design.folds import Fold, make_folds
 from ethnicmer_lib.design.identity import code_identity, folds_identity, weights_identity
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.networks.old_arms import ARMS, BY_NAME, Arm
 from ethnicmer_lib.networks.benchmark import NEEDS_RGB, RESAMPLES
+from ethnicmer_lib.networks.old_arms import ARMS, BY_NAME, Arm
 from ethnicmer_lib.networks.old_learnt import balanced_accuracies
 from ethnicmer_lib.networks.probes import ALL
 from ethnicmer_lib.networks.recipe import Recipe
@@ -181,7 +181,7 @@ def _networks(
     size = p.image_size
     rgb = apex_images(cohort, size, progress) if any(arm.variant in NEEDS_RGB for arm in chosen) else None
     recipe = Recipe(p.epochs, p.batch_size, p.learning_rate, p.gamma, p.precision, p.compiled)
-    images = motion_images(cohort, p, size, progress)
+    images = motion_images(cohort, p.flow_method, p.normalisation, size, progress)
     seeds = range(p.seed, p.seed + p.n_seeds)
     arms = [arm.name for arm in chosen]
     return train_and_predict(
@@ -198,7 +198,7 @@ def _baseline(
         return rows.assign(arm=arm.name, variant=arm.variant, seed=p.seed)
 
     def grow(seed: int) -> pd.DataFrame:
-        images = motion_images(cohort, p, p.image_size, progress)
+        images = motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress)
         return forest_predictions(images, cohort.clips, folds, seed, p.n_trees).assign(seed=seed)
 
     tables = [

@@ -16,7 +16,7 @@ from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.sources import KINDS, Simulated, Source, source_of
 
-FlowMethod = Literal["micro", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
+FlowMethod = Literal["micro", "micro_neighbours", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
 Scaling = Literal["none", "robust", "clip_min_max", "as_released"]
 Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit"]
 Folds = Literal["loso"] | Annotated[int, Field(ge=2, le=20)]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ethnicmer_lib.clips.table import Cohort as Clips
+from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator.layout import truth_path
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -14,9 +12,6 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import extract
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
-from ethnicmer_lib.publish.old_parameters import MotionParameters
-
-SETTINGS = MotionParameters()
 
 
 class SmallCohort(Cohort):
@@ -46,7 +41,7 @@ class SmallCohort(Cohort):
 
 def test_images_are_flow_images_in_the_order_of_the_clips(workspace):
     cohort = SmallCohort()
-    images = extract.motion_images(cohort, SETTINGS, 48)
+    images = extract.motion_images(cohort, size=48)
     assert images.shape == (3, 3, 48, 48)
     assert images.dtype == np.float32
     for i, clip_id in enumerate(cohort.clips["clip_id"]):
@@ -56,39 +51,49 @@ def test_images_are_flow_images_in_the_order_of_the_clips(workspace):
 
 def test_computed_once_and_again_for_what_matters(workspace):
     cohort = SmallCohort()
-    first = extract.motion_images(cohort, SETTINGS, 32)
+    first = extract.motion_images(cohort, size=32)
     read = cohort.reads
-    again = extract.motion_images(cohort, MotionParameters(seed=9), 32)
+    assert np.array_equal(first, extract.motion_images(cohort, "micro", "robust", 32))
     assert cohort.reads == read
-    assert np.array_equal(first, again)
-    other = extract.motion_images(cohort, MotionParameters(normalisation="none"), 32)
+    other = extract.motion_images(cohort, scaling="none", size=32)
     assert cohort.reads > read
     assert not np.array_equal(first, other)
 
 
 def test_interrupted_extraction_resumes_and_ends_the_same(workspace, monkeypatch):
-    whole = np.array(extract.motion_images(SmallCohort(), SETTINGS, 32))
+    whole = np.array(extract.motion_images(SmallCohort(), size=32))
     folder = next(workspace.glob("runs/motion-*"))
-    (folder / "images.npy").unlink()
+    (folder / "px32.npy").unlink()
     monkeypatch.setattr(extract, "_PART", 1)
     broken = SmallCohort(missing="SAMM/006/c2")
     with pytest.raises(StudyError, match="SAMM/006/c2"):
-        extract.motion_images(broken, SETTINGS, 32)
-    assert {path.name for path in folder.glob("*.npy")} == {"part00000.npy", "part00001.npy"}
+        extract.motion_images(broken, size=32)
+    assert {path.name for path in folder.glob("*.npy")} == {"px32-part00000.npy", "px32-part00001.npy"}
     cohort = SmallCohort()
-    assert np.array_equal(extract.motion_images(cohort, SETTINGS, 32), whole)
+    assert np.array_equal(extract.motion_images(cohort, size=32), whole)
     assert cohort.reads == 2
-    assert [path.name for path in folder.glob("*.npy")] == ["images.npy"]
+    assert [path.name for path in folder.glob("*.npy")] == ["px32.npy"]
 
 
 def test_ready_made_flow_ignores_method_and_scaling(workspace):
     cohort = SmallCohort(has_frames=False)
-    images = extract.motion_images(cohort, SETTINGS, 28)
+    images = extract.motion_images(cohort, size=28)
     expected = np.stack([published_image(cohort.flow(clip_id)) for clip_id in cohort.clips["clip_id"]])
     assert np.allclose(images, expected)
-    extract.motion_images(cohort, MotionParameters(flow_method="deepflow", normalisation="none"), 28)
+    extract.motion_images(cohort, "deepflow", "none", 28)
     assert len(list(workspace.glob("runs/motion-*"))) == 1
-    assert extract.motion_images(cohort, SETTINGS, 56).shape == (3, 3, 56, 56)
+    assert extract.motion_images(cohort, size=56).shape == (3, 3, 56, 56)
+
+
+def test_one_pass_gives_every_shared_size(workspace):
+    cohort = SmallCohort()
+    small = np.array(extract.motion_images(cohort, "dis", size=28))
+    read = cohort.reads
+    large = extract.motion_images(cohort, "dis", size=112)
+    assert cohort.reads == read
+    assert (small.shape[2], large.shape[2]) == (28, 112)
+    flow = optical_flow(cohort.frames("SAMM/006/c1", "onset"), cohort.frames("SAMM/006/c1", "apex"), "dis")
+    assert np.array_equal(large[1], extract.resize(flow_image(flow), 112))
 
 
 @pytest.mark.parametrize("gray", [False, True])
@@ -115,12 +120,12 @@ def test_an_unfit_frame_is_named_with_its_clip(workspace, monkeypatch):
     cohort = SmallCohort()
     monkeypatch.setattr(cohort, "frames", lambda clip_id, moment: np.zeros((20, 20), np.uint8))
     with pytest.raises(StudyError, match=r"clip SAMM/006/c0: .*32 px"):
-        extract.motion_images(cohort, SETTINGS, 28)
+        extract.motion_images(cohort, size=28)
 
 
 def test_threads_of_opencv_are_given_back(workspace):
     before = cv2.getNumThreads()
-    extract.motion_images(SmallCohort(), SimpleNamespace(flow_method="dis", normalisation="robust"), 30)
+    extract.motion_images(SmallCohort(), "dis", size=30)
     assert cv2.getNumThreads() == before
 
 

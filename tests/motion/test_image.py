@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.image import NORMALISATIONS, flow_image, published_image
+from ethnicmer_lib.motion.image import SCALINGS, flow_image, published_image
 from ethnicmer_lib.motion.strain import optical_strain
 
 FLOW = np.random.default_rng(5).normal(size=(33, 40, 2)).astype(np.float32)
@@ -64,7 +64,7 @@ def test_released_and_own_strain_are_not_mixed():
         assert np.allclose(image[2], (strain - strain.min()) / np.ptp(strain), atol=1e-6)
 
 
-@pytest.mark.parametrize("scaling", NORMALISATIONS)
+@pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_value_that_is_not_finite_is_refused(scaling):
     broken = FLOW.copy()
     broken[4, 4, 0] = np.nan

@@ -58,11 +58,12 @@ def test_a_neighbour_of_another_size_is_named(recorded):
         cohort.neighbours(CLIP, "onset")
 
 
-def test_micro_takes_neighbours_and_other_methods_do_not(recorded):
+def test_only_micro_neighbours_takes_neighbours(recorded):
     cohort = recorded(range(10, 60))
     pair = [cohort.frames(CLIP, moment) for moment in ("onset", "apex")]
     # Eight frames before onset; at most a third of the onset and of the offset phase on the other sides.
     stacks = [cohort.neighbours(CLIP, "onset", 8, 8), cohort.neighbours(CLIP, "apex", 8, 5)]
     assert np.array_equal(clip_flow(cohort, CLIP, "dis"), optical_flow(*pair, "dis"))
-    assert np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*stacks, "micro"))
-    assert not np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*pair, "micro"))
+    assert np.array_equal(clip_flow(cohort, CLIP, "micro"), optical_flow(*pair, "micro"))
+    assert np.array_equal(clip_flow(cohort, CLIP, "micro_neighbours"), optical_flow(*stacks, "micro"))
+    assert not np.array_equal(*(clip_flow(cohort, CLIP, name) for name in ("micro", "micro_neighbours")))

@@ -48,7 +48,7 @@ def _background(cohort: Cohort, p: Any) -> tuple[np.ndarray, str]:
     if cohort.has_frames:
         mean = apex_images(cohort, _SIDE).mean(axis=(0, 1))
         return np.asarray(mean), "the mean of all apex frames"
-    strain = motion_images(cohort, p, _SIDE)[:, 2].mean(axis=0)
+    strain = motion_images(cohort, p.flow_method, p.normalisation, _SIDE)[:, 2].mean(axis=0)
     return np.asarray(strain / strain.max()), "the mean optical strain of all clips"
 
 

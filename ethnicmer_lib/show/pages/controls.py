@@ -12,8 +12,8 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
-from ethnicmer_lib.networks.old_arms import ARMS, BY_NAME
 from ethnicmer_lib.networks.controls import ControlsResult
+from ethnicmer_lib.networks.old_arms import ARMS, BY_NAME
 from ethnicmer_lib.networks.old_learnt import DATABASE_RULE, OWN_HEAD
 from ethnicmer_lib.networks.probes import ALL, WITHIN
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED
