@@ -151,8 +151,10 @@ def open_licensed(
         content = frames if None in [size for _, size in frames] else marker["fingerprint"]
         if beside := [path.name for path in _neighbour_files(clips, folders)]:
             content = [content, beside]
-        seed = marker.get("settings", {}).get("seed", "unknown")
-        line = f"simulated cohort (seed {seed})"
+        settings = marker.get("settings", {})
+        # What differs between the groups by construction; findings say it.
+        built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
+        line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
         provenance = Provenance(line, True, _fingerprint(clips, content, resized))
     return FrameCohort(clips, provenance, folders, root, decisions, frozenset(resized))
 

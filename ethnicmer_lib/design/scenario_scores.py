@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.forest import BINARY, NEGATIVE
-from ethnicmer_lib.paper.printed import paper_results
+from ethnicmer_lib.paper.numbers import paper_results
 from ethnicmer_lib.stats.bootstrap import MACRO, bootstrap_f1
 from ethnicmer_lib.stats.confusions import class_f1, counted
 from ethnicmer_lib.stats.old_draws import crossed_scores

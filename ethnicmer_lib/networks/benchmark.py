@@ -20,7 +20,7 @@ from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper import benchmark_claims
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.paper.printed import paper_results
+from ethnicmer_lib.paper.numbers import paper_results
 from ethnicmer_lib.publish.old_parameters import TRAINED_WITH, Benchmark
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, bootstrap_mean, paired_difference
 from ethnicmer_lib.stats.scoring import mean_over_folds

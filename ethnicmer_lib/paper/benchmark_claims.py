@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.paper.findings import Finding, judge_effect, judge_number, simulated_reason
-from ethnicmer_lib.paper.printed import paper_results
+from ethnicmer_lib.paper.numbers import paper_results
 from ethnicmer_lib.publish.old_parameters import TrainingParameters
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate
 

@@ -23,7 +23,7 @@ from ethnicmer_lib.paper.claim_evidence import (
     untested,
 )
 from ethnicmer_lib.paper.findings import Finding, judge_effect
-from ethnicmer_lib.paper.printed import paper_results, paper_tables
+from ethnicmer_lib.paper.numbers import paper_results, paper_tables
 from ethnicmer_lib.stats.bootstrap import bootstrap_mean
 
 

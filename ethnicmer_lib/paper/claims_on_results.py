@@ -24,7 +24,7 @@ from ethnicmer_lib.paper.claim_evidence import (
     untested,
 )
 from ethnicmer_lib.paper.findings import Finding, judge_effect
-from ethnicmer_lib.paper.printed import paper_results
+from ethnicmer_lib.paper.numbers import paper_results
 
 
 def _of_chapter(e: Evidence, chapter: str, number: int, question: str) -> list[Measured]:

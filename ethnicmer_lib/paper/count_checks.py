@@ -7,7 +7,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.paper.counts import TOTAL
-from ethnicmer_lib.paper.printed import paper_tables
+from ethnicmer_lib.paper.numbers import paper_tables
 from ethnicmer_lib.stats.association import cramers_v
 
 

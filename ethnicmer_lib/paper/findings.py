@@ -10,15 +10,18 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 
+NOT_HERE = "cannot be tested here"
 #: What can be said of a claim.  'reproduced' and 'not reproduced' are about a number or an effect in the
 #: paper's direction; 'not supported' means that the data cannot tell; 'contradicted' that they say the
 #: opposite.
-VERDICTS = ("reproduced", "not reproduced", "not supported", "contradicted", "cannot be tested here")
+VERDICTS = ("reproduced", "not reproduced", "not supported", "contradicted", NOT_HERE)
+#: What an answer is about: the paper's text, its code, or a study of ours.  In this order they decide a claim.
+DESCRIBED, OURS, RELEASED_CODE = MODES = ("as described", "ours", "as released")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the claims ledger.
+    """One answer to a question about a claim.
 
     Attributes
     ----------
@@ -27,6 +30,9 @@ class Finding:
     estimate, low, high : the number behind the answer and its 95 % interval; None where there is none.
     verdict : one of :data:`VERDICTS`.
     reason : the rule that gave the verdict, with what it was applied to.
+    key : of its rule in ``claims.yml``.
+    source, simulated : the clips it was found on.
+    mode : one of :data:`MODES`.
 
     Raises
     ------
@@ -43,11 +49,17 @@ class Finding:
     high: float | None
     verdict: str
     reason: str
+    key: str = ""
+    source: str = ""
+    simulated: bool = False
+    mode: str = DESCRIBED
 
     def __post_init__(self) -> None:
-        where = f"finding {self.question!r} of chapter {self.chapter!r}"
+        where = f"finding {self.key or self.question!r} of chapter {self.chapter!r}"
         if self.verdict not in VERDICTS:
             raise StudyError(f"{where}: verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+        if self.mode not in MODES:
+            raise StudyError(f"{where}: mode {self.mode!r} is none of {', '.join(MODES)}")
         for name in ("chapter", "question", "answer", "reason"):
             if not str(getattr(self, name)).strip():
                 raise StudyError(f"{where}: {name} is empty; write one sentence")
@@ -68,38 +80,18 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))
 
 
-def judge_effect(low: float, high: float, direction: int) -> str:
-    """Verdict on a claimed effect from the 95 % interval of its estimate.
+def __getattr__(name: str):
+    # Names that moved to ``rules``; until all chapters judge by ``claims.yml``.
+    from ethnicmer_lib.paper import numbers, rules
 
-    'reproduced' when the whole interval is on the claimed side of zero (``direction`` -1 or 1),
-    'contradicted' when it is on the other side, 'not supported' when it holds zero.
-    """
-    if low <= 0 <= high:
-        return "not supported"
-    return "reproduced" if (low > 0) == (direction > 0) else "contradicted"
-
-
-def judge_equal(low: float, high: float, margin: float) -> str:
-    """Verdict on a claimed absence of a difference, as two one-sided tests do (Schuirmann 1987).
-
-    'reproduced' when the whole interval is inside (-margin, margin), 'contradicted' when it is outside,
-    'not supported' when it crosses the margin: finding no difference is not finding that there is none.
-    """
-    if -margin < low and high < margin:
-        return "reproduced"
-    return "contradicted" if low >= margin or high <= -margin else "not supported"
-
-
-def judge_number(printed: float, low: float, high: float) -> str:
-    """Verdict on a printed number: 'reproduced' when it is inside our interval, else 'not reproduced'."""
-    return "reproduced" if low <= printed <= high else "not reproduced"
-
-
-def simulated_reason(texture_cue: float) -> str:
-    """Why a simulated cohort cannot test a claim about people."""
-    cue = (
-        "No group difference is built in"
-        if texture_cue == 0
-        else f"The only group difference built in is a texture of strength {texture_cue:g}"
-    )
-    return f"The cohort is simulated: its groups are abstract and say nothing about ethnicity. {cue}."
+    if name in ("judge_effect", "judge_equal", "judge_number"):
+        return getattr(rules, name)
+    if name == "simulated_reason":
+        return lambda cue: (
+            "The cohort is simulated: its groups are abstract and say nothing about ethnicity. "
+            + ("No group difference is built in." if cue == 0 else
+               f"The only group difference built in is a texture of strength {cue:g}.")
+        )  # fmt: skip
+    if name in ("paper_results", "paper_tables"):
+        return getattr(numbers, name)
+    raise AttributeError(name)

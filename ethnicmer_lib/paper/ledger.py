@@ -28,7 +28,7 @@ from ethnicmer_lib.paper.claims_on_data import MEASURES as ON_DATA
 from ethnicmer_lib.paper.claims_on_results import MEASURES as ON_RESULTS
 from ethnicmer_lib.paper.counts import released_tables
 from ethnicmer_lib.paper.findings import VERDICTS, Finding, judge_number
-from ethnicmer_lib.paper.printed import _read, paper_results, paper_tables
+from ethnicmer_lib.paper.numbers import _read, paper_results, paper_tables
 from ethnicmer_lib.paper.released import SCENARIOS
 from ethnicmer_lib.publish import chapters as study
 from ethnicmer_lib.publish import recorded

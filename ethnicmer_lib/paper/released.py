@@ -13,8 +13,13 @@ from sklearn.svm import SVC
 from ethnicmer_lib.clips.labels import annotations, clip_ids, released_groups
 from ethnicmer_lib.design.forest import BINARY, binary_labels
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper.printed import paper_results
+from ethnicmer_lib.paper.numbers import paper_results
 from ethnicmer_lib.stats.confusions import class_f1
+from ethnicmer_lib.store.identity import digest
+from ethnicmer_lib.store.provenance import Provenance
+
+#: The released label table as a source: what every reader has.
+RELEASED = Provenance("CASME II + SAMM, released label table", False, digest(annotations().to_dict("list")))
 
 SEED = 42  #: the release's seed of the draw of subjects
 #: The release's calls of ``choice``, in its order: group, subjects.

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper import findings, printed
+from ethnicmer_lib.paper import findings, numbers
 from ethnicmer_lib.paper.findings import (
     VERDICTS,
     Finding,
@@ -40,7 +40,7 @@ def test_a_malformed_finding_is_refused(change, says):
 def test_the_table_has_a_row_per_finding_and_numbers_as_numbers():
     none = Finding(**GOOD | {"estimate": None, "low": None, "high": None, "verdict": "cannot be tested here"})
     table = findings_table([Finding(**GOOD), none])
-    assert list(table.columns) == list(GOOD)
+    assert list(table.columns[: len(GOOD)]) == list(GOOD)
     assert table["estimate"].dtype == float
     assert table["verdict"].tolist() == ["reproduced", "cannot be tested here"]
     assert findings_table([]).empty
@@ -74,7 +74,7 @@ def test_a_number_is_reproduced_inside_the_interval():
 
 
 def test_printed_numbers_are_consistent_with_themselves():
-    paper = printed.paper_results()
+    paper = numbers.paper_results()
     for table in ("table_iv", "table_v"):
         for row in paper[table]["rows"].values():
             assert len(row) == len(paper[table]["columns"])
@@ -85,7 +85,7 @@ def test_printed_numbers_are_consistent_with_themselves():
 def test_printed_numbers_are_in_the_paper(shared):
     text = (shared / "facts" / "paper.txt").read_text()
     for table in ("table_iv", "table_v"):
-        for row in printed.paper_results()[table]["rows"].values():
+        for row in numbers.paper_results()[table]["rows"].values():
             assert "\t".join(f"{value:.4f}" for value in row) in text
 
 
