@@ -20,7 +20,24 @@ from ethnicmer_lib.store import project_root, workspace
 
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Place = Annotated[Path, AfterValidator(lambda path: Path(os.path.expandvars(path)).expanduser())]
+
+
+def _place(path: Path) -> Path:
+    expanded = os.path.expandvars(path)
+    if "$" in expanded:
+        raise ValueError(
+            f"the environment variable in {expanded} is not set; give --flow-dir, or the folder itself"
+        )
+    return Path(expanded).expanduser()
+
+
+def _place_if_given(path: Path | None) -> Path | None:
+    # A variable that is not set: of this database there is no copy.
+    return None if path is None or "$" in os.path.expandvars(path) else _place(path)
+
+
+Place = Annotated[Path, AfterValidator(_place)]
+Copy = Annotated[Path | None, AfterValidator(_place_if_given)]
 MAPPING = Field("paper", description="how the released ethnic labels become two groups")
 
 
@@ -80,8 +97,8 @@ class Licensed(_Source):
     """The reader's own copies of CASME II and SAMM."""
 
     kind: Literal["licensed"] = "licensed"
-    casme2: Place | None = Field(None, description="your CASME II folder")
-    samm: Place | None = Field(None, description="your SAMM folder")
+    casme2: Copy = Field(None, description="your CASME II folder")
+    samm: Copy = Field(None, description="your SAMM folder")
     annotations: Place | None = Field(
         None, description="CSV of group labels per clip; default: the released label table"
     )

@@ -30,7 +30,7 @@ from ethnicmer_lib.paper.counts import released_tables
 from ethnicmer_lib.paper.findings import VERDICTS, Finding, judge_number
 from ethnicmer_lib.paper.numbers import _read, paper_results, paper_tables
 from ethnicmer_lib.paper.released import SCENARIOS
-from ethnicmer_lib.publish import chapters as study
+from ethnicmer_lib.publish import old_chapters as study
 from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.old_parameters import Claims
 from ethnicmer_lib.stats.bootstrap import MACRO, Estimate

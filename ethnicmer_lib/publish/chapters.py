@@ -1,104 +1,87 @@
-"""The study: its chapters in reading order, what each needs, and the parameters a profile gives them."""
+"""The chapters in reading order, what each needs, and the parameters that a profile and a reader give them."""
 
 from __future__ import annotations
 
-import importlib
+import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish import old_parameters as models
-from ethnicmer_lib.publish.old_parameters import CohortParameters
+from ethnicmer_lib.publish import parameters as models
+from ethnicmer_lib.publish.parameters import Parameters
+from ethnicmer_lib.sources import source_names, source_of, source_settings
+from ethnicmer_lib.store import project_root
+
+PROFILES = ("quick", "paper", "tiny")
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter: its notebook ``book/<name>.md``, its parameters and the module that computes it."""
+    """One chapter: its notebook is ``book/<name>.md``."""
 
     name: str
     title: str
-    model: type[CohortParameters]
-    module: str
-    frames_for: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
-    simulated_only: bool = False  #: whether it is about the simulated cohort
-
-    def compute(self, parameters: CohortParameters, progress: bool = False) -> Any:
-        """Compute the chapter, or load what the run store already has."""
-        return importlib.import_module(self.module).compute(parameters, progress=progress)
+    model: type[Parameters]
+    needs_frames: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
+    trains: bool = False  #: whether it trains for long: such chapters run one at a time
+    simulated_only: bool = False  #: whether it is about the simulated clips
+    reads_all: bool = False  #: whether it shows what all other chapters have found
 
     @property
-    def reads_all(self) -> bool:
-        """Whether it is a page about what all other chapters found."""
-        return issubclass(self.model, models.Intro)
+    def path(self) -> Path:
+        """The notebook, a MyST text file; StudyError outside a checkout."""
+        return root() / "book" / f"{self.name}.md"
 
-    def left_out(self, data: models.Source) -> str | None:
-        """Why this chapter cannot be built on a source, or None where it can."""
-        if self.simulated_only and data != "simulated":
+    def left_out(self, kind: str) -> str | None:
+        """Why this chapter cannot be built on a kind of source, or None where it can."""
+        if self.simulated_only and kind != "simulated":
             return "This chapter introduces the simulated cohort. It is part of the study that runs on it."
-        if data == "flow" and self.frames_for:
+        if kind == "flow" and self.needs_frames:
             return (
-                f"The published flow features hold no frames, and this chapter needs them {self.frames_for}. "
+                f"The published flow features hold no frames, and this chapter needs them {self.needs_frames}. "
                 "It is part of the study on the simulated cohort and on licensed copies of the databases."
             )
         return None
 
 
 CHAPTERS = (
-    Chapter(
-        "dataset",
-        "Who is in the data",
-        models.Dataset,
-        "ethnicmer_lib.paper.dataset",
-        "to show what a clip is",
-    ),
-    Chapter(
-        "simulator",
-        "The simulated cohort",
-        models.Simulator,
-        "ethnicmer_lib.evidence.simulated_cohort",
-        simulated_only=True,
-    ),
+    Chapter("dataset", "Who is in the data", models.Dataset, needs_frames="to show what a clip is"),
+    Chapter("simulator", "The simulated cohort", models.SimulatorPage, simulated_only=True),
     Chapter(
         "motion",
         "From two frames to motion",
         models.Motion,
-        "ethnicmer_lib.evidence.motion",
-        "to compute optical flow and strain",
+        needs_frames="to compute optical flow and strain",
     ),
-    Chapter(
-        "prima_facie", "Prima facie: do groups differ?", models.PrimaFacie, "ethnicmer_lib.design.prima_facie"
-    ),
-    Chapter("benchmark", "Does ethnic context help?", models.Benchmark, "ethnicmer_lib.networks.benchmark"),
-    Chapter(
-        "activation_maps",
-        "Where the network looks",
-        models.ActivationMaps,
-        "ethnicmer_lib.networks.activation",
-    ),
-    Chapter("audit", "Paper and released code", models.Audit, "ethnicmer_lib.paper.audit"),
+    Chapter("prima_facie", "Prima facie: do groups differ?", models.PrimaFacie, trains=True),
+    Chapter("benchmark", "Does ethnic context help?", models.Benchmark, trains=True),
+    Chapter("activation_maps", "Where the network looks", models.ActivationMaps, trains=True),
+    Chapter("audit", "Paper and released code", models.Audit),
+)
+INTRO = Chapter("intro", "Is micro-expression ethnic leaning?", models.Intro, reads_all=True)
+#: Pages that find nothing themselves: about tools, clips, the library, or about what the chapters have found.
+PAGES = (
+    INTRO,
+    *CHAPTERS,
+    Chapter("claims", "The claims ledger", models.Claims, reads_all=True),
+    Chapter("statistics", "How sure: intervals and tests", models.Statistics),
+    Chapter("data_card", "Data card", models.DataCard),
+    Chapter("library", "The library", Parameters),
 )
 
 
-INTRO = Chapter(
-    "intro", "Is micro-expression ethnic leaning?", models.Intro, "ethnicmer_lib.publish.chapters"
-)
-#: A page that describes and finds nothing: the same computation as the dataset chapter's.
-DATA_CARD = Chapter("data_card", "Data card", models.DataCard, "ethnicmer_lib.paper.dataset")
-#: How intervals and tests are made, and how often they are right: about the study's tools, so it finds nothing.
-STATISTICS = Chapter(
-    "statistics",
-    "How sure: intervals and tests",
-    models.Statistics,
-    "ethnicmer_lib.evidence.calibration_record",
-)
-CLAIMS = Chapter("claims", "The claims ledger", models.Claims, "ethnicmer_lib.paper.ledger")
-PAGES = (INTRO, *CHAPTERS, STATISTICS, DATA_CARD, CLAIMS)
+def root() -> Path:
+    """The checkout with the book's sources; StudyError when called from elsewhere."""
+    found = project_root()
+    if found is None:
+        raise StudyError("no _toc.yml here or above: run this inside a checkout of the project")
+    return found
 
 
 def chapter(name: str) -> Chapter:
@@ -109,62 +92,129 @@ def chapter(name: str) -> Chapter:
     raise StudyError(f"no chapter {name!r}; chapters: {', '.join(c.name for c in PAGES)}")
 
 
+def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
+    """The parameters of a chapter, out of the ``globals()`` of its notebook: checked and typed.
+
+    Raises
+    ------
+    StudyError
+        For a name or value that is refused, with the allowed ones.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> p = em.parameters("motion", {"source": "tiny", "flow_method": "dis"})
+    >>> p.source.size, p.flow_method, p.scaling
+    ('tiny', 'dis', 'robust')
+    """
+    return models.from_notebook(chapter(chapter_name).model, namespace)
+
+
+def notebook_values(one: Chapter) -> dict[str, Any]:
+    """What the parameters cell of a chapter's notebook assigns: the `quick` profile."""
+    _, found, rest = one.path.read_text(encoding="utf-8").partition(":tags: [parameters")
+    if not found:
+        return {}
+    cell = rest.partition("\n")[2].partition("```")[0]
+    try:
+        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell).body}
+    except (SyntaxError, ValueError, AttributeError) as error:
+        raise StudyError(
+            f"{one.path}: the parameters cell is not one plain assignment a line: {error}"
+        ) from None
+
+
 @cache
-def profiles() -> dict[str, dict[str, dict[str, Any]]]:
-    """The profiles of ``profiles.yml``: profile -> section -> parameter -> value."""
-    return yaml.safe_load(resources.files("ethnicmer_lib.publish").joinpath("profiles.yml").read_text())
+def _profiles() -> dict[str, dict[str, dict[str, Any]]]:
+    return yaml.safe_load(resources.files(__package__).joinpath("profiles.yml").read_text(encoding="utf-8"))
 
 
 def resolve(
     one: Chapter, profile: str = "quick", overrides: Mapping[str, Any] | None = None, *, own: bool = False
-) -> CohortParameters:
-    """The parameters of a chapter: defaults, then the profile, then ``overrides``.
+) -> Parameters:
+    """The parameters of a chapter: a profile's, then ``overrides`` in their order.
 
-    An override is ``name`` (wherever that parameter exists) or ``chapter.name``. With ``own`` every plain
-    name must be one of this chapter's.
+    Parameters
+    ----------
+    profile : 'quick', what the notebook's own cell says; 'tiny', that and ``profiles.yml``; 'paper', the defaults (the
+        paper's protocol) and ``profiles.yml``.
+    overrides : ``name`` (wherever that parameter exists) or ``chapter.name`` -> value; ``source.texture_cue``,
+        ``recipe.epochs`` and the like set one entry.
+    own : refuse every plain name that is not one of this chapter's.
 
     Raises
     ------
     StudyError
         Unknown profile, chapter or parameter, or a value out of range.
     """
-    if profile not in profiles():
-        raise StudyError(f"no profile {profile!r}; profiles: {', '.join(profiles())}")
-    everywhere = set().union(*(page.model.names() for page in PAGES))
-    sections = profiles()[profile]
-    values = {k: v for k, v in sections.get("all", {}).items() if k in one.model.model_fields}
-    values |= sections.get(one.name, {})
+    if profile not in PROFILES:
+        raise StudyError(f"no profile {profile!r}; profiles: {', '.join(PROFILES)}")
+    known = one.model.model_fields
+    values = {} if profile == "paper" else notebook_values(one)
+    section = _profiles().get(profile, {})
+    values |= {name: value for name, value in section.get("all", {}).items() if name in known}
+    values |= section.get(one.name, {})
     for name, value in (overrides or {}).items():
-        target, _, inner = name.rpartition(".")
-        if target:
-            if target != one.name:
-                chapter(target).model.check({inner: value})
+        first, _, rest = name.partition(".")
+        if rest and first in {page.name for page in PAGES}:
+            if first != one.name:
+                _check(chapter(first), rest, value)
                 continue
-            values[inner] = value
-        elif own or name in one.model.model_fields:
-            values[name] = value
-        elif name not in everywhere:
-            raise StudyError(f"no chapter has a parameter {name}; see `ethnicmer params CHAPTER`")
+            entry(values, rest, value)
+        elif own or first in known:
+            entry(values, name, value)
+        elif not any(first in page.model.model_fields for page in PAGES):
+            raise StudyError(f"no chapter has a parameter {first}; see `ethnicmer params CHAPTER`")
     return one.model.check(values)
 
 
-def notebook_cell(one: Chapter) -> str:
-    """The parameters cell of a chapter's notebook: one commented assignment each, values of `quick`."""
-    return models.notebook_cell(resolve(one))
+def _check(other: Chapter, name: str, value: Any) -> None:
+    values: dict[str, Any] = {}
+    entry(values, name, value)
+    other.model.check(values)
 
 
-def findings(parameters: models.Intro, progress: bool = False) -> tuple[list[Finding], Any]:
-    """What the chapters on this copy's cohort have found, in reading order, and the cohort's provenance."""
-    rows: list[Finding] = []
-    provenance = None
-    for one in CHAPTERS:
-        if one.left_out(parameters.data) is None:
-            result = one.compute(resolve(one, parameters.profile, parameters.overrides()), progress)
-            provenance = provenance or result.provenance
-            # A chapter on other data, as the audit is, must not speak for this copy's cohort.
-            if result.provenance == provenance:
-                rows += result.findings()
-    return rows, provenance
+def entry(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set ``name``, or with a name like ``recipe.epochs`` an entry of a mapping, which is copied first.
+
+    A source that is a name becomes its entries.
+    """
+    first, _, rest = name.partition(".")
+    if not rest:
+        values[first] = value
+        return
+    inside = source_settings(values.get(first, "simulated")) if first == "source" else values.get(first) or {}
+    values[first] = dict(inside)
+    entry(values[first], rest, value)
+
+
+def written(one: Chapter, p: Parameters) -> dict[str, Any]:
+    """What a notebook has to be told to run with ``p``: plain values that differ from its own cell's.
+
+    A source is given by its name in ``book/sources.yml`` where it has one, so that no path of this machine is written
+    into a page; else its entries, and those of a recipe, that differ from their defaults.
+    """
+    told = one.model.check(notebook_values(one))
+    changed = [name for name in one.model.model_fields if getattr(p, name) != getattr(told, name)]
+    plain = p.model_dump(mode="json", include=set(changed))
+    for name in changed:
+        value = getattr(p, name)
+        if name == "source":
+            named = (known for known, entries in source_names().items() if _is(entries, value))
+            plain[name] = next(
+                named, value.model_dump(mode="json", exclude_defaults=True) | {"kind": value.kind}
+            )
+        elif is_dataclass(value):
+            usual = asdict(type(value)())
+            plain[name] = {entry: now for entry, now in asdict(value).items() if now != usual[entry]}
+    return plain
+
+
+def _is(entries: Mapping[str, Any], source: Any) -> bool:
+    try:
+        return source_of(entries) == source
+    except StudyError:  # an entry of the reader's own that is wrong is said where it is used
+        return False
 
 
 def typed(pairs: list[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import benchmark, controls
 from ethnicmer_lib.networks.benchmark import BenchmarkResult
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.publish import chapters as study
+from ethnicmer_lib.publish import old_chapters as study
 from ethnicmer_lib.publish.old_parameters import Benchmark
 from ethnicmer_lib.store import old_recording as results
 

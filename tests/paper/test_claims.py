@@ -10,7 +10,7 @@ from ethnicmer_lib.paper import ledger as claims
 from ethnicmer_lib.paper.claim_evidence import DESCRIBED, NOT_HERE, RELEASED, Evidence
 from ethnicmer_lib.paper.counts import released_tables
 from ethnicmer_lib.paper.findings import VERDICTS
-from ethnicmer_lib.publish import chapters as study
+from ethnicmer_lib.publish import old_chapters as study
 from ethnicmer_lib.publish import recorded
 from ethnicmer_lib.publish.old_parameters import Audit, Claims
 from ethnicmer_lib.show.pages import audit as audit_page

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish import chapters as study
+from ethnicmer_lib.publish import old_chapters as study
 from ethnicmer_lib.publish import old_parameters as parameters
 
 

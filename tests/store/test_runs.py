@@ -59,7 +59,7 @@ def test_the_library_version_is_in_the_key(workspace, monkeypatch):
 
 def test_a_fingerprint_covers_what_a_module_imports_and_not_what_imports_it():
     assert runs._imports("ethnicmer_lib.publish.old_parameters") == {"ethnicmer_lib.errors"}
-    assert "ethnicmer_lib.publish.chapters" not in runs._imports("ethnicmer_lib.store.old_runs")
+    assert "ethnicmer_lib.publish.old_chapters" not in runs._imports("ethnicmer_lib.store.old_runs")
 
 
 def test_a_second_process_waits_for_what_the_first_computes(workspace):

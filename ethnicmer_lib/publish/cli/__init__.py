@@ -8,7 +8,7 @@ import typer
 
 from ethnicmer_lib import __version__
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.cli import chapters, data, recordings, runs, simulate
+from ethnicmer_lib.publish.cli import chapters, data, old_recordings, recordings, runs, simulate
 
 INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
 
@@ -20,17 +20,13 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
-app.command()(chapters.build)
-app.command()(chapters.rerun)
-app.command()(chapters.params)
-app.command()(recordings.record)
-app.command()(recordings.table_iv)
-app.command()(recordings.evidence)
-app.command()(recordings.calibrate)
-app.command("motion-evidence")(recordings.motion_evidence)
-app.command("size-evidence")(recordings.size_evidence)
-app.command()(simulate.simulate)
-app.command()(chapters.cells)
+for command in (chapters.build, chapters.rerun, chapters.params, recordings.record, simulate.simulate):
+    app.command()(command)
+app.command()(old_recordings.table_iv)
+app.command()(old_recordings.evidence)
+app.command()(old_recordings.calibrate)
+app.command("motion-evidence")(old_recordings.motion_evidence)
+app.command("size-evidence")(old_recordings.size_evidence)
 
 
 @app.command()
@@ -45,7 +41,7 @@ def main() -> None:
         app(standalone_mode=True)
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
             sys.stderr.write("interrupted; what was computed is kept, the same command goes on from there\n")

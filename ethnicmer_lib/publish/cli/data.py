@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ethnicmer_lib.publish.cli.options import Casme2, Changes, Data, Samm, Source, overrides
+from ethnicmer_lib.publish.cli.options import Casme2, Changes, Data, Kind, Samm
 
 app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies of the databases.")
 
@@ -27,10 +27,10 @@ def check_folders(
     -p (apex, missing_apex, missing_frames, frame_sizes, double_rows, coding_file, casme2_frames) is judged by.
     """
     from ethnicmer_lib.clips.check import check
-    from ethnicmer_lib.publish import chapters as study
+    from ethnicmer_lib.publish import chapters
     from ethnicmer_lib.publish.old_parameters import CohortParameters
 
-    policies = CohortParameters.check({**study.typed(parameter or []), "data": "licensed"})
+    policies = CohortParameters.check({**chapters.typed(parameter or []), "data": "licensed"})
     report = check(casme2, samm, annotations, policies, progress=True)
     typer.echo(report.text(None if every else 10))
     if table is not None:
@@ -42,7 +42,7 @@ def check_folders(
 def annotate(
     checkpoint: Annotated[Path, typer.Option(help="The published FaceXFormer model file.")],
     out: Annotated[Path, typer.Option(help="Records to write, .csv or .parquet.")],
-    data: Data = Source.simulated,
+    data: Data = Kind.simulated,
     casme2: Casme2 = None,
     samm: Samm = None,
     parameter: Changes = None,
@@ -58,8 +58,9 @@ def annotate(
 ) -> None:
     """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there."""
     from ethnicmer_lib.annotate import command as annotation_command
+    from ethnicmer_lib.publish import chapters
 
-    changes = overrides(parameter, data, None, casme2, samm)
+    changes = {"data": data.value, "casme2_dir": casme2, "samm_dir": samm} | chapters.typed(parameter or [])
     faces = {"casme2": casme2_faces, "samm": samm_faces}
     for line in annotation_command.run(
         changes, checkpoint, out, moment, faces, face_model, groups, context, corrections

@@ -12,7 +12,7 @@ from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.paper.claim_evidence import Measured
 from ethnicmer_lib.paper.findings import VERDICTS
 from ethnicmer_lib.paper.ledger import Entry, Ledger
-from ethnicmer_lib.publish import chapters as study
+from ethnicmer_lib.publish import old_chapters as study
 from ethnicmer_lib.show import tables as notebook
 
 #: Shows and hides rows; without it the whole ledger is there.

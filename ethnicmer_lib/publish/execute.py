@@ -1,0 +1,202 @@
+"""A chapter's notebook is run with papermill, once for all that it depends on, and its outputs are kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from filelock import FileLock
+from jupyter_client import KernelManager
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+
+from ethnicmer_lib import ROOMS
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish.chapters import Chapter, written
+from ethnicmer_lib.publish.parameters import Parameters
+from ethnicmer_lib.sources import Simulated, open_clips
+from ethnicmer_lib.store import atomic, digest, fingerprint, workspace
+
+_RUNNING: set[KernelManager] = set()
+
+
+def read(one: Chapter) -> NotebookNode:
+    """A chapter's notebook; the names of its cells are the same at every reading."""
+    notebook = jupytext.read(one.path)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    return notebook
+
+
+def code(one: Chapter) -> list[tuple[str, list[str]]]:
+    """Source and tags of the code cells of a chapter's notebook."""
+    return [
+        (cell.source.strip(), cell.metadata.get("tags", []))
+        for cell in read(one).cells
+        if cell.cell_type == "code"
+    ]
+
+
+def key(one: Chapter, p: Parameters, others: Iterable[str] = ()) -> str:
+    """Key of all that a run of a chapter depends on: parameters, clips, code cells and library, but no prose.
+
+    ``others`` are keys of runs that the page shows something of.
+    """
+    source = getattr(p, "source", None)
+    # Simulated clips follow from their settings and the library; files of others may change under the same name.
+    clips = None if source is None or isinstance(source, Simulated) else open_clips(source)
+    return digest(
+        [
+            one.name,
+            p.identity(),
+            clips.provenance.fingerprint if clips is not None else "",
+            code(one),
+            fingerprint(*ROOMS),  # a page shows what any of it may have drawn
+            list(others),
+        ]
+    )
+
+
+def run(
+    one: Chapter,
+    p: Parameters,
+    *,
+    others: Iterable[str] = (),
+    again: bool = False,
+    say: Callable[[str], None] = print,
+) -> NotebookNode:
+    """A chapter's notebook with its outputs: from papermill, or kept from a run that depended on the same.
+
+    Parameters
+    ----------
+    others : see :func:`key`.
+    again : run it even if its outputs are kept.
+    say : told whether it was run and how long that took.
+
+    Raises
+    ------
+    StudyError
+        When a cell fails, or the kernel dies.
+    """
+    name = f"{one.name}-{key(one, p, others)}"
+    target = workspace() / "notebooks" / f"{name}.ipynb"
+    (workspace() / "locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(workspace() / "locks" / f"notebook-{name}.lock"):
+        if target.exists() and not again:
+            say(f"{one.name}: up to date")
+        else:
+            started = time.perf_counter()
+            executed = _papermill(one, p)
+            with atomic(target) as part:
+                nbformat.write(executed, part)
+            say(f"{one.name}: run in {time.perf_counter() - started:.0f} s")
+    return _with_prose_of_today(one, nbformat.read(target, 4))
+
+
+def stop() -> None:
+    """End every kernel that this process has running; what they have computed is kept."""
+    for kernel in tuple(_RUNNING):
+        # Not through the manager, whose event loop belongs to the thread that waits for the kernel.
+        process = getattr(kernel.provisioner, "process", None)
+        if process is not None and os.name == "posix":
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # a kernel leads a group of its own, with the workers it has
+        elif process is not None:
+            process.kill()
+
+
+def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
+    import papermill  # takes a second to import, which a page that is up to date need not wait for
+
+    with _kernel() as kernel:
+        try:
+            executed = papermill.execute_notebook(
+                read(one),
+                None,
+                parameters=written(one, p),
+                kernel_name="python3",
+                progress_bar=False,
+                stderr_file=_Terminal(one.name),
+                resources={"metadata": {"path": str(one.path.parent)}},
+                km=kernel,
+            )
+        except papermill.PapermillExecutionError as error:
+            kind = "" if error.ename == "StudyError" else f"{error.ename}: "
+            raise StudyError(f"{one.path.name}, cell {error.exec_count}: {kind}{error.evalue}") from None
+        except DeadKernelError:
+            raise StudyError(
+                f"{one.path.name}: its kernel was ended from outside, most often because memory is short; what was "
+                "computed is kept, the same command goes on from there"
+            ) from None
+    executed.metadata.pop("papermill", None)
+    for cell in executed.cells:
+        cell.metadata.pop("papermill", None)
+        if cell.cell_type == "code":  # what was said on the way went to the terminal
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return executed
+
+
+def _with_prose_of_today(one: Chapter, executed: NotebookNode) -> NotebookNode:
+    """The notebook as it reads now with the outputs of its code, which a new sentence does not change."""
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    cells = []
+    for cell in read(one).cells:
+        cells.append(ran.pop(0) if cell.cell_type == "code" else cell)
+        if ran and "injected-parameters" in ran[0].metadata.get("tags", []):
+            ran[0]["id"] = "injected-parameters"
+            cells.append(ran.pop(0))
+    executed.cells = cells
+    return executed
+
+
+@contextmanager
+def _kernel() -> Iterator[KernelManager]:
+    """A kernel's manager; it talks over files of its own where the system has such sockets.
+
+    Nobody else can listen there, unlike on a port; and the names are never shared: Jupyter's default name is the same
+    for every kernel started in a folder, so that two builds at once would meet.
+    """
+    # The name of a socket may have about 100 characters: the shortest folder that is private.
+    posix = os.name == "posix"
+    with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp" if posix else None) as folder:
+        where: dict[str, Any] = {"transport": "ipc", "ip": str(Path(folder, "kernel"))} if posix else {}
+        kernel = KernelManager(kernel_name="python3", **where)
+        _RUNNING.add(kernel)
+        try:
+            yield kernel
+        finally:
+            _RUNNING.discard(kernel)
+            if kernel.has_kernel:
+                kernel.shutdown_kernel(now=True)
+
+
+class _Terminal:
+    """Where a kernel's progress bars go: to this process's stderr, each named by its chapter.
+
+    A terminal shows every step of a bar in one line, a log file the bar's end.
+    """
+
+    def __init__(self, name: str):
+        self.name, self.shown = name, ""
+
+    def write(self, text: str) -> None:
+        lines = [line for line in text.replace("\r", "\n").splitlines() if line.strip()]
+        self.shown = lines[-1] if lines else self.shown
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{self.name}: {self.shown}")
+        if text.endswith("\n") and self.shown:
+            sys.stderr.write("\n" if sys.stderr.isatty() else f"{self.name}: {self.shown}\n")
+            self.shown = ""
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -1,0 +1,70 @@
+"""The page *The library* is made of the docstrings: of every public name one line and an example that runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from IPython.display import Markdown
+
+import ethnicmer_lib
+from ethnicmer_lib.errors import StudyError
+
+_EXAMPLES = re.compile(r"^Examples\n-+\n(.*?)(?=^\w[^\n]*\n-{3,}\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def library(room: str) -> Markdown:
+    """The public names of a room of the library, for a notebook to show.
+
+    Parameters
+    ----------
+    room : 'clips', 'motion', 'stats', ...
+
+    Raises
+    ------
+    StudyError
+        When there is no such room, or it has no public names of its own.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> print(em.library("sources").data.splitlines()[0])
+    **`open_clips(source, progress=True)`**
+    """
+    names = public(room)
+    if not names:
+        rooms = dict.fromkeys(key.partition(".")[0] for key in ethnicmer_lib.PUBLIC)
+        raise StudyError(f"no room {room!r} with public names; rooms: {', '.join(rooms)}")
+    return Markdown("\n\n".join(_entry(name, getattr(ethnicmer_lib, name)) for name in names))
+
+
+def public(room: str) -> list[str]:
+    """The names that ``import ethnicmer_lib as em`` gives of a room."""
+    return [
+        name for key, names in ethnicmer_lib.PUBLIC.items() if key.partition(".")[0] == room for name in names
+    ]
+
+
+def example(thing: Any) -> str:
+    """The example in a docstring, with its prompts; '' where there is none."""
+    found = _EXAMPLES.search(inspect.getdoc(thing) or "")
+    return found[1].strip() if found else ""
+
+
+def _entry(name: str, thing: Any) -> str:
+    if not callable(thing):
+        return f"**`{name}`**\n: `{thing!r}`"
+    about = (inspect.getdoc(thing) or "").partition("\n")[0]
+    code = f"\n\n```pycon\n{example(thing)}\n```" if example(thing) else ""
+    return f"**`{name}{_called(thing)}`**\n\n{about}{code}"
+
+
+def _called(thing: Any) -> str:
+    """Names of the arguments and their defaults, without types, which would fill the line."""
+    shown = []
+    for one in inspect.signature(thing).parameters.values():
+        default = "" if one.default is one.empty else f"={one.default!r}"
+        star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        shown.append(star + one.name + default)
+    return f"({', '.join(shown)})"
