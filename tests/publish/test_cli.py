@@ -17,7 +17,7 @@ def run(monkeypatch, *words: str) -> int:
 
 
 def test_a_mistake_is_one_line_and_no_traceback(workspace, monkeypatch, capsys):
-    assert run(monkeypatch, "runs", "remove", "nothing") == 2
+    assert run(monkeypatch, "runs", "remove", "nothing") == 1
     said = capsys.readouterr().err
     assert said.startswith("error: no run 'nothing'")
     assert said.count("\n") == 1
@@ -33,5 +33,5 @@ def test_an_interrupted_command_says_that_it_can_go_on(workspace, monkeypatch, c
 
 
 def test_an_unknown_engine_ends_a_command_before_it_computes(monkeypatch, capsys):
-    assert run(monkeypatch, "build", "--engine", "cloud") == 2
+    assert run(monkeypatch, "build", "--engine", "cloud") == 1
     assert "engine 'cloud' is unknown; allowed: 'serial'" in capsys.readouterr().err
