@@ -18,7 +18,7 @@ from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, left_out, networks
 from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, computed, timed
 from ethnicmer_lib.networks.models import EthnicNet, build_network
-from ethnicmer_lib.networks.recipe import Recipe
+from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
 from ethnicmer_lib.networks.training import CODE, LAYOUT, Fold
 from ethnicmer_lib.store import Run, identity, weights_identity
@@ -33,7 +33,7 @@ def train_and_predict(
     faces: np.ndarray | None,
     clips: Any,
     splits: Sequence[Fold],
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = AS_PRINTED,
     switches: Switches = AS_DESCRIBED,
     seeds: Sequence[int] = (0,),
     weights: str = "none",
@@ -101,7 +101,7 @@ def trained(
     images: np.ndarray,
     clips: Any,
     split: Fold,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = AS_PRINTED,
     weights: str = "none",
     seed: int = 0,
     faces: np.ndarray | None = None,
@@ -189,7 +189,7 @@ def opened(
     weights: str,
     planned: Mapping[str, int] | None = None,
 ) -> tuple[Data, Run]:
-    """The data of all tasks, and the run that keeps their tables: its key is what they share, see :attr:`Task.title`."""
+    """The data of all tasks, and the run that keeps their tables: its key is what they share, names are the rest."""
     table = getattr(clips, "table", clips).reset_index(drop=True)
     inputs = {
         "clips": table[COLUMNS],

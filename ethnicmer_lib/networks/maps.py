@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.cells import MAPPED, enlarged, from_bytes, map_side
 from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, opened, tasks_of
-from ethnicmer_lib.networks.recipe import Recipe
+from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
 
@@ -50,7 +50,7 @@ def activation_maps(
     images: np.ndarray,
     clips: Any,
     splits: Sequence[Fold],
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = AS_PRINTED,
     labels: Sequence[str] = ("Positive", "Surprise"),
     layer: str = "layer4",
     weights: str = "none",
@@ -60,7 +60,7 @@ def activation_maps(
     """Maps of the clips with some labels, each from a plain ResNet-18 that has not seen the clip's subject.
 
     The target is the predicted class, as released.  The networks are those of :func:`folds.train_and_predict`, trained
-    wherever that trains: what was trained for Table V is not trained again.  A fold that tests no such clip is left out.
+    wherever that trains: what was trained for Table V is not trained again.  A fold without such a clip is left out.
 
     Parameters
     ----------

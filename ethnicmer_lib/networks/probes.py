@@ -104,9 +104,9 @@ def learnt(predictions: pd.DataFrame, switches: Switches = AS_DESCRIBED, seed: i
 
     Returns
     -------
-    arm ('' for the database rule), ``reader`` (the branch's own head, a probe of the 'emotion' or 'ethnic' features, or
-    the database alone), ``target`` ('group', 'database', or 'taught', what the branch was told), ``where`` ('all' clips,
-    or 'within' the databases that hold two groups), balanced_accuracy (an Estimate over subjects), clips.
+    arm ('' for the database rule); ``reader`` (the branch's own head, a probe of the 'emotion' or 'ethnic' features,
+    or the database alone); ``target`` ('group', 'database', or 'taught', what the branch was told); ``where`` ('all'
+    clips, or 'within' the databases that hold two groups); balanced_accuracy (an Estimate over subjects); clips.
     """
     first = predictions[predictions["arm"] == predictions["arm"].iloc[0]]
     first = first[first["seed"] == first["seed"].min()]

@@ -25,3 +25,6 @@ class Recipe:
     compiled: Annotated[
         bool, Field(description="whether torch.compile prepares the training step; needs a C++ compiler")
     ] = False
+
+
+AS_PRINTED = Recipe()  #: the paper's

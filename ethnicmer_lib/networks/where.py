@@ -23,8 +23,8 @@ MOST_PROCESSES = 8  #: each holds its own network and images, some 0.7 GB
 PAUSE = 2.0  #: seconds for a lost worker to be replaced, before what is left is tried again
 PATIENCE = 3  #: so many losses of workers in a row, with no fold finished in between, are too many
 
-#: (task, data, on_epoch) -> what was done, which has its ``task``; importable, so that another process finds it.  A task
-#: has a ``name`` and pickles.
+#: (task, data, on_epoch) -> what was done, which has its ``task``; importable, so that another process finds it.
+#: A task has a ``name`` and pickles.
 Work = Callable[..., Any]
 OnEpoch = Callable[[], object]
 
