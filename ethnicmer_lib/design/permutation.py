@@ -2,142 +2,105 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.table import Cohort
-from ethnicmer_lib.design.folds import MIXED
-from ethnicmer_lib.design.forest import BINARY
-from ethnicmer_lib.design.scenarios import CONTROLS, draw_rows, predictions
-from ethnicmer_lib.design.support_vectors import Distances
+from ethnicmer_lib.clips.labels import binary_labels
+from ethnicmer_lib.design.classifiers import PENALTY, answers, classifier
+from ethnicmer_lib.design.folds import leave_one_subject_out
+from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios
 from ethnicmer_lib.stats.scoring import macro_f1
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Run
 
 _PART = 20  #: permutations between two files: what an interruption can cost
 
 
-class PermutationTest(NamedTuple):
-    """Outcome of one test.
-
-    ``observed`` is the mean over draws of macro F1 of Mixed minus the mean of the mono scenarios; ``worse`` the
-    one-sided p-value of so low a value, ``different`` the two-sided one; ``low`` and ``high`` span the middle
-    95 % of what permuted groups give.
-    """
-
-    observed: float
-    worse: float
-    different: float
-    low: float
-    high: float
-    permutations: int
-
-
-def permuted_groups(clips: pd.DataFrame, control: str, seed: int, permutation: int) -> pd.DataFrame:
-    """The clips table with its groups dealt anew between subjects; permutation 0 leaves them as they are.
-
-    Under a control that stays within one database, only that database's subjects are there to deal between.
-    """
+def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: int) -> pd.DataFrame:
+    """The clips with their groups dealt anew between subjects; permutation 0 leaves them as they are."""
     if permutation == 0:
-        return clips
-    who = clips[["subject", "group"]].drop_duplicates().sort_values("subject")
+        return table
+    who = table[["subject", "group"]].drop_duplicates().sort_values("subject")
     rng = np.random.default_rng([seed, permutation, len(control)])
     dealt = dict(zip(who["subject"], rng.permutation(who["group"].to_numpy()), strict=True))
-    return clips.assign(group=clips["subject"].map(dealt))
+    return table.assign(group=table["subject"].map(dealt))
 
 
-def differences(
-    cohort: Cohort,
-    features: np.ndarray,
-    control: str,
+def permute_scenarios(
+    x: np.ndarray,
+    table: pd.DataFrame,
     n_subjects: int,
     n_draws: int,
     n_permutations: int,
-    seed: int,
-    inputs: str,
-    progress: bool = False,
+    control: str = "as_described",
+    seed: int = 0,
+    progress: bool = True,
 ) -> pd.DataFrame:
-    """The statistic under every permutation, with SVC(C=100), the fastest classifier of the study.
+    """Mixed minus mono under every permutation, with SVC(C=100), the fastest classifier of the study.
 
     Parameters
     ----------
-    features : (n, d) of every clip.
-    control : 'as_described', or 'one_database', where subjects of the database that holds both groups are dealt.
-    n_subjects, n_draws : as in the study; the draws of permutation 0 are its first ones.
+    x, table, n_subjects, n_draws, seed : as of :func:`scenarios.repeat_scenarios`; the draws of permutation 0 are
+        its first ones.
     n_permutations : beside the observed grouping.
-    inputs : what identifies the features, for the key of the run.
+    control : 'as_described', or 'one_database': only subjects of the database that holds both groups are dealt.
 
     Returns
     -------
-    One row per permutation: permutation (0: as observed), difference.
+    One row per permutation: permutation (0: as observed), difference (mean over draws of macro F1).
     """
-    clips = cohort.clips.reset_index(drop=True)
-    distances = Distances.of(features)
+    inside = np.arange(len(table))
     if control == "one_database":
-        database = clips.groupby("database")["group"].nunique().idxmax()
-        inside = np.flatnonzero(clips["database"] == database)
-        clips, distances = clips.iloc[inside].reset_index(drop=True), Distances.of(features[inside])
-    run = Run.open(
-        "scenario_permutations",
-        module="ethnicmer_lib.design.permutation",
-        cohort=cohort.provenance.fingerprint,
-        parameters={
-            "inputs": inputs, "control": control, "n_subjects": n_subjects, "n_draws": n_draws, "seed": seed
-        },
-    )  # fmt: skip
+        database = table.groupby("database")["group"].nunique().idxmax()
+        inside = np.flatnonzero(table["database"] == database)
+        room = table.iloc[inside].groupby("group")["subject"].nunique().min()
+        n_subjects = min(n_subjects, int(room) // 2 * 2)
+    clips = table.iloc[inside][["clip_id", "subject", "group", "database", "label"]].reset_index(drop=True)
+    inputs = {"x": x, "table": clips, "control": control, "n_subjects": n_subjects, "n_draws": n_draws}
+    run = Run.open("permute_scenarios", code=("design",), inputs=inputs | {"seed": seed, "C": PENALTY})
+    model, x = classifier("svc"), x[inside]
 
-    def one(permutation: int) -> float:
+    def difference(permutation: int) -> float:
         dealt = permuted_groups(clips, control, seed, permutation)
-        return float(np.mean([_difference(distances, dealt, n, seed, draw) for draw in range(n_draws)]))
-
-    n = n_subjects
-    if control == "one_database":
-        n = min(n, int(clips.groupby("group")["subject"].nunique().min()) // 2 * 2)
+        drawn = (draw_scenarios(dealt, n_subjects, "as_described", seed, draw) for draw in range(n_draws))
+        return float(np.mean([_drop(model, x, clips, scenarios) for scenarios in drawn]))
 
     tables = []
-    with tqdm(total=n_permutations + 1, desc=f"permutations, {control}", disable=not progress) as bar:
-        for start in range(0, n_permutations + 1, _PART):
-            numbers = range(start, min(start + _PART, n_permutations + 1))
-
-            def part(numbers: range = numbers) -> pd.DataFrame:
-                values = []
-                for number in numbers:
-                    values.append(one(number))
-                    bar.update()
-                return pd.DataFrame({"permutation": list(numbers), "difference": values})
-
-            name = f"part{start:05d}-{len(numbers)}"
-            tables.append(run.table(name, part))
-            bar.update(start + len(numbers) - bar.n)  # a part that was there already
+    for start in tqdm(
+        range(0, n_permutations + 1, _PART), desc=f"permutations, {control}", disable=not progress
+    ):
+        numbers = range(start, min(start + _PART, n_permutations + 1))
+        name = f"part{start:05d}-{len(numbers)}"
+        tables.append(
+            run.table(
+                name, lambda n=numbers: pd.DataFrame({"permutation": n, "difference": map(difference, n)})
+            )
+        )
     return pd.concat(tables, ignore_index=True)
 
 
-def test(table: pd.DataFrame) -> PermutationTest:
-    """p-values of the observed grouping; p = (1 + b) / (1 + n) (Phipson & Smyth 2010).
+def permutation_test(table: pd.DataFrame) -> dict[str, float]:
+    """What :func:`permute_scenarios` says: p = (1 + b) / (1 + n), one-sided (Phipson & Smyth 2010).
 
-    Parameters
-    ----------
-    table : as :func:`differences` gives it.
+    Returns
+    -------
+    ``observed`` difference, ``worse`` (p of so low a value), ``low`` and ``high`` (the middle 95 % of what permuted
+    groups give), ``permutations``.
     """
     observed = float(table.loc[table["permutation"] == 0, "difference"].iloc[0])
     null = table.loc[table["permutation"] > 0, "difference"].to_numpy()
-    n, centre = len(null), float(null.mean())
-    low, high = np.quantile(null, [0.025, 0.975])
-    return PermutationTest(
-        observed,
-        float((1 + (null <= observed).sum()) / (1 + n)),
-        float((1 + (np.abs(null - centre) >= abs(observed - centre)).sum()) / (1 + n)),
-        float(low),
-        float(high),
-        n,
-    )
+    low, high = np.quantile(null, [0.025, 0.975]).tolist()
+    worse = float((1 + (null <= observed).sum()) / (1 + len(null)))
+    return {"observed": observed, "worse": worse, "low": low, "high": high, "permutations": len(null)}
 
 
-def _difference(distances: Distances, clips: pd.DataFrame, n: int, seed: int, draw: int) -> float:
-    rows = draw_rows(CONTROLS["as_described"], clips, n, seed, draw)
-    table = predictions(distances, clips, rows, seed, 0)
-    macro = {name: macro_f1(part, BINARY) for name, part in table.groupby("scenario")}
+def _drop(model: object, x: np.ndarray, clips: pd.DataFrame, scenarios: dict[str, np.ndarray]) -> float:
+    """Macro F1 of Mixed minus the mean of the mono scenarios, in one draw."""
+    macro = {}
+    for name, rows in scenarios.items():
+        drawn = clips.iloc[rows]
+        labels = binary_labels(drawn["label"]).to_numpy(object)
+        predicted, _ = answers(model, x[rows], labels, leave_one_subject_out(drawn["subject"]))
+        macro[name] = macro_f1(pd.DataFrame({"label": labels, "predicted": predicted}), BINARY)
     mixed = macro.pop(MIXED)
     return mixed - float(np.mean(list(macro.values())))

@@ -14,8 +14,8 @@ from ethnicmer_lib.clips.table import Cohort, Provenance
 from ethnicmer_lib.design import scenario_scores as scenarios
 from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.identity import code_identity, weights_identity
-from ethnicmer_lib.design.scenarios import CONTROLS, draw_rows
-from ethnicmer_lib.design.scenarios import predictions as scenario_predictions
+from ethnicmer_lib.design.old_scenarios import CONTROLS, draw_rows
+from ethnicmer_lib.design.old_scenarios import predictions as scenario_predictions
 from ethnicmer_lib.design.support_vectors import Distances
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.old_sources import open_cohort
@@ -88,7 +88,7 @@ def compute(p: PrimaFacie, progress: bool = False) -> PrimaFacieResult:
     drawn = [draw_rows(control, clips, p.n_subjects, p.seed, draw) for draw in range(p.n_draws)]
     run = runs.Run.open(
         "prima_facie",
-        module="ethnicmer_lib.design.scenarios",
+        module="ethnicmer_lib.design.old_scenarios",
         cohort=cohort.provenance.fingerprint,
         parameters=_identity(p),
     )

@@ -1,184 +1,175 @@
-"""Controls of Table IV: other draws of subjects and clips that separate ethnicity from database and class balance."""
+"""The scenarios of Table IV: subjects drawn from one group or both, under controls, and predicted with LOSO."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from tqdm import tqdm
 
-from ethnicmer_lib.design.folds import MIXED, Fold, leave_one_subject_out
-from ethnicmer_lib.design.forest import BINARY, binary_labels, loso_forest, majority
-from ethnicmer_lib.design.support_vectors import Distances
+from ethnicmer_lib.clips.labels import binary_labels
+from ethnicmer_lib.design.classifiers import answers, held_out
+from ethnicmer_lib.design.classifiers import classifier as chosen
+from ethnicmer_lib.design.folds import Fold, leave_one_subject_out
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.store import Run
+
+MIXED = "Mixed"
+RULE = "majority rule"  #: arm of the rule that always says the more frequent training label, in the Mixed scenario
+NEGATIVE, NON_NEGATIVE = BINARY = ("Negative", "Non-negative")
+_COLUMNS = ["arm", "seed", "draw", "clip_id", "subject", "database", "group", "label", "predicted"]
 
 
 class Part(NamedTuple):
-    """Subjects that a scenario takes: how many, of which group, from which database (None: any)."""
-
-    group: str
-    database: str | None
-    subjects: int
-
-
-@dataclass(frozen=True)
-class Control:
-    """One way to draw the scenarios.
+    """Subjects that a scenario takes.
 
     Attributes
     ----------
-    name : key in tables.
-    title : how the page calls it.
-    question : what it holds still.
-    scenarios : from the clips table and the number of subjects, scenario -> its parts.
-    leave_out : subjects that are never drawn, from the clips table.
-    balanced : keep as many clips of the more frequent class as there are of the rarer one.
+    group : 'first' or 'second', in alphabetical order; or 'alone', the group that the database with few of the other
+        group has, and 'guest', the other one.
+    share : of the number of subjects that was asked for.
+    database : 'both', the database that holds both groups, 'other', or None: any.
     """
 
-    name: str
+    group: str
+    share: float
+    database: str | None = None
+
+
+class Control(NamedTuple):
+    """One way to draw the scenarios; all but the first hold one thing still."""
+
     title: str
-    question: str
-    scenarios: Callable[[pd.DataFrame, int], dict[str, tuple[Part, ...]]]
-    leave_out: Callable[[pd.DataFrame], Sequence[str]] = lambda clips: ()
-    balanced: bool = False
+    question: str  #: what it holds still
+    scenarios: Mapping[str, tuple[Part, ...]]  #: name, with a group's role in braces -> its parts
+    fewer: bool = False  #: take fewer subjects where the database that holds both groups has no more
+    balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
+    without_largest: bool = False  #: never draw the subject with most clips
 
 
-def _as_described(clips: pd.DataFrame, n: int) -> dict[str, tuple[Part, ...]]:
-    first, second = sorted(clips["group"].unique())
-    return {
-        f"{first} only": (Part(first, None, n),),
-        f"{second} only": (Part(second, None, n),),
-        MIXED: (Part(first, None, n // 2), Part(second, None, n // 2)),
-    }
-
-
-def _one_database(clips: pd.DataFrame, n: int) -> dict[str, tuple[Part, ...]]:
-    """Everything from the database that has both groups; as many subjects as its smaller group allows."""
-    database, _ = _shared(clips)
-    inside = clips[clips["database"] == database]
-    room = int(inside.groupby("group")["subject"].nunique().min())
-    n = min(n, room // 2 * 2)
-    return {
-        name: tuple(Part(part.group, database, part.subjects) for part in parts)
-        for name, parts in _as_described(inside, n).items()
-    }
-
-
-def _two_databases(clips: pd.DataFrame, n: int) -> dict[str, tuple[Part, ...]]:
-    """Half of the subjects from either database, with one group and with both."""
-    database, other = _shared(clips)
-    only = clips.loc[clips["database"] == other, "group"].unique()
-    group = sorted(only)[0]
-    second = next(name for name in sorted(clips["group"].unique()) if name != group)
-    half = n // 2
-    return {
-        f"{group} only": (Part(group, other, half), Part(group, database, half)),
-        MIXED: (Part(group, other, half), Part(second, database, half)),
-    }
-
-
-def _shared(clips: pd.DataFrame) -> tuple[str, str]:
-    """The database with most subjects in its rarer group, and the other one."""
-    counts = clips.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0).min(axis=1)
-    if len(counts) != 2 or counts.max() < 2:
-        raise StudyError(
-            "controls within a database need two databases, one of them with two subjects of either group; "
-            f"subjects of the rarer group: {counts.to_dict()}"
-        )
-    database = str(counts.idxmax())
-    return database, next(str(name) for name in counts.index if name != database)
-
-
-def _most_clips(clips: pd.DataFrame) -> list[str]:
-    return [str(clips["subject"].value_counts(sort=True).index[0])]
-
-
-CONTROLS = {
-    control.name: control
-    for control in (
-        Control("as_described", "as described", "the draw that the paper describes", _as_described),
-        Control(
-            "one_database",
-            "within one database",
-            "camera, instructions, coders: all subjects come from the database that holds both groups",
-            _one_database,
-        ),
-        Control(
-            "two_databases",
-            "same two databases",
-            "the mix of databases: one group from both databases against both groups from both databases",
-            _two_databases,
-        ),
-        Control(
-            "balanced",
-            "balanced classes",
-            "the share of Negative: half of the clips of every scenario",
-            _as_described,
-            balanced=True,
-        ),
-        Control(
-            "without_largest",
-            "without the largest subject",
-            "the one subject with most clips, who is never drawn",
-            _as_described,
-            leave_out=_most_clips,
-        ),
-    )
+_THREE = {
+    "{first} only": (Part("first", 1),),
+    "{second} only": (Part("second", 1),),
+    MIXED: (Part("first", 0.5), Part("second", 0.5)),
+}
+_INSIDE = {name: tuple(part._replace(database="both") for part in parts) for name, parts in _THREE.items()}
+_ACROSS = {
+    "{alone} only": (Part("alone", 0.5, "other"), Part("alone", 0.5, "both")),
+    MIXED: (Part("alone", 0.5, "other"), Part("guest", 0.5, "both")),
+}
+CONTROLS: Mapping[str, Control] = {
+    "as_described": Control("as described", "the draw that the paper describes", _THREE),
+    "one_database": Control(
+        "within one database",
+        "camera, instructions, coders: all subjects come from the database that holds both groups",
+        _INSIDE,
+        fewer=True,
+    ),
+    "two_databases": Control(
+        "same two databases",
+        "the mix of databases: one group from both databases against both groups from both databases",
+        _ACROSS,
+    ),
+    "balanced": Control(
+        "balanced classes",
+        "the share of Negative: half of the clips of every scenario",
+        _THREE,
+        balanced=True,
+    ),
+    "without_largest": Control(
+        "without the largest subject",
+        "the one subject with most clips, who is never drawn",
+        _THREE,
+        without_largest=True,
+    ),
 }
 
 
-def draw_rows(
-    control: Control, clips: pd.DataFrame, n_subjects: int, seed: int, draw: int
+def draw_scenarios(
+    table: pd.DataFrame, n_subjects: int, control: str = "as_described", seed: int = 0, draw: int = 0
 ) -> dict[str, np.ndarray]:
-    """Row numbers of the clips of every scenario in one draw.
+    """Row numbers of the clips of every scenario in one draw of subjects.
 
     Every scenario draws from its own stream ``[seed, draw, scenario]``, so controls that differ in one thing
     draw alike in all else.
 
     Parameters
     ----------
-    control : how to draw.
-    clips : the clips table.
+    table : clips: subject, group, database, label.
     n_subjects : even number of subjects per scenario; a control may need to take fewer.
+    control : a name in :data:`CONTROLS`.
     seed, draw : which draw of which series.
 
     Raises
     ------
     StudyError
-        When a pool has fewer subjects than the control asks for, ``n_subjects`` is odd, or the groups are not two.
+        For an unknown control, an odd ``n_subjects``, groups that are not two, or a pool with too few subjects.
+
+    Examples
+    --------
+    >>> rows = [(f"{g}{s}", g, "x", "Negative") for g in "AB" for s in range(4) for _ in range(2)]
+    >>> table = pd.DataFrame(rows, columns=["subject", "group", "database", "label"])
+    >>> {name: len(rows) for name, rows in draw_scenarios(table, 4).items()}
+    {'A only': 8, 'B only': 8, 'Mixed': 8}
     """
-    groups = sorted(clips["group"].unique())
+    if control not in CONTROLS:
+        raise StudyError(f"control={control!r} is unknown; allowed: {', '.join(map(repr, CONTROLS))}")
+    rules, groups = CONTROLS[control], sorted(table["group"].unique())
     if len(groups) != 2:
         raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
-    excluded = list(control.leave_out(clips))
-    who = clips.loc[~clips["subject"].isin(excluded), ["subject", "group", "database"]].drop_duplicates()
+    roles = dict(zip(("first", "second"), groups, strict=True))
+    if any(part.database for parts in rules.scenarios.values() for part in parts):
+        roles |= _databases(table)
+    asked = n_subjects
+    if rules.fewer:
+        room = table[table["database"] == roles["both"]].groupby("group")["subject"].nunique().min()
+        n_subjects = min(n_subjects, int(room) // 2 * 2)
+    who = table[["subject", "group", "database"]].drop_duplicates()
+    if rules.without_largest:
+        who = who[who["subject"] != table["subject"].value_counts(sort=True).index[0]]
     out = {}
-    for number, (name, parts) in enumerate(control.scenarios(clips, n_subjects).items()):
-        rng = np.random.default_rng([seed, draw, number])
-        chosen: list[str] = []
+    for number, (name, parts) in enumerate(rules.scenarios.items()):
+        rng, names = np.random.default_rng([seed, draw, number]), []
         for part in parts:
-            inside = who[
-                (who["group"] == part.group) & ((who["database"] == part.database) | (part.database is None))
-            ]
+            group, database, size = roles[part.group], roles.get(part.database), int(part.share * n_subjects)
+            inside = who[(who["group"] == group) & ((who["database"] == database) | (database is None))]
             pool = np.unique(inside["subject"].astype(str))
-            if len(pool) < part.subjects:
+            if len(pool) < size:
                 raise StudyError(
-                    f"the control {control.name!r} needs {part.subjects} subjects of group {part.group!r}"
-                    f"{f' in {part.database}' if part.database else ''} for {name!r} and there are {len(pool)}; "
-                    f"set n_subjects lower than {n_subjects}"
+                    f"the control {control!r} needs {size} subjects of group {group!r}"
+                    f"{f' in {database}' if database else ''} for {name.format(**roles)!r} and there are "
+                    f"{len(pool)}; set n_subjects lower than {asked}"
                 )
-            chosen += rng.choice(pool, part.subjects, replace=False).tolist()
-        rows = np.flatnonzero(clips["subject"].isin(chosen))
-        out[name] = _balance(rows, clips, rng) if control.balanced else rows
+            names += rng.choice(pool, size, replace=False).tolist()
+        rows = np.flatnonzero(table["subject"].isin(names))
+        out[name.format(**roles)] = _balance(rows, table, rng) if rules.balanced else rows
     return out
 
 
-def _balance(rows: np.ndarray, clips: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    labels = binary_labels(clips["label"].iloc[rows])
+def _databases(table: pd.DataFrame) -> dict[str, str]:
+    """Which database holds both groups, the other one, the group that is alone there, and its guest."""
+    counts = table.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
+    rarer = counts.min(axis=1)
+    if len(rarer) != 2 or rarer.max() < 2:
+        raise StudyError(
+            "controls within a database need two databases, one of them with two subjects of either group; "
+            f"subjects of the rarer group: {rarer.to_dict()}"
+        )
+    both = str(rarer.idxmax())
+    other = next(str(name) for name in rarer.index if name != both)
+    alone = min(counts.columns[counts.loc[other] > 0])
+    guest = next(name for name in counts.columns if name != alone)
+    return {"both": both, "other": other, "alone": alone, "guest": guest}
+
+
+def _balance(rows: np.ndarray, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    labels = binary_labels(table["label"].iloc[rows]).to_numpy()
     parts = [rows[labels == name] for name in BINARY]
     size = min(len(part) for part in parts)
     if size == 0:
@@ -186,61 +177,88 @@ def _balance(rows: np.ndarray, clips: pd.DataFrame, rng: np.random.Generator) ->
     return np.sort(np.concatenate([rng.choice(part, size, replace=False) for part in parts]))
 
 
-def predictions(
-    features: np.ndarray | Distances,
-    clips: pd.DataFrame,
-    scenarios: dict[str, np.ndarray],
-    seed: int,
-    n_trees: int,
+def predict_scenarios(
+    model: ClassifierMixin,
+    x: np.ndarray,
+    table: pd.DataFrame,
+    scenarios: Mapping[str, np.ndarray],
     flow_rows: str = "own",
 ) -> pd.DataFrame:
     """Held-out predictions of one draw, Negative against Non-negative, LOSO inside each scenario.
 
     Parameters
     ----------
-    features : (n, d) for the random forest, or the distances between clips for SVC(C=100).
-    clips : the clips table, row for row.
-    scenarios : scenario -> rows, from :func:`draw_rows`.
-    seed, n_trees : of the forest.
-    flow_rows : 'own', or 'released': training and test set each take the first rows of ``features``.
+    model, x, table : as of :func:`classifiers.held_out`.
+    scenarios : scenario -> rows, from :func:`draw_scenarios`.
+    flow_rows : 'own', or 'released': training and test set each take the first rows of ``x``.
 
     Returns
     -------
-    One row per scenario and clip: scenario, clip_id, subject, group, label, predicted, p_non_negative (NaN for
-    SVC), and majority, the prediction of the rule that always says the most frequent training label.
-
-    Raises
-    ------
-    StudyError
-        When features and clips do not match, or a feature is not finite.
+    One row per scenario (``arm``) and clip; beside the columns of :func:`classifiers.held_out` ``majority``, what the
+    rule that always says the more frequent training label would have said.
     """
-    many = len(features.squared) if isinstance(features, Distances) else len(features)
-    if many != len(clips):
-        raise StudyError(f"{many} rows of features for {len(clips)} clips; they must match row by row")
+    if len(x) != len(table):
+        raise StudyError(f"{len(x)} rows of features for {len(table)} clips; they must match row by row")
     tables = []
     for name, rows in scenarios.items():
-        chosen = clips.iloc[rows]
-        labels, subjects = binary_labels(chosen["label"]), chosen["subject"].to_numpy()
-        folds = leave_one_subject_out(subjects)
-        taken = [_taken(rows, fold, flow_rows) for fold in folds]
-        if isinstance(features, Distances):
-            p = np.full(len(rows), np.nan)
-            predicted = np.empty(len(rows), dtype=object)
-            for fold, use in zip(folds, taken, strict=True):
-                predicted[fold.test] = features.predict(use.train, labels[fold.train], use.test)
-        else:
-            both = loso_forest(features, labels, subjects, seed, n_trees, BINARY, taken)
-            # argmax, as scikit-learn's own predict: a tie of the trees goes to the first class.
-            p, predicted = both[:, 1], np.asarray(BINARY, dtype=object)[both.argmax(1)]
-        table = chosen[["clip_id", "subject", "group"]].reset_index(drop=True)
-        table.insert(0, "scenario", name)
-        rule = majority(labels, folds, BINARY)
-        tables.append(table.assign(label=labels, predicted=predicted, p_non_negative=p, majority=rule))
+        drawn = table.iloc[rows].assign(label=lambda rows: binary_labels(rows["label"]))
+        folds = leave_one_subject_out(drawn["subject"])
+        taken = [
+            Fold(np.arange(len(fold.train)), np.arange(len(fold.test)))
+            if flow_rows == "released"
+            else Fold(rows[fold.train], rows[fold.test])
+            for fold in folds
+        ]
+        rule = DummyClassifier(strategy="most_frequent")
+        guesses, _ = answers(rule, np.zeros((len(drawn), 1)), drawn["label"].to_numpy(object), folds)
+        tables.append(held_out(model, x, drawn, folds, taken).assign(arm=name, majority=guesses))
     return pd.concat(tables, ignore_index=True)
 
 
-def _taken(rows: np.ndarray, fold: Fold, flow_rows: str) -> Fold:
-    """The rows of the features that a fold uses."""
-    if flow_rows == "released":
-        return Fold(np.arange(len(fold.train)), np.arange(len(fold.test)))
-    return Fold(rows[fold.train], rows[fold.test])
+def repeat_scenarios(
+    x: np.ndarray,
+    table: pd.DataFrame,
+    n_subjects: int,
+    n_draws: int,
+    control: str = "as_described",
+    classifier: str | ClassifierMixin = "forest",
+    flow_rows: str = "own",
+    n_trees: int = 100,
+    seed: int = 0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """The study of Table IV repeated with other subjects; every draw is kept, so that more draws add only new ones.
+
+    Parameters
+    ----------
+    x, table, n_subjects, control, seed : as of :func:`draw_scenarios` and :func:`classifiers.held_out`.
+    n_draws : how often subjects are drawn.
+    classifier : 'forest', 'svc', or any classifier of scikit-learn.
+    flow_rows : 'own', or, as released, 'released': see :func:`predict_scenarios`.
+    n_trees : of 'forest'.
+
+    Returns
+    -------
+    One row per draw, scenario and clip: arm (the scenario), seed, draw, clip_id, subject, database, group, label,
+    predicted, p_<label>, majority.
+    """
+    model = chosen(classifier, seed, n_trees)
+    described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]
+    inputs = {"x": x, "table": table[["clip_id", "subject", "database", "group", "label"]]}
+    inputs |= {"n_subjects": n_subjects, "control": control, "flow_rows": flow_rows, "seed": seed}
+    run = Run.open("prima_facie", code=("design",), inputs=inputs | {"classifier": described})
+
+    def one(draw: int) -> pd.DataFrame:
+        scenarios = draw_scenarios(table, n_subjects, control, seed, draw)
+        found = predict_scenarios(model, x, table, scenarios, flow_rows)
+        found = found.assign(seed=seed, draw=draw)
+        return found[[*_COLUMNS, *(name for name in found if name.startswith("p_")), "majority"]]
+
+    bar = tqdm(range(n_draws), desc="draws of subjects", disable=not progress)
+    return pd.concat([run.table(f"draw{n:04d}", lambda n=n: one(n)) for n in bar], ignore_index=True)
+
+
+def with_rule(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The predictions and, as one more arm, the majority rule on the clips of Mixed."""
+    rule = predictions[predictions["arm"] == MIXED]
+    return pd.concat([predictions, rule.assign(arm=RULE, predicted=rule["majority"])], ignore_index=True)

@@ -13,9 +13,9 @@ import pandas as pd
 from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.design import forest, prima_facie
-from ethnicmer_lib.design import permutation as scenario_permutations
+from ethnicmer_lib.design import old_permutation as scenario_permutations
 from ethnicmer_lib.design.folds import MIXED
-from ethnicmer_lib.design.permutation import PermutationTest
+from ethnicmer_lib.design.old_permutation import PermutationTest
 from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images

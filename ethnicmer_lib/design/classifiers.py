@@ -1,0 +1,152 @@
+"""Classifiers that need no network, held out subject by subject: any of scikit-learn's, fold by fold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.svm import SVC
+
+from ethnicmer_lib.design.folds import Fold
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.store import kept
+
+PENALTY = 100.0  #: C of the release's classifier
+_WORTH_WORKERS = 1000  #: trees in all folds from which on several processes are faster than one
+_ABOUT = ["clip_id", "subject", "database", "group", "label"]
+
+
+def classifier(name: str | ClassifierMixin, seed: int = 0, n_trees: int = 100) -> ClassifierMixin:
+    """'forest': a random forest, as the paper describes; 'svc': the release's SVC(C=100); others stay as they are.
+
+    Examples
+    --------
+    >>> classifier("svc")
+    SVC(C=100.0)
+    """
+    if not isinstance(name, str):
+        return name
+    known = {"forest": RandomForestClassifier(n_trees, random_state=seed), "svc": SVC(C=PENALTY)}
+    if name not in known:
+        raise StudyError(
+            f"classifier={name!r} is unknown; allowed: 'forest', 'svc', or one of scikit-learn's"
+        )
+    return known[name]
+
+
+def held_out(
+    model: ClassifierMixin,
+    x: np.ndarray,
+    table: pd.DataFrame,
+    folds: Sequence[Fold],
+    taken: Sequence[Fold] | None = None,
+) -> pd.DataFrame:
+    """What a classifier says of every clip when it was fitted, anew in every fold, on the fold's training clips.
+
+    Where the classifier gives probabilities these are scikit-learn's own ``cross_val_predict`` under
+    ``LeaveOneGroupOut``; a training set of one label, which some classifiers refuse, predicts that label.
+
+    Parameters
+    ----------
+    model : any classifier of scikit-learn; the result does not depend on the number of cores.
+    x : (n, d) finite numbers, row i of clip i.
+    table : clips: clip_id, subject, database, group, label.
+    folds : row numbers of ``table``.
+    taken : which rows of ``x`` every fold takes for its clips, where they are not those of its clips.
+
+    Returns
+    -------
+    One row per clip, in the order of ``table``: its columns, ``fold``, ``predicted``, ``p_<label>`` (NaN where the
+    classifier gives none).
+
+    Raises
+    ------
+    StudyError
+        When rows do not match, or a feature is not finite.
+    """
+    labels = table["label"].to_numpy(dtype=object)
+    predicted, p = answers(model, x, labels, folds, taken)
+    rows = table[_ABOUT].reset_index(drop=True).assign(fold=-1, predicted=predicted)
+    for number, fold in enumerate(folds):
+        rows.loc[fold.test, "fold"] = number
+    return rows.assign(**{f"p_{name}": p[:, i] for i, name in enumerate(sorted(set(labels)))})
+
+
+def answers(
+    model: ClassifierMixin,
+    x: np.ndarray,
+    labels: np.ndarray,
+    folds: Sequence[Fold],
+    taken: Sequence[Fold] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`held_out` as plain arrays: (n,) answers, (n, labels in sorted order) chances."""
+    x = np.asarray(x)
+    if x.ndim != 2 or (taken is None and len(x) != len(labels)):
+        raise StudyError(f"features {x.shape} do not give one row to each of the {len(labels)} clips")
+    if not np.isfinite(x).all():
+        row = int(np.argmin(np.isfinite(x).all(axis=1)))
+        raise StudyError(f"features of row {row} are not finite numbers")
+    trees = len(folds) * getattr(model, "n_estimators", 0)
+    # Workers take seconds to start: not worth it for a few small forests.
+    jobs = min(8, os.cpu_count() or 1) if trees > _WORTH_WORKERS else 1
+    fitted = Parallel(jobs)(
+        delayed(_fold)(model, x[use.train], labels[fold.train], x[use.test])
+        for fold, use in zip(folds, taken or folds, strict=True)
+    )
+    names = sorted(set(labels))
+    predicted, chances = np.full(len(labels), "", dtype=object), np.full((len(labels), len(names)), np.nan)
+    for fold, (said, classes, p) in zip(folds, fitted, strict=True):
+        predicted[fold.test] = said
+        if p is not None:
+            chances[fold.test] = 0.0
+            chances[np.ix_(fold.test, [names.index(name) for name in classes])] = p
+    return predicted, chances
+
+
+def _fold(
+    model: ClassifierMixin, train: np.ndarray, labels: np.ndarray, test: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Predictions, classes and probabilities of one fold."""
+    if len(set(labels)) == 1:
+        return np.repeat(labels[:1], len(test)), labels[:1], np.ones((len(test), 1))
+    fitted = clone(model).fit(train, labels.astype(str))
+    p = fitted.predict_proba(test) if hasattr(fitted, "predict_proba") else None
+    return fitted.predict(test).astype(object), fitted.classes_, p
+
+
+def majority_rule(table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0) -> pd.DataFrame:
+    """The most frequent training label of its fold for every clip: what answering without looking gives.
+
+    Returns
+    -------
+    As of :func:`held_out`, with the arm 'majority' and ``seed``.
+    """
+    rule = DummyClassifier(strategy="most_frequent")
+    return held_out(rule, np.zeros((len(table), 1)), table, folds).assign(arm="majority", seed=seed)
+
+
+@kept("design")
+def forest_baseline(
+    images: np.ndarray, table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0, n_trees: int = 100
+) -> pd.DataFrame:
+    """A plain random forest on the pixels of the images: the least that a network must beat.
+
+    Parameters
+    ----------
+    images : (n, ...) numbers, row i for row i of ``table``.
+    folds : of :func:`folds.subject_folds`.
+    seed : of every fold's forest.
+
+    Returns
+    -------
+    As of :func:`held_out`, with the arm 'forest' and ``seed``.
+    """
+    x = np.asarray(images).reshape(len(images), -1)
+    model = classifier("forest", seed, n_trees)
+    return held_out(model, x, table, folds).assign(arm="forest", seed=seed)
