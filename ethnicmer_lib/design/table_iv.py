@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.design import forest, prima_facie
 from ethnicmer_lib.design import old_permutation as scenario_permutations
+from ethnicmer_lib.design import prima_facie
 from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.old_permutation import PermutationTest
 from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
@@ -22,7 +20,6 @@ from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.stats.bootstrap import Estimate
-from ethnicmer_lib.store import old_recording as results
 from ethnicmer_lib.store import old_runs as runs
 
 NAME = "table_iv"
@@ -52,7 +49,6 @@ ARMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 TESTED = ("as_described", "one_database")  #: controls with a permutation test
 DESCRIBED = "forest, ResNet-18"  #: the arm that is what the paper describes
-_KEPT = ["arm", "draw", "scenario", "clip_id", "predicted", "majority"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,67 +139,29 @@ def compute(
     return TableIV(studies, tests, cohort.provenance)
 
 
-def save(
-    p: PrimaFacie,
-    permutations: int,
-    forest_draws: int,
-    control_draws: int,
-    command: str,
-    progress: bool = True,
-) -> Path:
-    """Compute all arms and write ``results/table_iv/``; arguments as of :func:`compute`."""
-    found = compute(p, tuple(ARMS), permutations, forest_draws, control_draws, progress)
-    target = results.folder() / NAME
-    tables = [study.predictions.assign(arm=name)[_KEPT] for name, study in found.arms.items()]
-    predictions = pd.concat(tables, ignore_index=True)
-    for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
-        predictions[column] = predictions[column].astype("category")
-    digest = results.write_table(target / "predictions.parquet", predictions)
-    used = {run.path: run for study in found.arms.values() for run in study.runs}
-    record = {
-        "command": command,
-        "cohort": {k: getattr(found.provenance, k) for k in ("source", "simulated", "fingerprint")},
-        "parameters": {name: study.parameters.identity() for name, study in found.arms.items()},
-        "permutations": {name: one._asdict() for name, one in found.permutations.items()},
-        "sha256": digest,
-        "seconds": round(sum(sum(run.seconds().values()) for run in used.values())),
-        "made": runs.environment(),
-    }
-    results.write_record(target, record)
-    return target
-
-
 def load(only: Sequence[str] | None = None) -> TableIV:
-    """The recorded arms, scored by today's code.
+    """The recorded arms in their shape of before, until the pages that show them have moved."""
+    from ethnicmer_lib.design.studies import STUDIES
+    from ethnicmer_lib.store import recording
 
-    Parameters
-    ----------
-    only : names of the arms to score; by default all.
-
-    Raises
-    ------
-    StudyError
-        When a file is missing, or its content is not the one that was recorded.
-    """
-    where = results.folder() / NAME
-    record = results.read_record(where, "ethnicmer table-iv --help")
-    rows = results.read_table(where / "predictions.parquet", record["sha256"])
+    found = recording(NAME)
+    rows = found.predictions.rename(columns={"arm": "scenario", "study": "arm"})
     if only is not None:
         rows = rows[rows["arm"].isin(only)].reset_index(drop=True)
-    known = released_clips().set_index("clip_id")
-    for column in ("arm", "scenario", "clip_id", "predicted", "majority"):
-        rows[column] = rows[column].astype(str)
-    rows["subject"], rows["group"] = (rows["clip_id"].map(known[column]) for column in ("subject", "group"))
-    rows["label"] = rows["clip_id"].map(pd.Series(forest.binary_labels(known["label"]), known.index))
-    provenance = Provenance(**record["cohort"])
     arms = {}
     for name, part in rows.groupby("arm", sort=False):
-        p = PrimaFacie.check(record["parameters"][name])
-        arms[name] = prima_facie.score(p, provenance, part.drop(columns="arm").reset_index(drop=True), [])
-    tests = {name: PermutationTest(**values) for name, values in record["permutations"].items()}
-    return TableIV(
-        arms, tests, provenance, record["command"], record["made"] | {"seconds": record["seconds"]}
-    )
+        p = PrimaFacie.check(
+            {key: value for key, value in STUDIES[name]._asdict().items() if key != "title"}
+            | {"data": "flow", "image_size": 56, "n_draws": part["draw"].nunique()}
+        )
+        arms[name] = prima_facie.score(
+            p, found.provenance, part.drop(columns="arm").reset_index(drop=True), []
+        )
+    tests = {
+        row.pop("control"): PermutationTest(**row, different=np.nan)
+        for row in found.table("permutations").to_dict("records")
+    }
+    return TableIV(arms, tests, found.provenance, found.command, dict(found.made) | {"seconds": 4195})
 
 
 def _parameters(p: PrimaFacie, arm: str, forest_draws: int, control_draws: int) -> PrimaFacie:

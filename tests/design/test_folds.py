@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.design.folds import grouped_folds, leave_one_subject_out, make_folds
+from ethnicmer_lib.design.folds import grouped_folds, leave_one_subject_out, subject_folds
 from ethnicmer_lib.errors import StudyError
 
 SUBJECTS = st.lists(st.integers(0, 9).map("s{}".format), min_size=8, max_size=60)
@@ -50,12 +50,12 @@ def test_grouped_folds_never_share_a_subject(subjects, k, seed, data):
     )
 
 
-def test_make_folds_takes_loso_or_a_number():
+def test_subject_folds_takes_loso_or_a_number():
     clips = clips_of(4, 4)
-    assert len(make_folds(clips, "loso", 0)) == 8
-    assert len(make_folds(clips, 3, 0)) == 3
+    assert len(subject_folds(clips, "loso", 0)) == 8
+    assert len(subject_folds(clips, 3, 0)) == 3
     with pytest.raises(StudyError, match="'looo' is unknown"):
-        make_folds(clips, "looo", 0)
+        subject_folds(clips, "looo", 0)
 
 
 @pytest.mark.parametrize(
