@@ -15,12 +15,22 @@ from ethnicmer_lib.design.scenarios import (
     repeat_scenarios,
     with_rule,
 )
+from ethnicmer_lib.design.studies import (
+    DESCRIBED,
+    STUDIES,
+    middle_table,
+    scenario_differences,
+    single_drops,
+    studies_table,
+)
 
 __all__ = [
     "BINARY",
     "CONTROLS",
+    "DESCRIBED",
     "MIXED",
     "RULE",
+    "STUDIES",
     "Fold",
     "binary_labels",
     "classifier",
@@ -29,10 +39,14 @@ __all__ = [
     "forest_baseline",
     "held_out",
     "majority_rule",
+    "middle_table",
     "permutation_test",
     "permute_scenarios",
     "predict_scenarios",
     "repeat_scenarios",
+    "scenario_differences",
+    "single_drops",
+    "studies_table",
     "subject_folds",
     "with_rule",
 ]

@@ -184,9 +184,7 @@ def record_table_iv(
     n_draws, control_draws : draws of SVCs and of the study as described; of the other forests, which are slow.
     permutations : of each test, on the first ten draws.
     """
-    images = {
-        size: motion_images(clips, "dis", scaling, size, progress=True) for size in (FLOW_SIZE, image_size)
-    }
+    images = {size: motion_images(clips, scaling=scaling, size=size) for size in (FLOW_SIZE, image_size)}
     tables, draws = [], {}
     for name, study in STUDIES.items():
         sized = images[image_size if study.features == "resnet18" else FLOW_SIZE]
