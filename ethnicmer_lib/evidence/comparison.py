@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import NamedTuple
 
@@ -27,7 +26,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Run
 
 TRUE = "true flow"  #: not a method: what the simulator knows
 SIDE, TREES = 28, 100  #: of the flow image that the forest sees, px; in the forest
@@ -72,7 +71,7 @@ def accuracy(
 
     Returns
     -------
-    One row per way and trial: way, clip_id, database, peak (asked for, px), noise, error_px, zero_px, strain_r
+    One row per arm and trial: arm, clip_id, database, peak (asked for, px), noise, error_px, zero_px, strain_r
     (``errors.FlowError``), seconds (of CPU time).
     """
     compared = list(ways() if compared is None else compared)
@@ -80,18 +79,8 @@ def accuracy(
     tables = []
     conditions = [(peak, noise) for peak in peaks for noise in noises]
     for peak, noise in tqdm(conditions, desc="accuracy of flow", disable=not progress):
-        run = Run.open(
-            "motion-accuracy",
-            module="ethnicmer_lib.evidence.comparison",
-            cohort="",
-            parameters={
-                "settings": asdict(settings),
-                "peak": peak,
-                "noise": noise,
-                "count": count,
-                "ways": compared,
-            },
-        )
+        inputs = {"settings": settings, "peak": peak, "noise": noise, "count": count, "ways": compared}
+        run = Run.open("motion-accuracy", code=("motion", "simulator", "evidence"), inputs=inputs)
 
         def compute(peak: float = peak, noise: float | None = noise) -> pd.DataFrame:
             trials = (trial(settings, subject, clip, peak, noise=noise) for subject, clip in picked)
@@ -109,7 +98,7 @@ def rows_of(one: Trial, compared: Sequence[Way]) -> list[dict[str, object]]:
         frames = (one.onset, one.apex) if way.neighbours else one.pair
         flow, seconds = timed(*frames, way.method)
         error = flow_error(flow, one.flow, one.seen)
-        row = {"way": way.label, "clip_id": one.clip_id, "database": one.database, "noise": one.noise}
+        row = {"arm": way.label, "clip_id": one.clip_id, "database": one.database, "noise": one.noise}
         rows.append(row | error._asdict() | {"seconds": seconds})
     return rows
 
@@ -140,20 +129,16 @@ def downstream(
 
     Returns
     -------
-    One row per way and clip: way, clip_id, subject, label, predicted, p_<label>, seconds (CPU time of its flow).
+    One row per arm and clip: arm, clip_id, subject, label, predicted, p_<label>, seconds (CPU time of its flow).
     """
     settings = settings or SimulatorSettings()
     compared = [*(ways() if compared is None else compared), Way(TRUE)]
     tables = []
     for way in compared:
-        run = Run.open(
-            "motion-downstream",
-            module="ethnicmer_lib.evidence.comparison",
-            cohort="",
-            parameters={"settings": asdict(settings), "way": way, "side": SIDE, "trees": TREES},
-        )
+        inputs = {"settings": settings, "way": way, "side": SIDE, "trees": TREES}
+        run = Run.open("motion-downstream", code=("motion", "simulator", "design", "evidence"), inputs=inputs)
         table = run.table("predictions", lambda way=way: _predicted(way, settings, jobs, progress))
-        tables.append(table.assign(way=way.label))
+        tables.append(table.assign(arm=way.label))
     return pd.concat(tables, ignore_index=True)
 
 

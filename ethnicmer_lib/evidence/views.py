@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import Provenance
@@ -14,7 +15,7 @@ from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, trial
 from ethnicmer_lib.motion.extract import resize
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Run
 
 #: Every method as the chapters use it; 'micro' from two frames, too.
 WAYS = (*(Way(name) for name in METHODS), Way("micro", True))
@@ -53,6 +54,14 @@ class Views:
         """The source of these pictures, whatever cohort the chapter runs on."""
         return Provenance(f"simulated clip {self.clip_id} (seed {TEST.seed}), head still", True, self.run.key)
 
+    def errors(self) -> pd.DataFrame:
+        """Mean endpoint error (px) of every way, a row, at every peak, a column, where the face is seen."""
+        lengths = np.linalg.norm(self.flows - self.true[:, None], axis=-1)[..., self.seen].mean(-1)
+        columns = [f"{peak:g} px" for peak in self.peaks]
+        return pd.DataFrame(lengths.T, index=[way.label for way in self.ways], columns=columns).rename_axis(
+            "arm"
+        )
+
     def maps(self, row: int, quantity: str) -> dict[str, np.ndarray]:
         """Way -> (H, W) map of 'v' (px) or 'strain' (px per px); the truth first, its outline without strain."""
         shown = {"truth": self.true[row]} | {
@@ -64,16 +73,18 @@ class Views:
         strains["truth"] = np.where(inside(self.seen), strains["truth"], 0)
         return strains
 
+    def rows(self, quantity: str) -> list[tuple[str, float, dict[str, np.ndarray]]]:
+        """A row of :func:`show.method_grid` for every peak: caption, end of its scale, :meth:`maps`."""
+        found = [self.maps(row, quantity) for row in range(len(self.peaks))]
+        tops = [float(np.percentile(np.abs(maps["truth"]), 99.5)) for maps in found]
+        return [(f"{peak:g} px", *both) for peak, *both in zip(self.peaks, tops, found, strict=True)]
 
-def views(peaks: tuple[float, ...] = PEAKS, progress: bool = False) -> Views:
+
+def views(peaks: tuple[float, ...] = PEAKS, progress: bool = True) -> Views:
     """Flow by every method of a clip at each of ``peaks`` px; kept in the run store."""
     subject, clip = chosen_clips(_STILL, _SUBJECTS)[_SHOWN]
-    run = Run.open(
-        "motion-views",
-        module="ethnicmer_lib.evidence.views",
-        cohort="",
-        parameters={"clip": clip.clip_id, "peaks": peaks, "ways": WAYS},
-    )
+    inputs = {"clip": clip.clip_id, "peaks": peaks, "ways": WAYS}
+    run = Run.open("motion-views", code=("motion", "simulator", "evidence"), inputs=inputs)
     trials: list[Trial] = []
 
     def compute() -> np.ndarray:
@@ -92,6 +103,21 @@ def views(peaks: tuple[float, ...] = PEAKS, progress: bool = False) -> Views:
 
 def _flow(one: Trial, way: Way) -> np.ndarray:
     return optical_flow(*((one.onset, one.apex) if way.neighbours else one.pair), way.method)
+
+
+def released_strain(flow: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """What the released strain makes of a pure turn, and of a face's flow with its head moved down as a whole.
+
+    Returns
+    -------
+    (caption, component of the flow, strain of Eq. 6, strain as released) of both, all (SIDE, SIDE).
+    """
+    turned, moved = rotation(), shifted_crop(flow)
+    shown = {f"turned by\n{ANGLE:g} rad": (turned, 0), f"moved by\n{SHIFT:g} px": (moved, 1)}
+    return [
+        (caption, both[..., axis], optical_strain(both), optical_strain(both, as_released=True))
+        for caption, (both, axis) in shown.items()
+    ]
 
 
 def rotation() -> np.ndarray:

@@ -1,0 +1,134 @@
+"""How accurate flow methods are where the truth is known, and what that does to recognition: live and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ethnicmer_lib.clips.table import LABELS, Clips
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence import comparison
+from ethnicmer_lib.evidence.endpoint_error import flow_error
+from ethnicmer_lib.evidence.views import WAYS
+from ethnicmer_lib.motion.extract import clip_flow
+from ethnicmer_lib.motion.flow import gray
+from ethnicmer_lib.simulator.truth import truth
+from ethnicmer_lib.stats import Estimate, bootstrap_mean, difference, holm, permutation_difference, scores
+from ethnicmer_lib.store import Provenance, digest, kept, record
+
+PARTS = ("accuracy", "downstream")
+COLUMNS = ("clip_id", "subject", "database", "skin_grey", "peak_px", "error_px", "zero_px", "strain_r")
+
+
+@kept("motion", "evidence")
+def flow_errors(clips: Clips, method: str = "micro", progress: bool = True) -> pd.DataFrame:
+    """Error of the flow of every simulated clip against what really moved; no row where the truth is not known.
+
+    Returns
+    -------
+    One row per clip: clip_id, subject, database, skin_grey (median grey level of the skin at onset), peak_px (99th
+    percentile of the true displacement on the face), and error_px, zero_px, strain_r as in
+    ``endpoint_error.FlowError``.
+    """
+    if not clips.provenance.simulated:
+        return pd.DataFrame(columns=list(COLUMNS), dtype=float)
+    rows = []
+    bar = tqdm(clips.table.itertuples(), desc="flow error", total=len(clips), disable=not progress)
+    for clip in bar:
+        known = truth(clips, clip.clip_id)
+        seen = (known.mask == 1) & ~known.occluded
+        error = flow_error(clip_flow(clips, clip.clip_id, method), known.flow, seen)
+        grey = np.median(gray(clips.frames(clip.clip_id, "onset"))[known.mask == 1])
+        peak = np.percentile(np.hypot(*np.moveaxis(known.flow, 2, 0))[seen], 99)
+        named = (clip.clip_id, clip.subject, clip.database, float(grey), float(peak))
+        rows.append(dict(zip(COLUMNS, (*named, *error), strict=True)))
+    return pd.DataFrame(rows)
+
+
+def recovered(errors: pd.DataFrame, seed: int = 0) -> Estimate | None:
+    """Share of the motion that the flow recovers, over clips: 1 - error / error of no motion; None without a truth."""
+    if errors.empty:
+        return None
+    return bootstrap_mean(1 - errors["error_px"] / errors["zero_px"], errors["subject"], seed=seed)
+
+
+def by_skin(errors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Mean endpoint error (px) of subjects with deeper and with lighter skin, as Estimates, and p of the difference.
+
+    The subjects of each database are halved by the grey level of their skin, as the databases differ in light and
+    noise; p is that of a permutation of the halves over subjects.
+    """
+    level = errors.groupby(["database", "subject"])["skin_grey"].median()
+    darker = level.groupby("database").rank(pct=True) <= 0.5
+    found = errors.join(darker.rename("darker"), on=["database", "subject"])
+    means = [
+        bootstrap_mean(part["error_px"], part["subject"], seed=seed)
+        for part in (found[found["darker"]], found[~found["darker"]])
+    ]
+    p = permutation_difference(found["error_px"], found["subject"], found["darker"])
+    return pd.DataFrame({"skin": ["deeper half", "lighter half"], "error_px": means, "p": [p, p]})
+
+
+def accuracy_table(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """One row per arm: for each peak (px) the columns ``error <peak>`` and ``strain <peak>``; and ``seconds``.
+
+    The first row, 'no motion', is the error of claiming none.
+    """
+    wide = accuracy.pivot_table(index="arm", columns="peak", values=["error_px", "strain_r"], sort=False)
+    found = pd.DataFrame(
+        {
+            f"{name} {peak:g}": wide[column, peak]
+            for name, column in (("error", "error_px"), ("strain", "strain_r"))
+            for peak in sorted(accuracy["peak"].unique())
+        }
+    ).reindex(accuracy["arm"].unique())
+    found["seconds"] = accuracy.groupby("arm")["seconds"].mean()
+    zero = accuracy.drop_duplicates(["clip_id", "peak"]).groupby("peak")["zero_px"].mean()
+    none = pd.DataFrame({f"error {peak:g}": [error] for peak, error in zero.items()}, index=["no motion"])
+    return pd.concat([none, found]).rename_axis("arm")
+
+
+def recognised(downstream: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """What a plain forest (LOSO) recognises from the motion of every arm.
+
+    Returns
+    -------
+    One row per arm: macro (macro F1, Estimate), difference (to the reference, paired, Estimate), p (swap test),
+    p_holm (over all arms), seconds (of CPU time, a clip).
+    """
+    found = scores(downstream, interval=True, labels=LABELS)[["macro"]]
+    pairs = [(arm, reference) for arm in found.index if arm != reference]
+    compared = holm(difference(downstream, pairs, labels=LABELS)).set_index("a")
+    seconds = downstream.groupby("arm")["seconds"].mean()
+    return found.join(compared[["difference", "p", "p_holm"]]).join(seconds).rename_axis("arm")
+
+
+def record_motion(
+    parts: Sequence[str] = PARTS,
+    *,
+    jobs: int | None = None,
+    progress: bool = True,
+    command: str = "ethnicmer record motion",
+) -> Path:
+    """Compute parts of the evidence, or take them from the run store, and write them to ``results/motion/``.
+
+    Raises
+    ------
+    StudyError
+        For an unknown part, before anything runs.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise StudyError(f"part {part!r} of the evidence is unknown; allowed: {', '.join(PARTS)}")
+    makers = {
+        "accuracy": lambda: comparison.accuracy(progress=progress),
+        "downstream": lambda: comparison.downstream(WAYS, jobs=jobs, progress=progress),
+    }
+    source = Provenance("simulated cohorts; recorded run", True, digest("motion"))
+    for part in parts:
+        folder = record("motion", {part: makers[part]()}, source, command, {})
+    return folder
