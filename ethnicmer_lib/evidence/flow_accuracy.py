@@ -16,6 +16,7 @@ from ethnicmer_lib.evidence.endpoint_error import flow_error
 from ethnicmer_lib.evidence.views import WAYS
 from ethnicmer_lib.motion.extract import clip_flow
 from ethnicmer_lib.motion.flow import gray
+from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.simulator.truth import truth
 from ethnicmer_lib.stats import Estimate, bootstrap_mean, difference, holm, permutation_difference, scores
 from ethnicmer_lib.store import Provenance, digest, kept, record
@@ -56,12 +57,33 @@ def recovered(errors: pd.DataFrame, seed: int = 0) -> Estimate | None:
     return bootstrap_mean(1 - errors["error_px"] / errors["zero_px"], errors["subject"], seed=seed)
 
 
+def tiny_motions(
+    errors: pd.DataFrame, method: str, seed: int = 0
+) -> tuple[Estimate, dict[str, str | float]] | str:
+    """What the claim on tiny motions is judged by: :func:`recovered` with the means beside it, or why there is none."""
+    saved = recovered(errors, seed)
+    if saved is None:
+        return "An error needs a truth to compare with; the simulated cohort has one."
+    means = errors[["error_px", "strain_r"]].mean().to_dict()
+    return saved, means | {"peak_px": errors["peak_px"].median(), "method": method}
+
+
+def strain_order(stretch: float = 0.01) -> tuple[None, dict[str, float | bool]]:
+    """Strain of a field that stretches evenly: a first derivative sees it, a second derivative does not."""
+    x = np.tile(np.arange(64, dtype=np.float32) * stretch, (64, 1))
+    first = float(optical_strain(np.dstack([x, np.zeros_like(x)])).mean())
+    second = float(np.abs(np.gradient(np.gradient(x.astype(float), axis=1), axis=1)).max())
+    return None, {"stretch": stretch, "first": first, "second": second, "holds": first <= second + stretch / 2}
+
+
 def by_skin(errors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Mean endpoint error (px) of subjects with deeper and with lighter skin, as Estimates, and p of the difference.
 
     The subjects of each database are halved by the grey level of their skin, as the databases differ in light and
     noise; p is that of a permutation of the halves over subjects.
     """
+    if errors.empty:
+        return pd.DataFrame(columns=["skin", "error_px", "p"])
     level = errors.groupby(["database", "subject"])["skin_grey"].median()
     darker = level.groupby("database").rank(pct=True) <= 0.5
     found = errors.join(darker.rename("darker"), on=["database", "subject"])
