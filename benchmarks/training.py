@@ -158,8 +158,9 @@ def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
 
 def preparation_share(variant: str, data, size: int, epochs: int) -> float:
     """Share of a fold's time that goes into images: checking, sharing out, gathering batches."""
-    from ethnicmer_lib.networks import fold_task, training
     from ethnicmer_lib.networks.engine import fold_tasks
+
+    from ethnicmer_lib.networks import fold_task, training
 
     spent = Spent()
     before = training.prepare, training.Inputs.batch
@@ -300,6 +301,7 @@ def growth(counts: list[int], size: int, most: int) -> None:
 def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
     from ethnicmer_lib.networks.engine import fold_tasks
+
     from ethnicmer_lib.networks.fold_task import Data
 
     images = np.load(path, mmap_mode="r")

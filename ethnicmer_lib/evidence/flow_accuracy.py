@@ -73,7 +73,12 @@ def strain_order(stretch: float = 0.01) -> tuple[None, dict[str, float | bool]]:
     x = np.tile(np.arange(64, dtype=np.float32) * stretch, (64, 1))
     first = float(optical_strain(np.dstack([x, np.zeros_like(x)])).mean())
     second = float(np.abs(np.gradient(np.gradient(x.astype(float), axis=1), axis=1)).max())
-    return None, {"stretch": stretch, "first": first, "second": second, "holds": first <= second + stretch / 2}
+    return None, {
+        "stretch": stretch,
+        "first": first,
+        "second": second,
+        "holds": first <= second + stretch / 2,
+    }
 
 
 def by_skin(errors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

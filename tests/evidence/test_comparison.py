@@ -44,7 +44,7 @@ def test_a_trial_has_the_amplitude_and_the_noise_asked_for(one):
 
 def test_a_row_is_the_error_of_the_flow(one):
     rows = comparison.rows_of(one, WAYS)
-    assert [row["way"] for row in rows] == ["dis", "dis, neighbours"]
+    assert [row["arm"] for row in rows] == ["dis", "dis, neighbours"]
     found = flow_error(optical_flow(*one.pair, "dis"), one.flow, one.seen)
     assert rows[0]["error_px"] == pytest.approx(found.error_px, rel=1e-3)
     assert rows[1]["error_px"] < rows[0]["error_px"]
@@ -85,7 +85,7 @@ def test_downstream_predicts_every_clip_by_every_way_and_the_truth(workspace, mo
     monkeypatch.setattr(comparison, "measure", measure)
     monkeypatch.setattr(comparison, "TREES", 5)
     table = comparison.downstream(WAYS, settings=TINY)
-    assert list(table["way"].unique()) == ["dis", "dis, neighbours", TRUE]
+    assert list(table["arm"].unique()) == ["dis", "dis, neighbours", TRUE]
     assert (table["predicted"] == table["label"]).all()
     assert [of["neighbours"] for of in asked] == [False, True, False]
     comparison.downstream(WAYS, settings=TINY)

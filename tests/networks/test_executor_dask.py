@@ -13,10 +13,10 @@ import pytest
 import toy
 from distributed import LocalCluster
 from distributed.utils import get_mp_context
+from ethnicmer_lib.networks.executor_dask import Dask
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import engine, executor_dask, executors
-from ethnicmer_lib.networks.executor_dask import Dask
 from ethnicmer_lib.publish.old_parameters import TrainingParameters
 from ethnicmer_lib.store.old_runs import Run
 

@@ -7,10 +7,10 @@ from functools import partial
 
 import deaths
 import pytest
+from ethnicmer_lib.networks.executors import Processes, Serial
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import executors
-from ethnicmer_lib.networks.executors import Processes, Serial
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ethnicmer_lib.networks.heap import kept_memory
 
 TOUCH = """

@@ -25,7 +25,6 @@ for command in (chapters.build, chapters.rerun, chapters.params, recordings.reco
 app.command()(old_recordings.table_iv)
 app.command()(old_recordings.evidence)
 app.command()(old_recordings.calibrate)
-app.command("motion-evidence")(old_recordings.motion_evidence)
 app.command("size-evidence")(old_recordings.size_evidence)
 
 

@@ -64,18 +64,6 @@ def calibrate(
         typer.echo(f"recorded: {calibration_record.save(rows, resamples, seed, command)}")
 
 
-def motion_evidence(
-    part: Annotated[
-        list[str] | None, typer.Option(help="'accuracy' or 'downstream'; repeatable; default both.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; default one per core.")] = None,
-) -> None:
-    """Record in results/motion how accurate each flow method is, and what a forest recognises from its motion."""
-    from ethnicmer_lib.evidence import motion_record as motion_evidence
-
-    typer.echo(f"recorded: {motion_evidence.save(part or motion_evidence.PARTS, jobs=jobs)}")
-
-
 def size_evidence(
     flow_dir: Annotated[Path, typer.Option(help="Folder of the published flow features.")],
     size: Annotated[

@@ -19,7 +19,7 @@ RECORDINGS = {
     "table_iv": "design.studies:record_table_iv",
     "table_v": "networks.benchmark:record_table_v",
     "image_size": "evidence.image_size:record_image_size",
-    "motion": "evidence.motion:record_motion",
+    "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
 }
