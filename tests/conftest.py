@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
+from filelock import FileLock
 
 
 @pytest.fixture
@@ -23,3 +24,27 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data at {folder}: set ETHNICMER_SHARED to compare with the originals")
     return folder
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory) -> Path:
+    """A folder that all tests share, those of the other processes of pytest-xdist too: for what is dear to make."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(common):
+    """The clips of twelve simulated subjects, with frames; rendered once for all tests."""
+    from ethnicmer_lib.sources import open_clips
+
+    with pytest.MonkeyPatch.context() as patch, FileLock(common / "tiny.lock"):
+        patch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
+        return open_clips("tiny", progress=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The book's build first: it is the longest, and the tests of its pages, in other files, wait for it."""
+    items.sort(key=lambda item: "test_build" not in item.path.name)

@@ -32,18 +32,19 @@ def library(room: str) -> Markdown:
     >>> print(em.library("sources").data.splitlines()[0])
     **`open_clips(source, progress=True)`**
     """
-    names = public(room)
-    if not names:
-        rooms = dict.fromkeys(key.partition(".")[0] for key in ethnicmer_lib.PUBLIC)
+    found = public(room)
+    if not found:
+        rooms = dict.fromkeys(key.partition(".")[0] for key in (*ethnicmer_lib.PUBLIC, "show"))
         raise StudyError(f"no room {room!r} with public names; rooms: {', '.join(rooms)}")
-    return Markdown("\n\n".join(_entry(name, getattr(ethnicmer_lib, name)) for name in names))
+    return Markdown("\n\n".join(_entry(name, thing) for name, thing in found.items()))
 
 
-def public(room: str) -> list[str]:
-    """The names that ``import ethnicmer_lib as em`` gives of a room."""
-    return [
-        name for key, names in ethnicmer_lib.PUBLIC.items() if key.partition(".")[0] == room for name in names
-    ]
+def public(room: str) -> dict[str, Any]:
+    """What ``import ethnicmer_lib as em`` gives of a room, by name; of ``show``, which is one itself, what it exports."""
+    if room == "show":
+        return {f"show.{name}": getattr(ethnicmer_lib.show, name) for name in ethnicmer_lib.show.__all__}
+    keys = [key for key in ethnicmer_lib.PUBLIC if key.partition(".")[0] == room]
+    return {name: getattr(ethnicmer_lib, name) for key in keys for name in ethnicmer_lib.PUBLIC[key]}
 
 
 def example(thing: Any) -> str:

@@ -8,31 +8,29 @@ import pytest
 import toy
 from typer.testing import CliRunner
 
-from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli, run_listing
-from ethnicmer_lib.store import old_notes as run_notes
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Provenance, Run
 
 SOURCE = Provenance("toy clips", True, "c0")
 
 
-def predictions(variant: str, seed: int = 0, wrong: int = 0) -> pd.DataFrame:
+def predictions(arm: str, seed: int = 0, wrong: int = 0) -> pd.DataFrame:
     """Right but for the first ``wrong`` clips."""
     clips = toy.clips()
     predicted = clips["label"].to_numpy(copy=True)
     predicted[:wrong] = LABELS[2]
-    return clips.assign(variant=variant, seed=seed, predicted=predicted, p_Surprise=0.25)
+    return clips.assign(arm=arm, seed=seed, predicted=predicted, p_Surprise=0.25)
 
 
-def make(epochs: int, wrong: int = 0, variants=("resnet18",), step: str = "benchmark") -> Run:
-    parameters = {"epochs": epochs, "image_size": 28, "switches": {"context": "group"}}
-    run = Run.open(step, module="ethnicmer_lib.errors", cohort="c0", parameters=parameters)
-    for variant in variants:
-        whole = predictions(variant, wrong=wrong)
+def make(epochs: int, wrong: int = 0, arms=("resnet18",), step: str = "networks", planned=None) -> Run:
+    inputs = {"recipe": {"epochs": epochs}, "image_size": 28}
+    run = Run.open(step, code=("stats",), inputs=inputs, provenance=SOURCE, planned=planned)
+    for arm in arms:
+        whole = predictions(arm, wrong=wrong)
         for fold, rows in enumerate((whole[:6], whole[6:])):
-            run.table(f"{variant}-seed0-fold{fold:03d}", lambda rows=rows, fold=fold: rows.assign(fold=fold))
-        run.table(f"{variant}-seed0", lambda variant=variant: predictions(variant, wrong=wrong))
+            run.table(f"{arm}-seed0-fold{fold:03d}", lambda rows=rows, fold=fold: rows.assign(fold=fold))
     return run
 
 
@@ -43,9 +41,7 @@ def call(*words: str, **options) -> str:
 
 
 def test_the_list_names_source_folds_and_what_differs(workspace):
-    first, second = make(1), make(2)
-    run_notes.write(first, SOURCE, {"resnet18-seed0": 4})
-    run_notes.write(first, SOURCE, {"tinyvit-seed0": 4})
+    first, second = make(1, planned={"resnet18-seed0": 4, "tinyvit-seed0": 4}), make(2)
     (second.path / ".half.parquet").write_bytes(b"left by a kill")
     lines = call("list").splitlines()
     assert len(lines) == 3
@@ -53,51 +49,51 @@ def test_the_list_names_source_folds_and_what_differs(workspace):
     two = next(line for line in lines if second.path.name in line)
     assert "toy clips (SIMULATED)" in one
     assert "resnet18-seed0 2/4, tinyvit-seed0 0/4" in one
-    assert one.endswith("epochs=1")
-    assert two.endswith("epochs=2")
-    assert "toy clips (SIMULATED)" in two, "the source of a cohort is known from another run of it"
+    assert one.endswith("recipe.epochs=1")
+    assert two.endswith("recipe.epochs=2")
+    assert "toy clips (SIMULATED)" in two
     assert " now " in one
     assert "kB" in one
     assert call("list", "--step", "motion").startswith("no run of motion in")
 
 
 def test_a_run_that_was_killed_at_its_start_is_listed(workspace):
-    (workspace / "runs" / "benchmark-0123456789abcdef").mkdir(parents=True)
+    (workspace / "runs" / "networks-0123456789abcdef").mkdir(parents=True)
     (found,) = run_listing.every()
-    assert (found.step, dict(found.content), found.size) == ("benchmark", {}, 0)
+    assert (found.run.step, dict(found.content), found.size) == ("networks", {}, 0)
 
 
 def test_identical_predictions_and_scores_are_told_from_others(workspace):
     same, other = make(1), make(2, wrong=6)
-    found = run_listing.compare(same.key, same.path.name)
-    assert found.parameters.empty
-    assert found.predictions["identical"].all()
-    assert found.predictions["rows_a"].tolist() == [12], "tables put together from folds count once"
-    found = run_listing.compare(same.key, other.key)
-    assert found.parameters.to_dict("list") == {"name": ["epochs"], "a": [1], "b": [2]}
-    row = found.predictions.iloc[0]
+    inputs, compared = run_listing.compare(same.key, same.path.name)
+    assert inputs.empty
+    assert compared["identical"].all()
+    assert compared["rows_a"].tolist() == [12]
+    inputs, compared = run_listing.compare(same.key, other.key)
+    assert inputs.to_dict("list") == {"name": ["recipe.epochs"], "a": [1], "b": [2]}
+    row = compared.iloc[0]
     assert not row["identical"]
     assert row["f1_a"] == 1
     # Six clips are said to be 'Surprise', two of them are: F1 2·2/(2·2+2) for the others, 2·4/(2·4+4) for it.
     assert row["f1_b"] == pytest.approx(2 / 3)
     shown = call("compare", same.key[:6], other.key[:6])
-    assert "epochs   1  2" in shown
+    assert "recipe.epochs  1  2" in shown
     assert "1.0000      0.6667" in shown
 
 
 def test_one_bit_of_one_probability_makes_predictions_differ(workspace):
     same, other = make(1), make(2)
-    assert run_listing.compare(same.key, other.key).predictions["identical"].all()
+    assert run_listing.compare(same.key, other.key)[1]["identical"].all()
     path = other.path / "resnet18-seed0-fold001.parquet"
     table = pd.read_parquet(path)
     table.loc[2, "p_Surprise"] = np.nextafter(0.25, 1)
     table.to_parquet(path, index=False)
-    assert not run_listing.compare(same.key, other.key).predictions["identical"].any()
+    assert not run_listing.compare(same.key, other.key)[1]["identical"].any()
 
 
 def test_a_part_that_only_one_run_has_is_shown(workspace):
-    both, one = make(1, variants=("resnet18", "tinyvit")), make(2)
-    found = run_listing.compare(one.key, both.key).predictions.set_index("part")
+    both, one = make(1, arms=("resnet18", "tinyvit")), make(2)
+    found = run_listing.compare(one.key, both.key)[1].set_index("part")
     assert found.loc["tinyvit", ["rows_a", "rows_b"]].tolist() == [0, 12]
     assert not found.loc["tinyvit", "identical"]
 
@@ -107,8 +103,8 @@ def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
     with pytest.raises(StudyError, match=r"no run 'nothing'.*runs list"):
         call("remove", "--yes", first.key, "nothing")
     assert first.path.exists(), "one unknown name: nothing is removed"
-    with pytest.raises(StudyError, match=r"could be .*benchmark"):
-        call("remove", "--yes", "benchmark")
+    with pytest.raises(StudyError, match=r"could be .*networks"):
+        call("remove", "--yes", "networks")
     result = CliRunner().invoke(cli.app, ["runs", "remove", first.key], input="n\n")
     assert result.exit_code == 1
     assert first.path.exists()

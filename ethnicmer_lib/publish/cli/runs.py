@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from ethnicmer_lib.publish.cli.options import columns
+
 app = typer.Typer(no_args_is_help=True, help="List, compare and remove the runs that are kept.")
 
-_LONGEST = 32  # characters of a parameter's value that are shown
+_LONGEST = 32  # characters of a value that are shown
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 @app.command("list")
 def list_runs(
-    step: Annotated[str | None, typer.Option(help="Only runs of this step, for example benchmark.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only runs of this step, for example networks.")] = None,
 ) -> None:
-    """List runs: name, source, folds finished of those planned, age, size, and the parameters that tell them apart."""
+    """List runs: name, source, folds finished of those planned, age, size, and the inputs that tell them apart."""
     from ethnicmer_lib.publish import run_listing
-    from ethnicmer_lib.store.old_runs import workspace
+    from ethnicmer_lib.store import workspace
 
     found = run_listing.every(step)
     if not found:
         typer.echo(f"no run{f' of {step}' if step else ''} in {workspace() / 'runs'}")
         return
-    source, differing = run_listing.sources(found), run_listing.differing(found)
+    differing = run_listing.differing(found)
     rows = [("run", "source", "folds", "age", "size", "differs in")]
-    for run in found:
-        folds = ", ".join(f"{title} {done}/{planned}" for title, (done, planned) in run.folds.items())
-        values = " ".join(f"{name}={_short(value)}" for name, value in differing[run.name].items())
-        rows.append((run.name, source[run.name], folds, _age(run.changed), _size(run.size), values))
-    _print(rows)
+    for one in found:
+        folds = ", ".join(f"{title} {done}/{planned}" for title, (done, planned) in one.folds.items())
+        values = " ".join(f"{name}={_short(value)}" for name, value in differing[one.name].items())
+        rows.append((one.name, one.source, folds, _age(one.changed), _size(one.size), values))
+    columns(rows)
 
 
 @app.command()
@@ -40,24 +42,22 @@ def compare(
     a: Annotated[str, typer.Argument(help="Name or key of a run, or the beginning of it.")],
     b: Annotated[str, typer.Argument(help="Another one.")],
 ) -> None:
-    """Compare two runs: the parameters that differ, whether predictions are identical, and macro F1 of both."""
+    """Compare two runs: the inputs that differ, whether predictions are identical, and macro F1 of both."""
     from ethnicmer_lib.publish import run_listing
 
-    found = run_listing.compare(a, b)
-    if found.parameters.empty:
-        typer.echo("parameters, cohort and code are the same")
+    inputs, predictions = run_listing.compare(a, b)
+    if inputs.empty:
+        typer.echo("inputs and code are the same")
     else:
-        rows = [(row.name, _short(row.a), _short(row.b)) for row in found.parameters.itertuples(index=False)]
-        _print([("differs", "a", "b"), *rows])
-    typer.echo("")
-    if found.predictions.empty:
+        columns([("input", "a", "b"), *((name, _short(x), _short(y)) for name, x, y in inputs.to_numpy())])
+    if predictions.empty:
         typer.echo("neither run holds predictions")
         return
     rows = [("predictions", "rows a", "rows b", "identical", "macro F1 a", "macro F1 b")]
-    for row in found.predictions.itertuples(index=False):
+    for row in predictions.itertuples(index=False):
         scores = ["" if value != value else f"{value:.4f}" for value in (row.f1_a, row.f1_b)]
         rows.append((row.part, str(row.rows_a), str(row.rows_b), "yes" if row.identical else "no", *scores))
-    _print(rows)
+    columns(rows)
 
 
 @app.command()
@@ -69,11 +69,12 @@ def remove(
     from ethnicmer_lib.publish import run_listing
 
     known = run_listing.every()
-    found = {run.name: run for run in (run_listing.find(name, known) for name in names)}
-    for run in found.values():
-        typer.echo(f"{run.name}  {_size(run.size)}")
+    found = {one.name: one for one in (run_listing.find(name, known) for name in names)}
+    for one in found.values():
+        typer.echo(f"{one.name}  {_size(one.size)}")
     if yes or typer.confirm(f"remove {len(found)} run{'s' * (len(found) > 1)}?", abort=True):
-        run_listing.remove(found.values())
+        for one in found.values():
+            shutil.rmtree(one.run.path)
         typer.echo("removed")
 
 
@@ -89,11 +90,3 @@ def _age(moment: datetime) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
-
-
-def _print(rows: Sequence[Sequence[str]]) -> None:
-    """Rows of texts as columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        typer.echo(line.rstrip())
