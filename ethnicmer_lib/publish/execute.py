@@ -9,15 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import jupytext
 import nbformat
 from filelock import FileLock
-from jupyter_client import KernelManager
+from jupyter_client import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from ethnicmer_lib import ROOMS
 from ethnicmer_lib.errors import StudyError
@@ -26,7 +27,16 @@ from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.sources import Simulated, open_clips
 from ethnicmer_lib.store import atomic, digest, fingerprint, workspace
 
-_RUNNING: set[KernelManager] = set()
+
+class _Kernel(AsyncKernelManager):
+    """A kernel that :func:`stop` can end."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        _STARTED.add(self)
+
+
+_STARTED: WeakSet[_Kernel] = WeakSet()
 
 
 def read(one: Chapter) -> NotebookNode:
@@ -104,7 +114,7 @@ def run(
 
 def stop() -> None:
     """End every kernel that this process has running; what they have computed is kept."""
-    for kernel in tuple(_RUNNING):
+    for kernel in tuple(_STARTED):
         # Not through the manager, whose event loop belongs to the thread that waits for the kernel.
         process = getattr(kernel.provisioner, "process", None)
         if process is not None and os.name == "posix":
@@ -118,7 +128,7 @@ def stop() -> None:
 def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
     import papermill  # takes a second to import, which a page that is up to date need not wait for
 
-    with _kernel() as kernel:
+    with kernel_config() as config:
         try:
             executed = papermill.execute_notebook(
                 read(one),
@@ -128,7 +138,8 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
                 progress_bar=False,
                 stderr_file=_Terminal(one.name),
                 resources={"metadata": {"path": str(one.path.parent)}},
-                km=kernel,
+                kernel_manager_class=_Kernel,
+                config=config,
             )
         except papermill.PapermillExecutionError as error:
             kind = "" if error.ename == "StudyError" else f"{error.ename}: "
@@ -160,24 +171,18 @@ def _with_prose_of_today(one: Chapter, executed: NotebookNode) -> NotebookNode:
 
 
 @contextmanager
-def _kernel() -> Iterator[KernelManager]:
-    """A kernel's manager; it talks over files of its own where the system has such sockets.
+def kernel_config() -> Iterator[Config]:
+    """Configuration under which one kernel talks over files of its own, where the system has such sockets.
 
     Nobody else can listen there, unlike on a port; and the names are never shared: Jupyter's default name is the same
     for every kernel started in a folder, so that two builds at once would meet.
     """
+    if os.name != "posix":
+        yield Config()
+        return
     # The name of a socket may have about 100 characters: the shortest folder that is private.
-    posix = os.name == "posix"
-    with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp" if posix else None) as folder:
-        where: dict[str, Any] = {"transport": "ipc", "ip": str(Path(folder, "kernel"))} if posix else {}
-        kernel = KernelManager(kernel_name="python3", **where)
-        _RUNNING.add(kernel)
-        try:
-            yield kernel
-        finally:
-            _RUNNING.discard(kernel)
-            if kernel.has_kernel:
-                kernel.shutdown_kernel(now=True)
+    with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp") as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
 
 
 class _Terminal:

@@ -40,7 +40,7 @@ def library(room: str) -> Markdown:
 
 
 def public(room: str) -> dict[str, Any]:
-    """What ``import ethnicmer_lib as em`` gives of a room, by name; of ``show``, which is one itself, what it exports."""
+    """What ``import ethnicmer_lib as em`` gives of a room, by name; of ``show``, itself one, what it exports."""
     if room == "show":
         return {f"show.{name}": getattr(ethnicmer_lib.show, name) for name in ethnicmer_lib.show.__all__}
     keys = [key for key in ethnicmer_lib.PUBLIC if key.partition(".")[0] == room]

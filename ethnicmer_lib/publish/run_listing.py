@@ -96,7 +96,7 @@ def compare(first: str, second: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     -------
     inputs : what differs of what their keys were made of: name, a, b; '' where a run lacks it.
     predictions : one row per arm or other part of either run: part, rows_a, rows_b, identical (every row and every
-        probability), f1_a, f1_b (macro F1 of the pooled clips, mean over seeds or draws; NaN where a run lacks the part).
+        probability), f1_a, f1_b (macro F1 of all clips, mean over seeds or draws; NaN where a run lacks the part).
     """
     known = every()
     both = [find(first, known), find(second, known)]

@@ -113,8 +113,8 @@ def test_findings_are_saved_by_the_books_own_code_only_and_computed_where_they_a
 
 @pytest.mark.skipif(os.name != "posix", reason="kernels talk over ports here")
 def test_kernels_started_at_once_share_no_socket():
-    with execute._kernel() as one, execute._kernel() as other:
-        names = {kernel.ip for kernel in (one, other)}
+    with execute.kernel_config() as one, execute.kernel_config() as other:
+        names = {config.KernelManager.ip for config in (one, other)}
         assert len(names) == 2
         for name in names:
             assert Path(name).is_absolute()
