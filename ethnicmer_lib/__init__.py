@@ -28,6 +28,7 @@ PUBLIC = {
         "draw_scenarios",
         "binary_labels",
         "features",
+        "classifier",
         "repeat_scenarios",
         "majority_rule",
         "forest_baseline",

@@ -126,6 +126,13 @@ def majority_rule(table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0) -> 
     Returns
     -------
     As of :func:`held_out`, with the arm 'majority' and ``seed``.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.released_clips()
+    >>> em.scores(em.majority_rule(clips, em.subject_folds(clips))).round(2).loc["majority"].to_dict()
+    {'Negative': 0.8, 'Positive': 0.0, 'Surprise': 0.0, 'macro': 0.27, 'uar': 0.33}
     """
     rule = DummyClassifier(strategy="most_frequent")
     return held_out(rule, np.zeros((len(table), 1)), table, folds).assign(arm="majority", seed=seed)
@@ -146,6 +153,15 @@ def forest_baseline(
     Returns
     -------
     As of :func:`held_out`, with the arm 'forest' and ``seed``.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.released_clips().query("database == 'SAMM'")
+    >>> noise = em.features(np.zeros((len(clips), 3, 28, 28)), "noise")
+    >>> forest = em.forest_baseline(noise, clips, em.subject_folds(clips, 2), n_trees=5)
+    >>> forest.columns[:7].tolist()
+    ['clip_id', 'subject', 'database', 'group', 'label', 'fold', 'predicted']
     """
     x = np.asarray(images).reshape(len(images), -1)
     model = classifier("forest", seed, n_trees)

@@ -34,6 +34,11 @@ def features(images: np.ndarray, kind: str, weights: str = "none", seed: int = 0
     ------
     StudyError
         For an unknown kind, or images or weights that do not fit.
+
+    Examples
+    --------
+    >>> features(np.zeros((2, 3, 28, 28), np.float32), "flow").shape
+    (2, 2352)
     """
     if kind == "noise":
         rng = np.random.default_rng([seed, NOISE_WIDTH])

@@ -241,6 +241,15 @@ def repeat_scenarios(
     -------
     One row per draw, scenario and clip: arm (the scenario), seed, draw, clip_id, subject, database, group, label,
     predicted, p_<label>, majority.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.released_clips()
+    >>> noise = em.features(np.zeros((len(clips), 3, 28, 28)), "noise")
+    >>> found = em.repeat_scenarios(noise, clips, 4, n_draws=2, classifier="svc", progress=False)
+    >>> em.scores(found, by="draw").shape
+    (2, 4)
     """
     model = chosen(classifier, seed, n_trees)
     described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
 
 from ethnicmer_lib.clips.table import Cohort
+from ethnicmer_lib.design.classifiers import classifier as chosen
 from ethnicmer_lib.design.features import FLOW_SIZE, features
 from ethnicmer_lib.design.permutation import permutation_test, permute_scenarios
 from ethnicmer_lib.design.scenarios import (
@@ -23,6 +25,7 @@ from ethnicmer_lib.design.scenarios import (
 )
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.stats.draws import mean_over_draws, middle_of_draws, per_draw, sign_test
+from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.stats.scoring import MACRO, scores
 from ethnicmer_lib.store import record
 
@@ -39,6 +42,7 @@ class Study(NamedTuple):
 
 _CLASSIFIERS = {"forest": "random forest", "svc": "SVC(C=100)"}
 _FEATURES = {"flow": "the flow image", "resnet18": "ResNet-18 features", "noise": "noise"}
+_WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "noise instead of features"}
 _MARKS = {"flow": "", "resnet18": ", ResNet-18", "noise": ", noise"}
 STUDIES: Mapping[str, Study] = {
     **{
@@ -103,7 +107,7 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
         "estimate": ends,
         "draws": len(gap),
     }
-    return pd.DataFrame.from_dict(found, orient="index")
+    return pd.DataFrame.from_dict(found, orient="index").astype({"draws": "Int64", "below": "Int64"})
 
 
 def shares_of_negative(predictions: pd.DataFrame) -> pd.Series:
@@ -116,20 +120,20 @@ def middle_table(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Estimates of ``clips``, ``share_negative``, the F1 of both labels, ``macro``, and ``majority``, the macro F1 of the
-    rule that always says the more frequent training label.
+    Estimates of ``share_negative``, the F1 of both labels, ``macro``, and ``majority``, the macro F1 of the rule that
+    always says the more frequent training label; the median of ``clips``.
     """
     by_draw = scores(predictions, ["draw", "arm"]).drop(columns="uar")
     by_draw["majority"] = scores(predictions.assign(predicted=predictions["majority"]), ["draw", "arm"])[
         MACRO
     ]
-    by_draw.insert(0, "clips", predictions.groupby(["draw", "arm"]).size())
-    by_draw.insert(1, "share_negative", shares_of_negative(predictions))
-    return (
-        by_draw.groupby("arm", sort=False)
-        .agg(lambda column: [middle_of_draws(column)])
-        .map(lambda cell: cell[0])
+    by_draw.insert(0, "share_negative", shares_of_negative(predictions))
+    grouped = by_draw.groupby("arm", sort=False)
+    middle = pd.DataFrame(
+        {name: grouped[name].agg(lambda draws: [middle_of_draws(draws)]) for name in by_draw}
     )
+    clips = predictions.groupby(["draw", "arm"]).size().groupby("arm").median()
+    return middle.map(lambda cell: cell[0]).assign(clips=clips.round().astype(int)).rename_axis("scenario")
 
 
 def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -156,6 +160,52 @@ def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
             "below": float((wide[MIXED] < mono.min(axis=1)).mean()),
         }
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("study")
+
+
+def scenario_claims(
+    differences: pd.DataFrame,
+    predictions: pd.DataFrame,
+    features: str = "resnet18",
+    classifier: str | ClassifierMixin = "forest",
+    control: str = "as_described",
+) -> dict[str, tuple[Estimate, dict[str, Any]]]:
+    """What ``paper.judge`` asks of the chapter prima facie: its keys, with the names that the words need.
+
+    Parameters
+    ----------
+    differences : of :func:`scenario_differences`.
+    predictions : what it was made of.
+    features, classifier, control : how they were made; what is not as the paper describes is a departure.
+    """
+    mono = sorted(set(predictions["arm"]) - {MIXED})
+    shares = shares_of_negative(predictions).groupby("arm").median()
+    model, described = chosen(classifier), chosen("forest")
+    forest = type(model) is type(described)
+    departures = {"control": control, "classifier": classifier if isinstance(classifier, str) else model}
+    usual = {"classifier": forest, "control": control == "as_described"}
+    words = {
+        "first": mono[0].removesuffix(" only"),
+        "second": mono[-1].removesuffix(" only"),
+        "draws": predictions["draw"].nunique(),
+        "subjects": int(predictions.groupby(["draw", "arm"])["subject"].nunique().max()),
+        "features": _WORDS[features],
+        "classifier": f"forest of {model.n_estimators} trees" if forest else str(model).replace(".0", ""),
+        "shares": ", ".join(f"{arm} {shares[arm]:.0%}" for arm in [*mono, MIXED]),
+        "departures": ", ".join(f"{name}={departures[name]}" for name in usual if not usual[name])
+        + (", features=noise" if features == "noise" else ""),
+    }
+    keys = {
+        "mixed_drop": "mixed_minus_mono",
+        "minority_f1": "mixed_non_negative",
+        "mono_consistent": "second_minus_first",
+        "same_distribution": "gap_of_negative",
+    }
+    found = {}
+    for key, name in keys.items():
+        if name in differences.index:
+            row = differences.loc[name]
+            found[key] = (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
+    return found
 
 
 def single_drops(predictions: pd.DataFrame, study: str) -> pd.Series:

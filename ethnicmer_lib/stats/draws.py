@@ -43,6 +43,13 @@ def mean_over_draws(
     ------
     StudyError
         When a draw lacks an arm.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> svc = em.recording("table_iv").predictions.query("study == 'svc' and draw < 10")
+    >>> print(em.mean_over_draws(svc, {"Mixed": 1, "Asian only": -0.5, "Non-Asian only": -0.5}))
+    -0.086 [-0.176, 0.006]
     """
     labels = labels_in(predictions) if labels is None else list(labels)
     chosen = slice(None) if classes == MACRO else slice(labels.index(classes), labels.index(classes) + 1)
@@ -55,14 +62,13 @@ def mean_over_draws(
     if (missing := np.argwhere(found.sum((2, 3, 4)) == 0)).size:
         draw, arm = draws[missing[0][0]], list(weights)[missing[0][1]]
         raise StudyError(f"draw {draw} has no predictions of {arm!r}; compute the draw again")
-    values = np.zeros((resamples, len(draws)))
-    for i in range(len(draws)):
-        for j, weight in enumerate(weights.values()):
-            f1 = class_f1(found[i, j].sum(0))
-            cell = found[i, j].reshape(len(names), -1).astype(float)
-            boot = class_f1((resampled @ cell).reshape(resamples, len(labels), len(labels)))
-            boot[:, np.isnan(f1)] = 0.0
-            values[:, i] += weight * boot[:, chosen].mean(-1)
+    values, classes_squared = np.zeros((resamples, len(draws))), len(labels) ** 2
+    for j, weight in enumerate(weights.values()):
+        cells = found[:, j].reshape(len(draws), len(names), classes_squared).transpose(1, 0, 2)
+        shape = (resamples, len(draws), len(labels), len(labels))
+        boot = class_f1((resampled @ cells.reshape(len(names), -1).astype(float)).reshape(shape))
+        boot[:, np.isnan(class_f1(found[:, j].sum(1)))] = 0.0
+        values += weight * boot[..., chosen].mean(-1)
     drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples).astype(float)
     usable = np.isfinite(values)
     share = np.where(usable, drawn, 0)

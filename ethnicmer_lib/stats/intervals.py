@@ -15,7 +15,13 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A value with the ends of its 95 % interval."""
+    """A value with the ends of its 95 % interval.
+
+    Examples
+    --------
+    >>> print(Estimate(0.5, 0.4, 0.61))
+    0.500 [0.400, 0.610]
+    """
 
     value: float
     low: float

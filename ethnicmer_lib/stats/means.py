@@ -132,6 +132,12 @@ def group_difference(
     -------
     Columns ``by``, ``measure``, ``difference`` (an :class:`Estimate`), ``p``; NaN where a group has fewer than two
     subjects.
+
+    Examples
+    --------
+    >>> maps = {"subject": list("stuv"), "group": list("AABB"), "label": "Positive", "area": [3.0, 5.0, 1.0, 1.0]}
+    >>> group_difference(pd.DataFrame(maps), ["area"], by="label")["difference"][0].value
+    3.0
     """
     groups = sorted(measured["group"].unique())
     rows = []

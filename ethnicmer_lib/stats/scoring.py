@@ -120,6 +120,14 @@ def difference(
     ------
     StudyError
         When arms do not hold the same clips with the same truth, or hold a clip unequally often.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> real = em.recording("table_iv").predictions.query("study == 'svc' and arm == 'Mixed' and draw == 0")
+    >>> both = pd.concat([real.assign(arm="svc"), real.assign(arm="rule", predicted=real["majority"])])
+    >>> em.difference(both, [("svc", "rule")])["difference"].map(str).tolist()
+    ['0.093 [-0.015, 0.345]']
     """
     labels = labels_in(predictions) if labels is None else list(labels)
     arms = dict(iter(predictions.groupby("arm")))

@@ -180,58 +180,6 @@ def grey(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
 
 
-def scenario_draws(
-    draws: pd.DataFrame,
-    paper: Mapping[str, float],
-    baseline: Mapping[str, float],
-    provenance: Provenance,
-) -> Figure:
-    """Macro F1 of every draw of subjects per scenario, with the median, the majority baseline and the paper's value.
-
-    Parameters
-    ----------
-    draws : columns ``draw``, ``scenario``, ``macro``.
-    paper, baseline : scenario -> macro F1 printed in Table IV, and of always answering the larger class.
-    """
-    scenarios = list(dict.fromkeys(draws["scenario"]))
-    colours = [TEAL, CORAL, GREY]
-    with plt.rc_context(_STYLE):
-        fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
-        for i, scenario in enumerate(scenarios):
-            values = draws.loc[draws["scenario"] == scenario, "macro"].to_numpy()
-            spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [0.0]
-            ax.scatter(values, i + np.asarray(spread), s=26, color=colours[i % 3], alpha=0.75, lw=0)
-            ax.plot([np.median(values)] * 2, [i - 0.27, i + 0.27], color=INK, lw=2)
-            if scenario in baseline:
-                ax.plot([baseline[scenario]] * 2, [i - 0.27, i + 0.27], color=INK, lw=1.2, ls=":")
-            if scenario in paper:
-                ax.scatter(paper[scenario], i, marker="D", s=44, facecolor="white", edgecolor=INK, zorder=3)
-        ax.set(
-            yticks=range(len(scenarios)), yticklabels=scenarios, xlabel="macro F1 (negative / non-negative)"
-        )
-        ax.set_xlim(0.25, 1.0)
-        ax.invert_yaxis()
-        ax.grid(axis="x", color="#e3eaea")
-        ax.set_axisbelow(True)
-        handles = [
-            plt.Line2D([], [], marker="o", ls="", color=GREY, label="one draw of subjects"),
-            plt.Line2D([], [], color=INK, lw=2, label="median of the draws"),
-            plt.Line2D([], [], color=INK, lw=1.2, ls=":", label="always the larger class"),
-            plt.Line2D(
-                [], [], marker="D", ls="", mfc="white", mec=INK, label="paper, Table IV (real databases)"
-            ),
-        ]
-        fig.legend(
-            handles=handles,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 0.97),
-            ncols=2,
-            frameon=False,
-            fontsize=9,
-        )
-        return stamp(fig, provenance)
-
-
 def intervals(table: pd.DataFrame, provenance: Provenance, xlabel: str, zero: float | None = None) -> Figure:
     """Estimates with their intervals, one row each, and the paper's value where it has one.
 
