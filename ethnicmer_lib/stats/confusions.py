@@ -12,7 +12,7 @@ from ethnicmer_lib.errors import StudyError
 
 def labels_in(predictions: pd.DataFrame) -> list[str]:
     """Every label that is a truth or an answer in a table of predictions, sorted."""
-    return sorted(set(predictions["label"]) | set(predictions["predicted"]))
+    return sorted({*predictions["label"].unique(), *predictions["predicted"].unique()})
 
 
 def counted(predictions: pd.DataFrame, columns: Mapping[str, Sequence]) -> np.ndarray:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ethnicmer_lib.clips.table import LABELS, Provenance
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures import style as figures
+from ethnicmer_lib.show.figures.prima_facie import scenario_draws
 
 REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
 SIMULATED = Provenance("simulated cohort (seed 1)", True, "1")
@@ -36,7 +37,7 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
     errors = pd.DataFrame(
         {"peak_px": [0.5, 1, 2], "error_px": [0.1, 0.1, 0.2], "zero_px": [0.2, 0.4, 0.8], "database": "SAMM"}
     )
-    draws = pd.DataFrame({"draw": [0, 1], "scenario": ["A only", "Mixed"], "macro": [0.5, 0.6]})
+    macro = pd.DataFrame({"A only": [0.5, 0.6], "Mixed": [0.4, 0.5]})
     rows = pd.DataFrame(
         {
             "name": ["a", "b"],
@@ -54,7 +55,9 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         ),
         "panels": figures_motion.motion_panels([("clip", field)], provenance, 1.0),
         "errors": figures_motion.error_against_amplitude(errors, provenance),
-        "draws": figures.scenario_draws(draws, {"Mixed": 0.4375}, {"A only": 0.4}, provenance),
+        "draws": scenario_draws(
+            macro, {"A only": 0.4, "Mixed": 0.4}, provenance, {"A only": 0.45, "Mixed": 0.44}
+        ),
         "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
         "maps": figures.activation_grid(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
         "message": figures.message("nothing to draw", provenance),
