@@ -16,10 +16,10 @@ book: $(READY) ## build the study as a website from the simulated cohort
 	@$(BIN)/ethnicmer build
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(READY) ## check style
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(READY) ## check style and which room uses which
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 format: $(READY) ## repair style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
