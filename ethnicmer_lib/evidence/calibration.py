@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,16 +24,13 @@ from scipy.stats.qmc import Sobol
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.labels import binary_labels, released_clips
-from ethnicmer_lib.stats.bootstrap import (
-    MACRO,
-    Estimate,
-    bootstrap_mean,
-    difference_interval,
-    f1_intervals,
-    permutation_difference,
-    swap_test,
-)
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.confusions import class_f1, class_recall
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, tail_probability
+from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
+from ethnicmer_lib.stats.permutation import swap_test
+from ethnicmer_lib.stats.scoring import MACRO, UAR, difference_interval, f1_intervals
+from ethnicmer_lib.store import Provenance, Recording, Run, digest, record
 
 ACCURACY = "accuracy"
 BETTER, EQUAL = "macro F1, better minus worse method", "macro F1, difference of equal methods"
@@ -42,10 +40,15 @@ SWAP, DEALT, GROUPS = (
     "group test, groups dealt at random",
     "group test, real groups",
 )
-UAR = "uar"
 SCORES = {MACRO: "macro F1", UAR: "UAR"}
+FIRST = 5  #: tables of the first design that are recorded, to see whether today's code makes the same
 #: What a well calibrated procedure does, and how far it may be from that.
 TARGET = {"interval": (0.95, 0.02), "test": (0.05, 0.015)}
+VERBS = {"interval": "intervals hold the truth", "test": "tests reject"}
+WANTED = (
+    "Small print: 95 % interval of the rate for so many tables (Wilson). Wanted: intervals hold the truth in 95 ± 2 %, "
+    "tests reject in 5 ± 1.5 %."
+)
 
 
 @dataclass(frozen=True)
@@ -239,18 +242,86 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as aligned text, design by design; '*' marks a rate that is not near enough to its target."""
-    width = max(len(name) for name in summary["quantity"])
-    out = []
-    for design, rows in summary.groupby("design", sort=False):
-        out.append(f"{design} ({rows['tables'].iloc[0]} tables)")
-        for row in rows.itertuples():
-            off = row.kind != "contrast" and abs(row.rate - row.target) > row.margin + 1e-9
-            ends = f"[{100 * row.rate_low:5.1f}, {100 * row.rate_high:5.1f}]"
-            wanted = f"{100 * row.target:g} ± {100 * row.margin:g}" if row.kind != "contrast" else "(too few)"
-            verb = "reject" if row.kind == "test" else "hold"
-            out.append(
-                f"  {row.quantity:<{width}}  {verb:<6} {100 * row.rate:5.1f} % {ends}  {wanted}{' *' * off}"
-            )
-    return out
+def in_words(recorded: Recording) -> dict[str, Any]:
+    """What the page Statistics says of the recorded calibration and of the clusters, by the names in its prose."""
+    clusters, summary = real_clusters(), recorded.table("calibration")
+    clips, method = clusters.counts.sum(1), PROCESSES[3][0]
+    effective = effective_subjects(clips)
+    anew = summary[summary["design"] == DESIGNS[0].name].set_index("quantity")
+    chances = zip(clusters.labels, np.diag(method.expected()), strict=True)
+    return {
+        "subjects": len(clips),
+        "clips": int(clips.sum()),
+        "most": int(clips.max()),
+        "fewest": int(clips.min()),
+        "effective": f"{effective:.0f}",
+        "tail": f"{100 * tail_probability(subjects=effective):.1f}",
+        "plain_tail": f"{100 * tail_probability():.1f}",
+        "tail_few": f"{100 * tail_probability(subjects=16):.1f}",
+        "n_tables": recorded.parameters["tables"],
+        "resamples": recorded.parameters["resamples"],
+        "chances": ", ".join(f"{chance:.2f} for {label}" for label, chance in chances),
+        "ability": method.ability,
+        "bias": method.bias,
+        "coverage_note": " ".join(sentence(summary, design.name) for design in DESIGNS),
+        "clip_coverage": percent(anew.loc[CLIPS, "rate"]),
+        "calibration_made": f"commit {recorded.made['commit']}, {recorded.made['time']}",
+    }
+
+
+def sentence(summary: pd.DataFrame, design: str) -> str:
+    """What one design shows, in a sentence."""
+    rows, words = summary[summary["design"] == design], []
+    for kind, verb in VERBS.items():
+        part = rows[rows["kind"] == kind]
+        ends = dict.fromkeys(percent(end) for end in (part["rate"].min(), part["rate"].max()))
+        off = part[(part["rate"] - part["target"]).abs() > part["margin"] + 1e-9]
+        sides = [f"{r.quantity} {'above' if r.rate > r.target else 'below'}" for r in off.itertuples()]
+        outside = f" (outside the band: {', '.join(sides)})" if sides else ""
+        words.append(f"{verb} in {' to '.join(ends)} of the tables{outside}")
+    return f"{design[0].upper()}{design[1:]}: {', '.join(words)}."
+
+
+def percent(share: float) -> str:
+    """A share as a text, in per cent to one decimal."""
+    return f"{100 * np.round(share, 4):.1f} %"
+
+
+def rates(summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary as a table to show: one row a quantity, tests last, one column of rates in per cent a design."""
+    estimates = [Estimate(100 * r.rate, 100 * r.rate_low, 100 * r.rate_high) for r in summary.itertuples()]
+    shown = summary.assign(rate=estimates, test=summary["kind"] == "test")
+    wide = shown.pivot(index="quantity", columns="design", values="rate")
+    order = shown.drop_duplicates("quantity").sort_values("test", kind="stable")["quantity"]
+    return wide.loc[order, list(summary["design"].unique())]
+
+
+def record_statistics(command: str, tables: int = 1000, resamples: int = 2000, seed: int = 0) -> Path:
+    """Simulate every design, from the run store where it is there already, and write ``results/statistics/``.
+
+    Raises
+    ------
+    StudyError
+        For fewer than one table or fewer than 100 resamples.
+    """
+    if tables < 1 or resamples < 100:
+        raise StudyError(f"{tables} tables and {resamples} resamples; take at least 1 and 100")
+    asked = {"tables": tables, "resamples": resamples, "seed": seed}
+    found = {}
+    for design in DESIGNS:
+        run = Run.open("calibration", code=("stats", "evidence"), inputs={"design": design, **asked})
+        found[design.name] = run.table(
+            "tables", lambda design=design: simulate(design, tables, resamples, seed, progress=True)
+        )
+    first = found[DESIGNS[0].name]
+    parts = {
+        "calibration": pd.concat([summary(rows) for rows in found.values()], ignore_index=True),
+        "first_tables": first[first["table"] < FIRST],
+    }
+    return record("statistics", parts, provenance(), command, asked)
+
+
+def provenance() -> Provenance:
+    """Simulated predictions; the clusters are those of the released label table."""
+    source = "simulated predictions for the subjects, clips and labels of the released label table"
+    return Provenance(source, True, digest(real_clusters().counts.tolist()))

@@ -1,27 +1,24 @@
 """Calibration: the simulated tables are what they claim, and intervals and tests keep what they promise."""
 
-import json
-
 import numpy as np
 import pytest
 from checkout import ROOT
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
-from typer.testing import CliRunner
 
+from ethnicmer_lib import show
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence import calibration, calibration_record
+from ethnicmer_lib.evidence import calibration
 from ethnicmer_lib.evidence.calibration import CLIPS, DESIGNS
-from ethnicmer_lib.publish import cli
-from ethnicmer_lib.show.pages import statistics as page
-from ethnicmer_lib.store import old_recording as results
+from ethnicmer_lib.store import recording
 
 
 @pytest.fixture(scope="module")
-def record():
+def recorded():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results, "folder", lambda: ROOT / "results")
-        return calibration_record.load()
+        patch.chdir(ROOT)
+        found = recording("statistics")
+        return found, found.table("calibration"), found.table("first_tables")
 
 
 def outside(summary):
@@ -75,24 +72,24 @@ def test_a_thousand_tables_of_the_real_clusters_are_within_the_bounds():
     assert (summary["mean"] - summary["truth"]).abs().max() < 0.015  # what is estimated is what is meant
 
 
-def test_the_recorded_run_is_within_the_bounds(record):
-    assert (record.summary["tables"] == 1000).all()
-    anew = record.summary[record.summary["design"].isin([d.name for d in DESIGNS if d.anew])]
+def test_the_recorded_run_is_within_the_bounds(recorded):
+    _, summary, _ = recorded
+    assert (summary["tables"] == 1000).all()
+    anew = summary[summary["design"].isin([d.name for d in DESIGNS if d.anew])]
     assert outside(anew) == []
     # The very same subjects in every table vary less than the interval allows for: it may be long, not short.
-    same = record.summary[~record.summary["design"].isin(anew["design"])]
+    same = summary[~summary["design"].isin(anew["design"])]
     for kind, least, most in (("interval", 0.93, 0.985), ("test", 0.035, 0.065)):
         assert same.loc[same["kind"] == kind, "rate"].between(least, most).all()
 
 
-def test_todays_code_makes_the_recorded_tables(record):
-    tables = record.first["table"].nunique()
-    again = calibration.simulate(DESIGNS[0], tables, record.resamples, record.seed)
-    assert list(again["quantity"]) == list(record.first["quantity"])
+def test_todays_code_makes_the_recorded_tables(recorded):
+    found, _, first = recorded
+    tables, p = first["table"].nunique(), found.parameters
+    again = calibration.simulate(DESIGNS[0], tables, p["resamples"], p["seed"])
+    assert list(again["quantity"]) == list(first["quantity"])
     for column in ("truth", "value", "low", "high", "p"):
-        assert np.allclose(again[column], record.first[column], atol=1e-9, equal_nan=True), (
-            "run `ethnicmer calibrate --record`"
-        )
+        assert np.allclose(again[column], first[column], atol=1e-9, equal_nan=True)
 
 
 def test_rates_are_counted_with_their_error():
@@ -107,70 +104,45 @@ def test_rates_are_counted_with_their_error():
     assert set(summary["kind"]) == {"interval", "contrast", "test"}
 
 
-def test_the_command_prints_the_table_and_records_it(workspace, monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
-    options = ["calibrate", "--tables", "6", "--resamples", "100", "--record"]
-    done = CliRunner().invoke(cli.app, options)
-    assert done.exit_code == 0, done.output
-    for design in DESIGNS:
-        assert f"{design.name} (6 tables)" in done.output
-    assert "95 ± 2" in done.output
-    found = calibration_record.load()
-    assert found.command == "ethnicmer calibrate --tables 6 --resamples 100 --seed 0 --record"
-    assert set(found.summary["design"]) == {design.name for design in DESIGNS}
-    assert found.first["table"].nunique() == calibration_record.FIRST
-    path = tmp_path / "results" / "statistics" / "calibration.parquet"
+def test_it_is_recorded_from_kept_tables(workspace, monkeypatch):
+    (workspace / "_toc.yml").touch()  # a checkout of its own
+    monkeypatch.chdir(workspace)
+    with pytest.raises(StudyError, match="ethnicmer record statistics"):
+        recording("statistics")
+    with pytest.raises(StudyError, match="at least 1 and 100"):
+        calibration.record_statistics("as typed", 10, 50)
+    calibration.record_statistics("as typed", 6, 100)
+    monkeypatch.setattr(calibration, "simulate", None)  # all of it is kept
+    calibration.record_statistics("as typed", 6, 100)
+    found = recording("statistics")
+    assert found.command == "as typed"
+    assert set(found.table("calibration")["design"]) == {design.name for design in DESIGNS}
+    assert found.table("first_tables")["table"].nunique() == calibration.FIRST
+    path = workspace / "results" / "statistics" / "calibration.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(StudyError, match=r"calibration\.parquet is missing or not what was recorded"):
-        calibration_record.load()
+        found.table("calibration")
 
 
-def test_no_recording_and_too_few_resamples_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    with pytest.raises(StudyError, match="ethnicmer calibrate --record"):
-        calibration_record.load()
-    with pytest.raises(StudyError, match="at least 1 and 100"):
-        calibration_record.measure(10, 50)
-
-
-def test_the_recording_says_how_it_was_made():
-    text = (ROOT / "results" / "statistics" / "provenance.json").read_text()
-    made = json.loads(text)
-    assert made["command"].startswith("ethnicmer calibrate")
-    assert made["made"]["commit"]
-    assert str(ROOT) not in text
-    for name, digest in made["sha256"].items():
-        assert results.sha256(ROOT / "results" / "statistics" / f"{name}.parquet") == digest
-
-
-def test_the_page_shows_every_rate_and_says_it_is_simulated(record):
-    values = page.values(record)
-    assert values["subjects"] == 53
-    assert values["clips"] == 290
-    assert values["n_tables"] == 1000
-    rate = record.summary.set_index(["design", "quantity"]).loc[(DESIGNS[0].name, CLIPS), "rate"]
-    assert values["clip_coverage"] == f"{100 * rate:.1f} %"
-    assert "SIMULATED" in {text.get_text() for text in values["calibration"].texts}
-    shown = page.rates(record).data
+def test_the_page_says_and_shows_every_rate(recorded):
+    found, summary, _ = recorded
+    words = calibration.in_words(found)
+    assert (words["subjects"], words["clips"], words["n_tables"]) == (53, 290, 1000)
+    rate = summary.set_index(["design", "quantity"]).loc[(DESIGNS[0].name, CLIPS), "rate"]
+    assert words["clip_coverage"] == f"{100 * rate:.1f} %"
+    shown = show.table(calibration.rates(summary), "Rates.", found).data
     assert "SIMULATED" in shown
-    for quantity in record.summary["quantity"].unique():
-        assert quantity in shown
-    for design in DESIGNS:
-        assert f"{design.name[1:]}: intervals hold" in values["coverage_note"]
+    assert all(quantity in shown for quantity in summary["quantity"].unique())
+    assert all(f"{design.name[1:]}: intervals hold" in words["coverage_note"] for design in DESIGNS)
+    off = summary.copy()
+    off.loc[(off["design"] == DESIGNS[0].name) & (off["quantity"] == "macro F1"), "rate"] = 0.80
+    assert "outside the band: macro F1 below" in calibration.sentence(off, DESIGNS[0].name)
 
 
-def test_a_rate_outside_its_band_is_said(record):
-    summary = record.summary.copy()
-    chosen = (summary["design"] == DESIGNS[0].name) & (summary["quantity"] == "macro F1")
-    summary.loc[chosen, "rate"] = 0.80
-    assert "outside the band: macro F1 below" in page._note(summary, DESIGNS[0].name)
-    marked = [line for line in calibration.lines(summary) if line.endswith("*")]
-    assert any("80.0 %" in line for line in marked)
-
-
-def test_the_figure_has_a_mark_for_every_rate(record):
-    figure = page.values(record)["calibration"]
-    shown = record.summary[record.summary["kind"] != "contrast"]
+def test_the_figure_has_a_mark_for_every_rate(recorded):
+    found, summary, _ = recorded
+    figure = show.calibration(summary, found)
+    assert "SIMULATED" in {text.get_text() for text in figure.texts}
     drawn = [c for ax in figure.axes for c in ax.collections if isinstance(c, PathCollection)]
-    assert sum(len(c.get_offsets()) for c in drawn) == len(shown)
+    assert sum(len(c.get_offsets()) for c in drawn) == (summary["kind"] != "contrast").sum()
     assert to_rgba("#e9f1ef") in [tuple(p.get_facecolor()) for ax in figure.axes for p in ax.patches]

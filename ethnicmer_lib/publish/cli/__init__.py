@@ -22,9 +22,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 for command in (chapters.build, chapters.rerun, chapters.params, recordings.record, simulate.simulate):
     app.command()(command)
-app.command()(old_recordings.table_iv)
 app.command()(old_recordings.evidence)
-app.command()(old_recordings.calibrate)
 app.command("size-evidence")(old_recordings.size_evidence)
 
 

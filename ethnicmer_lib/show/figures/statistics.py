@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,36 +12,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.show.figures.style import _STYLE, CORAL, GOLD, GREY, TEAL, WIDTH, stamp
+from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, TEAL, WIDTH, figure
 
 _MARKS = ("o", "s", "^")
 
 
-def calibration(summary: pd.DataFrame, provenance: Provenance) -> Figure:
+@figure
+def calibration(summary: pd.DataFrame, of: Any) -> Figure:
     """Coverage of every interval and rejections of every test, by design, with Monte Carlo intervals.
 
     Parameters
     ----------
-    summary : as of :func:`calibration.summary`; the contrast rows are left out.
+    summary : columns design, kind ('interval', 'test', or 'contrast', which is left out), quantity, rate, rate_low,
+        rate_high, target, margin.
     """
-    shown = summary[summary["kind"] != "contrast"]
-    designs = list(shown["design"].unique())
-    parts = [shown[shown["kind"] == kind] for kind in ("interval", "test")]
+    designs = list(summary["design"].unique())
+    parts = [summary[summary["kind"] == kind] for kind in ("interval", "test")]
     heights = [part["quantity"].nunique() for part in parts]
-    with plt.rc_context(_STYLE):
-        fig, axes = plt.subplots(
-            2,
-            1,
-            figsize=(WIDTH * 0.9, 0.42 * sum(heights) + 1.8),
-            gridspec_kw={"height_ratios": heights, "hspace": 0.45},
-        )
-        titles = ("intervals that hold the truth", "tests that reject a true null hypothesis")
-        for ax, part, title in zip(axes, parts, titles, strict=True):
-            _rates(ax, part, designs)
-            ax.set_title(title, loc="left")
-        axes[0].legend(loc="lower center", bbox_to_anchor=(0.4, 1.1), ncols=1, frameon=False, fontsize=9)
-        return stamp(fig, provenance)
+    fig, axes = plt.subplots(
+        2,
+        1,
+        figsize=(WIDTH * 0.9, 0.42 * sum(heights) + 1.8),
+        gridspec_kw={"height_ratios": heights, "hspace": 0.45},
+    )
+    titles = ("intervals that hold the truth", "tests that reject a true null hypothesis")
+    for ax, part, title in zip(axes, parts, titles, strict=True):
+        _rates(ax, part, designs)
+        ax.set_title(title, loc="left")
+    axes[0].legend(loc="lower center", bbox_to_anchor=(0.4, 1.1), ncols=1, frameon=False, fontsize=9)
+    return fig
 
 
 def _rates(ax: Axes, rows: pd.DataFrame, designs: Sequence[str]) -> None:
