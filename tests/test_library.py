@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 from checkout import ROOT
 
@@ -47,7 +49,7 @@ def test_the_example_of_a_public_name_runs(room, name, tiny, common, monkeypatch
     code = example(thing)
     assert code, f"em.{name} has no example in its docstring"
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
-    test = doctest.DocTestParser().get_doctest(code, {}, name, None, 0)
+    test = doctest.DocTestParser().get_doctest(code, {"em": em, "np": np, "pd": pd}, name, None, 0)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.DocTestRunner(optionflags=flags).run(test).failed == 0
     plt.close("all")

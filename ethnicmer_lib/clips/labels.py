@@ -94,7 +94,14 @@ def label_of(emotion: str, clip: str, source: str) -> str | None:
 
 
 def binary_labels(labels: pd.Series) -> pd.Series:
-    """'Negative' or 'Non-negative' for each label, same index (Section IV-A); StudyError for any other."""
+    """'Negative' or 'Non-negative' for each label, same index (Section IV-A); StudyError for any other.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.binary_labels(pd.Series(["Negative", "Surprise"])).tolist()
+    ['Negative', 'Non-negative']
+    """
     unknown = labels[~labels.isin(list(BINARY))]
     if len(unknown):
         raise StudyError(f"label {unknown.iloc[0]!r} at row {unknown.index[0]} is none of {tuple(BINARY)}")

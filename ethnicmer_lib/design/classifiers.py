@@ -27,7 +27,7 @@ def classifier(name: str | ClassifierMixin, seed: int = 0, n_trees: int = 100) -
 
     Examples
     --------
-    >>> classifier("svc")
+    >>> em.classifier("svc")
     SVC(C=100.0)
     """
     if not isinstance(name, str):

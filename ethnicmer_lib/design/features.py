@@ -37,7 +37,7 @@ def features(images: np.ndarray, kind: str, weights: str = "none", seed: int = 0
 
     Examples
     --------
-    >>> features(np.zeros((2, 3, 28, 28), np.float32), "flow").shape
+    >>> em.features(np.zeros((2, 3, 28, 28), np.float32), "flow").shape
     (2, 2352)
     """
     if kind == "noise":

@@ -113,7 +113,7 @@ def draw_scenarios(
     --------
     >>> rows = [(f"{g}{s}", g, "x", "Negative") for g in "AB" for s in range(4) for _ in range(2)]
     >>> table = pd.DataFrame(rows, columns=["subject", "group", "database", "label"])
-    >>> {name: len(rows) for name, rows in draw_scenarios(table, 4).items()}
+    >>> {name: len(rows) for name, rows in em.draw_scenarios(table, 4).items()}
     {'A only': 8, 'B only': 8, 'Mixed': 8}
     """
     if control not in CONTROLS:

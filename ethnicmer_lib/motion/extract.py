@@ -64,7 +64,7 @@ def motion_images(
     >>> import ethnicmer_lib as em
     >>> clips = em.open_clips("tiny", progress=False)
     >>> em.motion_images(clips, method="dis", size=28, progress=False).shape
-    (34, 3, 28, 28)
+    (52, 3, 28, 28)
     """
     if not clips.has_frames:
         inputs = {"clips": clips, "published": True}
@@ -120,6 +120,13 @@ def apex_images(clips: Clips, size: int = 56, progress: bool = True) -> np.ndarr
     ------
     StudyError
         When the clips have no frames, or, with the clip, when its apex frame is missing.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> em.apex_images(clips, size=28, progress=False).shape == (len(clips), 3, 28, 28)
+    True
     """
     if not clips.has_frames:
         raise StudyError(

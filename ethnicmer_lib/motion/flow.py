@@ -79,6 +79,15 @@ def optical_flow(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: st
     StudyError
         Unknown method, sizes that differ, a type other than uint8, a side under 32 px, or a stack whose steps are
         not its frames'.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> onset, apex = (clips.frames(clips.table.clip_id[0], moment) for moment in ("onset", "apex"))
+    >>> flow = em.optical_flow(onset, apex, method="dis")
+    >>> flow.shape == (*onset.shape[:2], 2)
+    True
     """
     if method not in METHODS:
         raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(METHODS)}")

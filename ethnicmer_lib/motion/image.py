@@ -35,6 +35,13 @@ def flow_image(flow: np.ndarray, scaling: str = "robust") -> np.ndarray:
     ------
     StudyError
         Unknown scaling, another shape, or a value that is not finite.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> y, x = np.mgrid[:5, :5]
+    >>> em.flow_image(np.stack([0.1 * x, 0 * y], axis=-1), scaling="none").shape
+    (3, 5, 5)
     """
     if scaling not in SCALINGS:
         raise StudyError(f"scaling={scaling!r} is unknown; allowed: {', '.join(SCALINGS)}")

@@ -29,6 +29,14 @@ def optical_strain(flow: np.ndarray, as_released: bool = False) -> np.ndarray:
     ------
     StudyError
         When ``flow`` has another shape.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> y, x = np.mgrid[:5, :5]
+    >>> stretched = np.stack([0.1 * x, 0 * y], axis=-1)
+    >>> em.optical_strain(stretched)[2, 2].round(3)
+    np.float32(0.1)
     """
     if flow.ndim != 3 or flow.shape[2] != 2 or min(flow.shape[:2]) < 3:
         raise StudyError(f"flow is {flow.shape}; strain needs (H, W, 2) with at least 3 px a side")

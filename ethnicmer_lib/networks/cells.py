@@ -42,6 +42,13 @@ def grad_cam(
     ------
     StudyError
         Unknown layer, images too small for it, or targets that do not match the images.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> network = em.build_network("resnet18").eval()
+    >>> em.grad_cam(network, np.random.rand(2, 3, 64, 64), layer="layer3").shape
+    (2, 64, 64)
     """
     batch = np.array(images, dtype=np.float32)
     batch = batch[None] if batch.ndim == 3 else batch

@@ -66,6 +66,18 @@ def train_and_predict(
     ------
     StudyError
         When images and clips do not match, a subject is on both sides of a fold, or training diverges.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> images = em.motion_images(clips, method="dis", size=28, progress=False)
+    >>> folds = em.subject_folds(clips.table, 2)
+    >>> found = em.train_and_predict(
+    ...     ["resnet18"], images, None, clips, folds, em.Recipe(epochs=1), progress=False
+    ... )
+    >>> len(found) == len(clips)
+    True
     """
     missing = left_out(arms, faces, switches)
     for name, why in missing.items():
@@ -114,6 +126,16 @@ def trained(
     Parameters
     ----------
     split, number : (train, test) rows of the fold, and its place among the folds.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> images = em.motion_images(clips, method="dis", size=28, progress=False)
+    >>> fold = em.subject_folds(clips.table, 2)[0]
+    >>> network = em.trained("resnet18", images, clips, fold, em.Recipe(epochs=1))
+    >>> network.training
+    False
     """
     data, run = opened(clips, images, faces, recipe, weights)
     check_folds([split], data.table)

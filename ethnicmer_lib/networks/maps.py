@@ -72,6 +72,16 @@ def activation_maps(
     ------
     StudyError
         Also when no such clip is tested, or the layer sees the image as a single cell.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> images = em.motion_images(clips, method="dis", size=64, progress=False)
+    >>> folds, recipe = em.subject_folds(clips.table, 2), em.Recipe(epochs=1)
+    >>> maps = em.activation_maps(images, clips, folds, recipe, layer="layer3", progress=False)
+    >>> sorted(maps.table["label"].unique())
+    ['Positive', 'Surprise']
     """
     side = map_side(layer, images.shape[-1])
     data, run = opened(clips, images, None, recipe, weights)
@@ -95,6 +105,16 @@ def measure_maps(maps: Maps) -> pd.DataFrame:
     """The table of maps with ``correct`` and the :data:`MEASURES` of each; NaN where a map is blank.
 
     Left and lower are the image's; a middle row or column counts half for either side.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> images = em.motion_images(clips, method="dis", size=64, progress=False)
+    >>> folds, recipe = em.subject_folds(clips.table, 2), em.Recipe(epochs=1)
+    >>> maps = em.activation_maps(images, clips, folds, recipe, layer="layer3", progress=False)
+    >>> set(em.MEASURES) <= set(em.measure_maps(maps))
+    True
     """
     return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **measures(maps.array))
 

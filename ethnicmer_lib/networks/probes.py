@@ -155,6 +155,18 @@ def group_accuracy(predictions: pd.DataFrame, table: pd.DataFrame, seed: int = 0
     Returns
     -------
     arm, accuracy, database_rule (of guessing the usual group of the clip's database), difference: Estimates.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> images = em.motion_images(clips, method="dis", size=28, progress=False)
+    >>> folds = em.subject_folds(clips.table, 2)
+    >>> found = em.train_and_predict(
+    ...     ["dual_motion"], images, None, clips, folds, em.Recipe(epochs=1), progress=False
+    ... )
+    >>> em.group_accuracy(found, clips.table).shape[0]
+    1
     """
     usual = _usual_group(table)
     rows = []

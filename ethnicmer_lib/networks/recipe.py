@@ -10,7 +10,14 @@ from pydantic import Field
 
 @dataclass(frozen=True)
 class Recipe:
-    """What training depends on besides clips, folds, seed, weights and switches."""
+    """What training depends on besides clips, folds, seed, weights and switches.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.Recipe(epochs=3).learning_rate
+    0.001
+    """
 
     epochs: Annotated[int, Field(ge=1, le=500, description="training epochs")] = 15
     batch_size: Annotated[int, Field(ge=2, le=512, description="clips per training step")] = 32

@@ -33,6 +33,12 @@ class Switches:
     weights_saved : 'before_test', or 'after_test' as released: the running statistics that a later test in
         evaluation mode uses have seen the held-out subject.
     standardise : 'none', or 'imagenet' as released, see :func:`standardised`.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.Switches(context="database").ethnic_loss
+    True
     """
 
     context: Literal["group", "shuffled", "database"] = "group"

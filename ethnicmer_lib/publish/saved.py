@@ -22,6 +22,12 @@ def save_findings(p: Parameters, found: Iterable[Finding]) -> None:
     Parameters
     ----------
     p : the chapter's parameters, of :func:`parameters`.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> p = em.parameters("statistics", {})
+    >>> em.save_findings(p, [])
     """
     from ethnicmer_lib.publish import execute
 
@@ -41,6 +47,14 @@ def saved_findings(name: str, p: Parameters) -> list[Finding]:
     ------
     StudyError
         When its notebook fails.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> p = em.parameters("statistics", {"seed": 1})
+    >>> em.save_findings(p, [])
+    >>> em.saved_findings("statistics", p)
+    []
     """
     from ethnicmer_lib.publish import execute
 
@@ -59,6 +73,12 @@ def all_findings(p: Intro) -> list[Finding]:
     Parameters
     ----------
     p : parameters of a page about all chapters: their source, their profile and what differs from it.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> p = em.parameters("intro", {"source": "tiny", "profile": "tiny"})
+    >>> em.all_findings(p)  # doctest: +SKIP
     """
     return [
         found

@@ -26,7 +26,7 @@ def cramers_v(
     Examples
     --------
     >>> table = pd.DataFrame({"subject": list("stuv"), "database": list("xxyy"), "group": list("AABB")})
-    >>> cramers_v(table, "database", "group").value
+    >>> em.cramers_v(table, "database", "group").value
     1.0
     """
     counts = counts_by_subject(clips, rows, columns)

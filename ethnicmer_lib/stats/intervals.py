@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
 
     Examples
     --------
-    >>> print(Estimate(0.5, 0.4, 0.61))
+    >>> print(em.Estimate(0.5, 0.4, 0.61))
     0.500 [0.400, 0.610]
     """
 

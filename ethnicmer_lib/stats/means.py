@@ -136,7 +136,7 @@ def group_difference(
     Examples
     --------
     >>> maps = {"subject": list("stuv"), "group": list("AABB"), "label": "Positive", "area": [3.0, 5.0, 1.0, 1.0]}
-    >>> group_difference(pd.DataFrame(maps), ["area"], by="label")["difference"][0].value
+    >>> em.group_difference(pd.DataFrame(maps), ["area"], by="label")["difference"][0].value
     3.0
     """
     groups = sorted(measured["group"].unique())

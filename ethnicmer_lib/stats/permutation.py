@@ -76,7 +76,7 @@ def holm(table: pd.DataFrame, column: str = "p") -> pd.DataFrame:
 
     Examples
     --------
-    >>> holm(pd.DataFrame({"p": [0.01, 0.04, 0.03]}))["p_holm"].round(3).tolist()
+    >>> em.holm(pd.DataFrame({"p": [0.01, 0.04, 0.03]}))["p_holm"].round(3).tolist()
     [0.03, 0.06, 0.06]
     """
     p = table[column].astype(float)

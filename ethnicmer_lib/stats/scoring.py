@@ -62,7 +62,7 @@ def scores(
     Examples
     --------
     >>> table = pd.DataFrame({"arm": "a", "subject": list("stst"), "label": list("xyxy"), "predicted": list("xyxx")})
-    >>> scores(table).round(3).loc["a"].to_dict()
+    >>> em.scores(table).round(3).loc["a"].to_dict()
     {'x': 0.8, 'y': 0.667, 'macro': 0.733, 'uar': 0.75}
     """
     labels = labels_in(predictions) if labels is None else list(labels)

@@ -82,6 +82,12 @@ def recording(name: str) -> Recording:
     ------
     StudyError
         When there is none.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.recording("table_iv").predictions.columns[:4].tolist()
+    ['study', 'arm', 'seed', 'draw']
     """
     path = results_folder() / name / _RECORD
     if not path.is_file():
