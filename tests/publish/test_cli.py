@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
 from ethnicmer_lib.publish import cli, run_listing
+from ethnicmer_lib.publish.cli import recordings
 
 
 def run(monkeypatch, *words: str) -> int:
@@ -35,3 +37,38 @@ def test_an_interrupted_command_says_that_it_can_go_on(workspace, monkeypatch, c
 def test_an_unknown_engine_ends_a_command_before_it_computes(monkeypatch, capsys):
     assert run(monkeypatch, "build", "--engine", "cloud") == 1
     assert "engine 'cloud' is unknown; allowed: 'serial'" in capsys.readouterr().err
+
+
+def test_a_wrong_parameter_is_one_line_with_what_is_allowed(workspace, monkeypatch, capsys):
+    assert run(monkeypatch, "rerun", "prima_facie", "-p", "n_subject=12") == 1
+    unknown = capsys.readouterr().err
+    assert unknown.startswith("error: unknown parameter n_subject")
+    assert "Did you mean n_subjects?" in unknown
+    assert unknown.count("\n") == 1
+    assert run(monkeypatch, "rerun", "prima_facie", "-p", "n_subjects=99") == 1
+    outside = capsys.readouterr().err
+    assert "n_subjects=99 is refused" in outside
+    assert "from 4 to 16" in outside
+    assert not any(workspace.iterdir())
+
+
+def test_a_folder_of_another_source_is_refused(workspace, monkeypatch, capsys):
+    assert run(monkeypatch, "build", "--flow-dir", str(workspace)) == 1
+    assert "--flow-dir is for --data flow, and this is --data simulated" in capsys.readouterr().err
+
+
+def test_params_prints_values_what_is_allowed_and_what_it_means(monkeypatch, capsys):
+    assert run(monkeypatch, "params", "benchmark", "--profile", "tiny") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^recipe.epochs +1 +a whole number from 1 to 500 +training epochs$", said, re.MULTILINE)
+    assert re.search(r"^source.size +'tiny' ", said, re.MULTILINE)
+
+
+def test_recordings_are_named_and_take_their_own_parameters(workspace, monkeypatch, capsys):
+    assert run(monkeypatch, "record", "everything") == 1
+    assert (
+        "recordings: table_iv, table_v, image_size, motion, simulator, statistics" in capsys.readouterr().err
+    )
+    for name in recordings.RECORDINGS:
+        assert run(monkeypatch, "record", name, "-p", "nothing=1") == 1
+        assert f"recording {name} has no parameter nothing; it has " in capsys.readouterr().err

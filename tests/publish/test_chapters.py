@@ -1,0 +1,126 @@
+"""The chapters: which parameters each gets, what its notebook is told, and what a source allows."""
+
+from __future__ import annotations
+
+import re
+
+import jupytext
+import pytest
+from papermill.translators import PythonTranslator
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish import chapters, execute
+from ethnicmer_lib.publish.chapters import chapter, resolve
+
+WITH_PARAMETERS = [page for page in chapters.PAGES if page.model.model_fields]
+NAMED = pytest.mark.parametrize("page", WITH_PARAMETERS, ids=lambda page: page.name)
+
+
+@NAMED
+def test_the_parameters_cell_names_every_parameter_in_few_lines_and_holds_valid_values(page):
+    assert list(chapters.notebook_values(page)) == page.model.names()
+    assert resolve(page, "quick")
+    (cell,) = [source for source, tags in execute.code(page) if "parameters" in tags]
+    assert len(cell.splitlines()) <= 12
+    read = PythonTranslator.inspect({"source": cell})  # what it cannot read it would call unknown
+    assert [parameter.name for parameter in read] == page.model.names()
+
+
+@pytest.mark.parametrize("page", chapters.CHAPTERS, ids=lambda page: page.name)
+def test_a_chapter_walks_in_short_visible_cells_without_loops(page):
+    notebook = jupytext.read(page.path)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any({"remove-cell", "remove-input"} & set(cell.metadata.get("tags", [])) for cell in cells)
+    shown = [
+        cell
+        for cell in cells
+        if not {"hide-input", "parameters", "solution"} & set(cell.metadata.get("tags", []))
+    ]
+    assert len(shown) >= 4
+    for cell in cells:
+        if "parameters" not in cell.metadata.get("tags", []):
+            assert len(cell.source.splitlines()) <= 10, cell.source
+        assert not re.search(r"^(for|while|def|class) ", cell.source, re.MULTILINE), cell.source
+
+
+@NAMED
+@pytest.mark.parametrize("profile", chapters.PROFILES)
+def test_a_notebook_is_told_what_differs_from_its_own_cell_and_comes_to_the_same(page, profile):
+    p = resolve(page, profile, {"source.texture_cue": 0.5} if "source" in page.model.model_fields else {})
+    told = chapters.written(page, p)
+    assert page.model.check(chapters.notebook_values(page) | told) == p
+    quick = resolve(page)
+    assert chapters.written(page, quick) == {}
+    for name, value in told.items():
+        assert getattr(p, name) != getattr(quick, name), (name, value)
+
+
+def test_one_entry_of_a_source_or_recipe_is_set_and_the_others_stay():
+    page = chapter("benchmark")
+    p = resolve(
+        page,
+        "quick",
+        {"source.texture_cue": 1, "recipe.gamma": 0.5, "benchmark.switches.context": "database"},
+    )
+    assert (p.source.texture_cue, p.source.seed) == (1, 2025)
+    assert (p.recipe.gamma, p.recipe.batch_size) == (0.5, 32)
+    assert p.recipe.epochs == resolve(page).recipe.epochs
+    assert p.switches.context == "database"
+
+
+def test_a_page_is_told_the_name_of_its_source_and_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("ETHNICMER_FLOW", str(tmp_path))
+    page = chapter("benchmark")
+    assert chapters.written(page, resolve(page, "quick", {"source": "flow"})) == {"source": "flow"}
+
+
+def test_an_override_reaches_every_chapter_that_has_it_or_the_one_that_it_names():
+    plain = {page.name: resolve(page) for page in chapters.PAGES}
+
+    def moved(**overrides):
+        changed = {page.name: resolve(page, "quick", overrides) for page in chapters.PAGES}
+        return {name for name in plain if plain[name] != changed[name]}
+
+    assert moved(flow_method="farneback") == {"motion", "prima_facie", "benchmark", "activation_maps"}
+    assert moved(**{"benchmark.recipe.epochs": 2}) == {"benchmark"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"n_subject": 1}, "no chapter has a parameter n_subject"),
+        ({"prima_face.seed": 1}, "no chapter has a parameter prima_face"),
+        ({"prima_facie.epochs": 1}, "unknown parameter epochs"),
+        ({"benchmark.recipe.epochs": 0}, "recipe.epochs=0 is refused"),
+    ],
+)
+def test_wrong_overrides_are_refused(overrides, message):
+    with pytest.raises(StudyError, match=message):
+        resolve(chapter("dataset"), "quick", overrides)
+
+
+def test_a_rerun_takes_only_the_chapters_own_names():
+    with pytest.raises(StudyError, match="unknown parameter n_seeds"):
+        resolve(chapter("prima_facie"), "quick", {"n_seeds": 1}, own=True)
+
+
+def test_unknown_profiles_and_chapters_name_the_known_ones():
+    with pytest.raises(StudyError, match="profiles: quick, paper, tiny"):
+        resolve(chapter("dataset"), "fast")
+    with pytest.raises(StudyError, match="chapters: intro, dataset, simulator, motion"):
+        chapter("data")
+
+
+def test_flow_leaves_out_the_chapters_that_need_frames_and_says_why():
+    reasons = {one.name: one.left_out("flow") for one in chapters.CHAPTERS}
+    assert {name for name, reason in reasons.items() if reason} == {"dataset", "simulator", "motion"}
+    assert "hold no frames" in reasons["motion"]
+    assert not any(one.left_out("simulated") for one in chapters.CHAPTERS)
+    assert [one.name for one in chapters.CHAPTERS if one.left_out("licensed")] == ["simulator"]
+
+
+def test_values_on_the_command_line_are_typed():
+    values = chapters.typed(["a=3", "b=loso", "c=[x, y]", "d=0.5"])
+    assert values == {"a": 3, "b": "loso", "c": ["x", "y"], "d": 0.5}
+    with pytest.raises(StudyError, match="write name=value"):
+        chapters.typed(["seed"])
