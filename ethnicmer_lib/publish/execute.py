@@ -186,22 +186,27 @@ def kernel_config() -> Iterator[Config]:
 
 
 class _Terminal:
-    """Where a kernel's progress bars go: to this process's stderr, each named by its chapter.
+    """Where a kernel's progress bars go: to this process's stderr, each line named by its chapter.
 
     A terminal shows every step of a bar in one line, a log file the bar's end.
     """
 
     def __init__(self, name: str):
-        self.name, self.shown = name, ""
+        self.name, self.line = name, ""
 
     def write(self, text: str) -> None:
-        lines = [line for line in text.replace("\r", "\n").splitlines() if line.strip()]
-        self.shown = lines[-1] if lines else self.shown
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{self.name}: {self.shown}")
-        if text.endswith("\n") and self.shown:
-            sys.stderr.write("\n" if sys.stderr.isatty() else f"{self.name}: {self.shown}\n")
-            self.shown = ""
+        *whole, self.line = (self.line + text).split("\n")
+        back = "\r\x1b[K" if sys.stderr.isatty() else ""
+        for line in whole:
+            if shown := _last(line):
+                sys.stderr.write(f"{back}{self.name}: {shown}\n")
+        if back and (shown := _last(self.line)):
+            sys.stderr.write(f"{back}{self.name}: {shown}")
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+def _last(line: str) -> str:
+    """What a terminal would show of a line that carriage returns have written over."""
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "")
