@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestClassifier
 
-from ethnicmer_lib.design.folds import Fold, leave_one_subject_out
+from ethnicmer_lib.design.folds import Fold, subject_folds
 from ethnicmer_lib.errors import StudyError
 
 NEGATIVE, NON_NEGATIVE = "Negative", "Non-negative"
@@ -50,7 +50,7 @@ def loso_forest(
     """
     features, labels = np.asarray(features), np.asarray(labels).astype(str)
     classes = np.unique(labels) if classes is None else np.asarray(classes).astype(str)
-    folds = leave_one_subject_out(subjects)
+    folds = subject_folds(pd.DataFrame({"subject": np.asarray(subjects)}))
     rows = len(labels) if taken is None else len(features)
     if features.ndim != 2 or not (len(features) == rows and len(labels) == len(np.asarray(subjects))):
         raise StudyError(f"features {features.shape} do not give one row to each of the {len(labels)} labels")

@@ -9,9 +9,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import Cohort
-from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.forest import BINARY
 from ethnicmer_lib.design.old_scenarios import CONTROLS, draw_rows, predictions
+from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.design.support_vectors import Distances
 from ethnicmer_lib.stats.scoring import macro_f1
 from ethnicmer_lib.store.old_runs import Run

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.design.folds import MIXED, Fold, leave_one_subject_out
+from ethnicmer_lib.design.folds import Fold, subject_folds
 from ethnicmer_lib.design.forest import BINARY, binary_labels, loso_forest, majority
+from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.design.support_vectors import Distances
 from ethnicmer_lib.errors import StudyError
 
@@ -221,7 +222,7 @@ def predictions(
     for name, rows in scenarios.items():
         chosen = clips.iloc[rows]
         labels, subjects = binary_labels(chosen["label"]), chosen["subject"].to_numpy()
-        folds = leave_one_subject_out(subjects)
+        folds = subject_folds(pd.DataFrame({"subject": np.asarray(subjects)}))
         taken = [_taken(rows, fold, flow_rows) for fold in folds]
         if isinstance(features, Distances):
             p = np.full(len(rows), np.nan)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ethnicmer_lib.clips.labels import binary_labels
 from ethnicmer_lib.design.classifiers import PENALTY, answers, classifier
-from ethnicmer_lib.design.folds import leave_one_subject_out
+from ethnicmer_lib.design.folds import subject_folds
 from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios
 from ethnicmer_lib.stats.scoring import macro_f1
 from ethnicmer_lib.store import Run
@@ -100,7 +100,7 @@ def _drop(model: object, x: np.ndarray, clips: pd.DataFrame, scenarios: dict[str
     for name, rows in scenarios.items():
         drawn = clips.iloc[rows]
         labels = binary_labels(drawn["label"]).to_numpy(object)
-        predicted, _ = answers(model, x[rows], labels, leave_one_subject_out(drawn["subject"]))
+        predicted, _ = answers(model, x[rows], labels, subject_folds(drawn))
         macro[name] = macro_f1(pd.DataFrame({"label": labels, "predicted": predicted}), BINARY)
     mixed = macro.pop(MIXED)
     return mixed - float(np.mean(list(macro.values())))

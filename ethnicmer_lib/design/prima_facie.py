@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import Cohort, Provenance
 from ethnicmer_lib.design import scenario_scores as scenarios
-from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.identity import code_identity, weights_identity
 from ethnicmer_lib.design.old_scenarios import CONTROLS, draw_rows
 from ethnicmer_lib.design.old_scenarios import predictions as scenario_predictions
+from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.design.support_vectors import Distances
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.old_sources import open_cohort

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.forest import BINARY, NEGATIVE
+from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.paper.numbers import paper_results
 from ethnicmer_lib.stats.bootstrap import MACRO, bootstrap_f1
 from ethnicmer_lib.stats.confusions import class_f1, counted

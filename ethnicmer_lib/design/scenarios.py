@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ethnicmer_lib.clips.labels import binary_labels
 from ethnicmer_lib.design.classifiers import answers, held_out
 from ethnicmer_lib.design.classifiers import classifier as chosen
-from ethnicmer_lib.design.folds import Fold, leave_one_subject_out
+from ethnicmer_lib.design.folds import Fold, subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import Run
 
@@ -202,7 +202,7 @@ def predict_scenarios(
     tables = []
     for name, rows in scenarios.items():
         drawn = table.iloc[rows].assign(label=lambda rows: binary_labels(rows["label"]))
-        folds = leave_one_subject_out(drawn["subject"])
+        folds = subject_folds(drawn)
         taken = [
             Fold(np.arange(len(fold.train)), np.arange(len(fold.test)))
             if flow_rows == "released"

@@ -12,9 +12,9 @@ import pandas as pd
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.design import old_permutation as scenario_permutations
 from ethnicmer_lib.design import prima_facie
-from ethnicmer_lib.design.folds import MIXED
 from ethnicmer_lib.design.old_permutation import PermutationTest
 from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
+from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.old_sources import open_cohort

@@ -77,30 +77,22 @@ def paired_confusions(
         When a table is empty, when the tables do not hold the same clips with the same truth, or when one
         holds a clip unequally often.
     """
-    truths = [_truth(table) for table in (a, b)]
-    if not truths[0].equals(truths[1]):
-        odd = pd.concat(truths).drop_duplicates(keep=False)["clip_id"].iloc[0]
-        raise StudyError(
-            f"clip {odd} is not in both tables with the same subject and label; pair the same clips"
-        )
-    names = sorted(truths[0]["subject"].unique())
-    return tuple(confusions(table, labels, repeat, names) for table in (a, b))
-
-
-def _truth(table: pd.DataFrame) -> pd.DataFrame:
-    """clip_id, subject and label of every clip, sorted; every clip must be predicted equally often."""
-    if table.empty:
+    if a.empty or b.empty:
         raise StudyError("a table of predictions is empty; nothing can be paired")
-    truth = table[["clip_id", "subject", "label"]]
-    if not table["clip_id"].is_unique:
+    for table in (a, b):
         often = table["clip_id"].value_counts()
         if often.min() != often.max():
             raise StudyError(
                 f"clip {often.index[0]} is predicted {often.iloc[0]} times and {often.index[-1]} "
                 f"{often.iloc[-1]} times; a paired difference needs every clip equally often"
             )
-        truth = truth.drop_duplicates()
-    return truth.sort_values("clip_id", ignore_index=True)
+    truths = [table[["clip_id", "subject", "label"]].drop_duplicates() for table in (a, b)]
+    if len(odd := pd.concat(truths).drop_duplicates(keep=False)):
+        raise StudyError(
+            f"clip {odd['clip_id'].iloc[0]} is not in both tables with the same subject and label; pair the same clips"
+        )
+    names = sorted(truths[0]["subject"].unique())
+    return tuple(confusions(table, labels, repeat, names) for table in (a, b))
 
 
 def class_f1(confusions: np.ndarray) -> np.ndarray:

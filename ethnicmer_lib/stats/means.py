@@ -34,7 +34,7 @@ def bootstrap_mean(values: ArrayLike, subjects: ArrayLike, n: int = 2000, seed: 
     StudyError
         For a value that is not finite, lengths that differ, or fewer than two subjects.
     """
-    _, sums, counts, _ = sums_by_subject(values, subjects)
+    sums, counts, _ = _by_subject(values, subjects)
     resampled = resamples_of(len(sums), n, seed) @ np.stack([sums, counts], axis=1)
     return interval(
         sums.sum() / counts.sum(), resampled[:, 0] / resampled[:, 1], subjects=effective_subjects(counts)
@@ -59,8 +59,7 @@ def mean_difference(
         As :func:`bootstrap_mean`; for a subject in two groups, not exactly two groups, or a group of fewer than two
         subjects.
     """
-    names, sums, counts, codes = sums_by_subject(values, subjects)
-    first = first_group(names, codes, groups)
+    sums, counts, first = _by_subject(values, subjects, groups)
     if min(first.sum(), (~first).sum()) < 2:
         raise StudyError("a group has one subject; an interval needs at least 2 subjects in each group")
     weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first)
@@ -78,13 +77,13 @@ def permutation_difference(
     values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int = 2000, seed: int = 0
 ) -> float:
     """Two-sided p-value of :func:`mean_difference`: group labels permuted between subjects, clips staying with them."""
-    names, sums, counts, codes = sums_by_subject(values, subjects)
+    sums, counts, first = _by_subject(values, subjects, groups)
 
     def difference(member: np.ndarray) -> np.ndarray:
         inside = (member @ sums) / (member @ counts)
         return inside - (sums.sum() - member @ sums) / (counts.sum() - member @ counts)
 
-    member = first_group(names, codes, groups).astype(float)
+    member = first.astype(float)
     permuted = np.random.default_rng([seed, n]).permuted(np.tile(member, (n, 1)), axis=1)
     return p_value(difference(member), difference(permuted))
 
@@ -152,16 +151,10 @@ def group_difference(
     return pd.DataFrame(rows)
 
 
-def sums_by_subject(
-    values: ArrayLike, subjects: ArrayLike
-) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Subjects, their sums and counts of values, and the subject number of every clip.
-
-    Raises
-    ------
-    StudyError
-        For a value that is not finite, or lengths that differ.
-    """
+def _by_subject(
+    values: ArrayLike, subjects: ArrayLike, groups: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(subjects,) sums and counts of values, and which subjects are of the first of two groups, in sorted order."""
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects).astype(str)
     if values.shape != subjects.shape or values.ndim != 1:
         raise StudyError(f"{values.shape} values for {subjects.shape} subjects; give one of each per clip")
@@ -172,22 +165,9 @@ def sums_by_subject(
         )
     names, codes = np.unique(subjects, return_inverse=True)
     sums = np.bincount(codes, weights=values, minlength=len(names))
-    return names.tolist(), sums, np.bincount(codes, minlength=len(names)).astype(float), codes
-
-
-def first_group(names: Sequence[str], codes: np.ndarray, groups: ArrayLike) -> np.ndarray:
-    """Which subjects are of the first of two groups, in sorted order: (subjects,) bool.
-
-    Parameters
-    ----------
-    names, codes : the subjects, and the subject number of every clip (:func:`sums_by_subject`).
-    groups : (clips,) the group of each.
-
-    Raises
-    ------
-    StudyError
-        When lengths differ, a subject has two groups or the groups are not two.
-    """
+    counts = np.bincount(codes, minlength=len(names)).astype(float)
+    if groups is None:
+        return sums, counts, None
     groups = np.asarray(groups).astype(str)
     if len(groups) != len(codes):
         raise StudyError(f"{len(groups)} groups for {len(codes)} values; give one per clip")
@@ -195,7 +175,6 @@ def first_group(names: Sequence[str], codes: np.ndarray, groups: ArrayLike) -> n
     if len(found) != 2:
         raise StudyError(f"the difference needs exactly two groups; found {found.tolist()}")
     first = np.bincount(codes, weights=groups == found[0])
-    counts = np.bincount(codes)
-    if odd := [name for name, f, c in zip(names, first, counts, strict=True) if 0 < f < c]:
+    if odd := names[(first > 0) & (first < counts)].tolist():
         raise StudyError(f"subject {odd[0]} is in both groups; a subject's group must be one")
-    return first > 0
+    return sums, counts, first > 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.design.folds import grouped_folds, leave_one_subject_out, subject_folds
+from ethnicmer_lib.design import subject_folds
 from ethnicmer_lib.errors import StudyError
 
 SUBJECTS = st.lists(st.integers(0, 9).map("s{}".format), min_size=8, max_size=60)
@@ -32,7 +32,7 @@ def check(folds, subjects):
 @settings(deadline=None, max_examples=50)
 @given(SUBJECTS.filter(lambda s: len(set(s)) > 1))
 def test_loso_tests_every_clip_once_and_never_shares_a_subject(subjects):
-    folds = leave_one_subject_out(subjects)
+    folds = subject_folds(pd.DataFrame({"subject": subjects}))
     check(folds, subjects)
     assert [subjects[fold.test[0]] for fold in folds] == sorted(set(subjects))
 
@@ -42,9 +42,9 @@ def test_loso_tests_every_clip_once_and_never_shares_a_subject(subjects):
 @given(SUBJECTS.filter(lambda s: len(set(s)) > 3), st.integers(2, 4), st.integers(0, 5), st.data())
 def test_grouped_folds_never_share_a_subject(subjects, k, seed, data):
     labels = data.draw(st.lists(st.sampled_from("xy"), min_size=len(subjects), max_size=len(subjects)))
-    folds = grouped_folds(subjects, labels, k, seed)
+    table = pd.DataFrame({"subject": subjects, "label": labels})
+    folds, again = (subject_folds(table, k, seed) for _ in range(2))
     check(folds, subjects)
-    again = grouped_folds(subjects, labels, k, seed)
     assert all(
         np.array_equal(x, y) for a, b in zip(folds, again, strict=True) for x, y in zip(a, b, strict=True)
     )
@@ -54,19 +54,19 @@ def test_subject_folds_takes_loso_or_a_number():
     clips = clips_of(4, 4)
     assert len(subject_folds(clips, "loso", 0)) == 8
     assert len(subject_folds(clips, 3, 0)) == 3
-    with pytest.raises(StudyError, match="'looo' is unknown"):
+    with pytest.raises(StudyError, match="folds='looo'; allowed"):
         subject_folds(clips, "looo", 0)
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("subjects", "labels", "folds", "says"),
     [
-        (lambda: leave_one_subject_out(["a", "a"]), "there are 1"),
-        (lambda: grouped_folds(["a", "b"], ["x", "x"], 3, 0), "3 folds"),
-        (lambda: grouped_folds(["a", "b", "c"], ["x", "y", "z"], 2, 0), "only 1 clips"),
-        (lambda: grouped_folds(["a", "b"], ["x", "x"], 1, 0), "at least 2"),
+        ("aa", "xx", "loso", "there are 1"),
+        ("ab", "xx", 3, "folds=3 of whole subjects need at least 3"),
+        ("abc", "xyz", 2, "only 1 clips"),
+        ("ab", "xx", 1, "at least 2"),
     ],
 )
-def test_what_cannot_be_designed_says_why(call, says):
+def test_what_cannot_be_designed_says_why(subjects, labels, folds, says):
     with pytest.raises(StudyError, match=says):
-        call()
+        subject_folds(pd.DataFrame({"subject": list(subjects), "label": list(labels)}), folds)
