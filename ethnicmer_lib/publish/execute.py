@@ -152,6 +152,8 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
     executed.metadata.pop("papermill", None)
     for cell in executed.cells:
         cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = cell.source.replace("# Parameters", "# this page was run with", 1)
         if cell.cell_type == "code":  # what was said on the way went to the terminal
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return executed

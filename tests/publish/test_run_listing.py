@@ -59,18 +59,18 @@ def test_the_list_names_source_folds_and_what_differs(workspace):
 
 def test_a_run_that_was_killed_at_its_start_is_listed(workspace):
     (workspace / "runs" / "networks-0123456789abcdef").mkdir(parents=True)
-    (found,) = run_listing.every()
-    assert (found.run.step, dict(found.content), found.size) == ("networks", {}, 0)
+    (found,) = run_listing.every().itertuples()
+    assert (found.step, found.source, found.bytes) == ("networks", "", 0)
+    assert "networks-0123456789abcdef" in call("list")
 
 
 def test_identical_predictions_and_scores_are_told_from_others(workspace):
     same, other = make(1), make(2, wrong=6)
-    inputs, compared = run_listing.compare(same.key, same.path.name)
-    assert inputs.empty
+    compared = run_listing.compare(same.path.name, same.path.name)
+    assert "inputs and code are the same" in call("compare", same.key, same.path.name)
     assert compared["identical"].all()
     assert compared["rows_a"].tolist() == [12]
-    inputs, compared = run_listing.compare(same.key, other.key)
-    assert inputs.to_dict("list") == {"name": ["recipe.epochs"], "a": [1], "b": [2]}
+    compared = run_listing.compare(same.path.name, other.path.name)
     row = compared.iloc[0]
     assert not row["identical"]
     assert row["f1_a"] == 1
@@ -83,17 +83,17 @@ def test_identical_predictions_and_scores_are_told_from_others(workspace):
 
 def test_one_bit_of_one_probability_makes_predictions_differ(workspace):
     same, other = make(1), make(2)
-    assert run_listing.compare(same.key, other.key)[1]["identical"].all()
+    assert run_listing.compare(same.path.name, other.path.name)["identical"].all()
     path = other.path / "resnet18-seed0-fold001.parquet"
     table = pd.read_parquet(path)
     table.loc[2, "p_Surprise"] = np.nextafter(0.25, 1)
     table.to_parquet(path, index=False)
-    assert not run_listing.compare(same.key, other.key)[1]["identical"].any()
+    assert not run_listing.compare(same.path.name, other.path.name)["identical"].any()
 
 
 def test_a_part_that_only_one_run_has_is_shown(workspace):
     both, one = make(1, arms=("resnet18", "tinyvit")), make(2)
-    found = run_listing.compare(one.key, both.key)[1].set_index("part")
+    found = run_listing.compare(one.path.name, both.path.name).set_index("part")
     assert found.loc["tinyvit", ["rows_a", "rows_b"]].tolist() == [0, 12]
     assert not found.loc["tinyvit", "identical"]
 
@@ -111,4 +111,4 @@ def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
     assert "removed" in call("remove", first.key, input="y\n")
     assert not first.path.exists()
     assert "removed" in call("remove", "--yes", second.path.name)
-    assert run_listing.every() == []
+    assert run_listing.every().empty

@@ -13,7 +13,6 @@ from ethnicmer_lib.publish.cli.options import columns
 app = typer.Typer(no_args_is_help=True, help="List, compare and remove the runs that are kept.")
 
 _LONGEST = 32  # characters of a value that are shown
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 @app.command("list")
@@ -25,15 +24,17 @@ def list_runs(
     from ethnicmer_lib.store import workspace
 
     found = run_listing.every(step)
-    if not found:
+    if found.empty:
         typer.echo(f"no run{f' of {step}' if step else ''} in {workspace() / 'runs'}")
         return
-    differing = run_listing.differing(found)
     rows = [("run", "source", "folds", "age", "size", "differs in")]
-    for one in found:
-        folds = ", ".join(f"{title} {done}/{planned}" for title, (done, planned) in one.folds.items())
-        values = " ".join(f"{name}={_short(value)}" for name, value in differing[one.name].items())
-        rows.append((one.name, one.source, folds, _age(one.changed), _size(one.size), values))
+    for _, same in found.groupby("step"):
+        told = run_listing.differing(same)
+        for name, run in same.iterrows():
+            values = " ".join(f"{key}={_short(value)}" for key, value in told.loc[name].items() if value)
+            rows.append(
+                (name, run["source"], run["folds"], _age(run["changed"]), _size(run["bytes"]), values)
+            )
     columns(rows)
 
 
@@ -45,18 +46,21 @@ def compare(
     """Compare two runs: the inputs that differ, whether predictions are identical, and macro F1 of both."""
     from ethnicmer_lib.publish import run_listing
 
-    inputs, predictions = run_listing.compare(a, b)
-    if inputs.empty:
+    known = run_listing.every()
+    names = [run_listing.find(name, known) for name in (a, b)]
+    told = run_listing.differing(known.loc[names])
+    if told.empty:
         typer.echo("inputs and code are the same")
     else:
-        columns([("input", "a", "b"), *((name, _short(x), _short(y)) for name, x, y in inputs.to_numpy())])
+        columns([("input", "a", "b"), *((key, *map(_short, told[key])) for key in told)])
+    predictions = run_listing.compare(*names)
     if predictions.empty:
         typer.echo("neither run holds predictions")
         return
     rows = [("predictions", "rows a", "rows b", "identical", "macro F1 a", "macro F1 b")]
     for row in predictions.itertuples(index=False):
-        scores = ["" if value != value else f"{value:.4f}" for value in (row.f1_a, row.f1_b)]
-        rows.append((row.part, str(row.rows_a), str(row.rows_b), "yes" if row.identical else "no", *scores))
+        found = ["" if value != value else f"{value:.4f}" for value in (row.f1_a, row.f1_b)]
+        rows.append((row.part, str(row.rows_a), str(row.rows_b), "yes" if row.identical else "no", *found))
     columns(rows)
 
 
@@ -69,23 +73,23 @@ def remove(
     from ethnicmer_lib.publish import run_listing
 
     known = run_listing.every()
-    found = {one.name: one for one in (run_listing.find(name, known) for name in names)}
-    for one in found.values():
-        typer.echo(f"{one.name}  {_size(one.size)}")
+    found = known.loc[list(dict.fromkeys(run_listing.find(name, known) for name in names))]
+    for name, size in found["bytes"].items():
+        typer.echo(f"{name}  {_size(size)}")
     if yes or typer.confirm(f"remove {len(found)} run{'s' * (len(found) > 1)}?", abort=True):
-        for one in found.values():
-            shutil.rmtree(one.run.path)
+        for path in found["path"]:
+            shutil.rmtree(path)
         typer.echo("removed")
 
 
-def _short(value: object) -> str:
-    text = str(value)
+def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _age(moment: datetime) -> str:
     seconds = (datetime.now(UTC) - moment).total_seconds()
-    return next((f"{seconds / unit:.0f} {name}" for name, unit in _UNITS if seconds >= unit), "now")
+    units = (("d", 86400), ("h", 3600), ("min", 60))
+    return next((f"{seconds / unit:.0f} {name}" for name, unit in units if seconds >= unit), "now")
 
 
 def _size(count: int) -> str:
