@@ -45,7 +45,9 @@ RECORDED = {
 
 def study(n_draws=5, **cohort):
     made = FakeCohort(**cohort)
-    return repeat_scenarios(made.images.reshape(len(made.clips), -1), made.clips, 6, n_draws, n_trees=10)
+    return repeat_scenarios(
+        made.images.reshape(len(made.clips), -1), made.clips, 6, n_draws, classifier="svc"
+    )
 
 
 @pytest.mark.usefixtures("workspace")
@@ -64,7 +66,7 @@ def test_motion_that_both_groups_share_does_not_make_mixed_worse_and_opposed_mot
     table = middle_table(predictions)
     assert table.index.tolist() == ["Asian only", "Non-Asian only", "Mixed"]
     assert table.loc["Mixed", "macro"].value == pytest.approx(wide["Mixed"].median())
-    assert table.loc["Mixed", "clips"].value == 36
+    assert table.loc["Mixed", "clips"] == 36
 
 
 def test_permuted_groups_keep_subjects_whole_and_counts():
@@ -90,10 +92,10 @@ def test_opposed_motion_is_found_by_permutation_and_shared_motion_is_not():
         x = made.images.reshape(len(made.clips), -1)
         return permutation_test(permute_scenarios(x, made.clips, 6, 2, n, seed=0))
 
-    opposed = test(39, opposed=True)
+    opposed = test(19, opposed=True)
     assert opposed["observed"] < opposed["low"]
-    assert opposed["worse"] == 1 / 40
-    assert test(19, seed=3)["worse"] > 0.05
+    assert opposed["worse"] == 1 / 20
+    assert test(9, seed=3)["worse"] > 0.1
 
 
 def test_studies_are_data_and_differ():
@@ -149,11 +151,15 @@ def test_recording_writes_every_study(workspace, monkeypatch):
     made = FakeCohort(subjects=12)
     monkeypatch.setattr("ethnicmer_lib.design.studies.motion_images", lambda *a, **k: made.images)
     monkeypatch.setattr("ethnicmer_lib.design.studies.features", lambda x, *a: x.reshape(len(x), -1))
+    few = {
+        name: STUDIES[name] for name in ("svc", "svc, noise", "svc, balanced", "svc, released rows", "forest")
+    }
+    monkeypatch.setattr("ethnicmer_lib.design.studies.STUDIES", few)
     (workspace / "_toc.yml").touch()  # a checkout of its own
     monkeypatch.chdir(workspace)
     made.table = made.clips
     record_table_iv(made, "as typed", n_subjects=6, n_draws=2, control_draws=1, permutations=1)
     table = studies_table(recording("table_iv").predictions)
-    assert list(table.index) == list(STUDIES)
-    assert table["draws"].isin([1, 2]).all()
+    assert list(table.index) == list(few)
+    assert table["draws"].tolist() == [2, 2, 2, 2, 1]
     assert recording("table_iv").command == "as typed"
