@@ -17,7 +17,7 @@ from ethnicmer_lib.publish.cli.options import Casme2, Changes, Data, Engine, Flo
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
 RECORDINGS = {
     "table_iv": "design.studies:record_table_iv",
-    "table_v": "networks.benchmark:record_table_v",
+    "table_v": "networks.table_v:record_table_v",
     "image_size": "evidence.image_size:record_image_size",
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",
@@ -57,7 +57,7 @@ def record(
             raise StudyError(f"recording {name} has no parameter {key}; it has {', '.join(known)}")
     if "clips" in signature(make).parameters:
         values["clips"] = open_clips(source or "simulated")
-        said = ["--data", data.value, *said]
+        said = ["--data", data.value, *(["--flow-dir", "PATH"] if flow_dir else []), *said]
     values["command"] = shlex.join(["ethnicmer", "record", name, *said])
     try:
         folder = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(make)(**values)
