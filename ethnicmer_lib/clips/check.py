@@ -73,8 +73,11 @@ def _labels(
 ) -> tuple[pd.DataFrame | None, str]:
     """The table of group labels and its source, None with a problem where there is none."""
     root = None
+    present = {name: folder for name, folder in given.items() if folder.is_dir()}
+    if not present:
+        return None, ""  # that no folder is there is said of each
     try:
-        root = simulated_root({name: folder for name, folder in given.items() if folder.is_dir()})
+        root = simulated_root(present)
     except StudyError as error:
         problems.append(Problem("mixed_simulated", " and ".join(given), str(error)))
         return None, ""

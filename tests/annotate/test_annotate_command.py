@@ -58,7 +58,7 @@ def failing(monkeypatch, capsys, *options: object) -> str:
     monkeypatch.setattr(sys, "argv", ["ethnicmer", "data", "annotate", *map(str, options)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert ended.value.code == 2
+    assert ended.value.code == 1
     return capsys.readouterr().err
 
 
@@ -117,7 +117,7 @@ def test_mistakes_are_one_line(casme2, checkpoint, tmp_path, workspace, monkeypa
 def test_groups_and_the_log_of_their_screening_are_written(
     casme2, checkpoint, tmp_path, workspace, monkeypatch, capsys
 ):
-    from ethnicmer_lib.annotate import command as annotation_command
+    from ethnicmer_lib.annotate import annotation
 
     def annotated(cohort, *args, **kwargs):
         keys = cohort.clips[["database", "subject", "clip"]]
@@ -129,7 +129,7 @@ def test_groups_and_the_log_of_their_screening_are_written(
             gender=["male", "female"],
         )
 
-    monkeypatch.setattr(annotation_command, "annotate", annotated)
+    monkeypatch.setattr(annotation, "annotate", annotated)
     groups = tmp_path / "groups.csv"
     out = tmp_path / "records.csv"
     options = ("--data", "licensed", "--casme2", casme2, "--checkpoint", checkpoint, "--out", out)

@@ -85,7 +85,7 @@ def test_a_mistake_is_one_line(tmp_path, capsys, monkeypatch, wrong):
     )
     with pytest.raises(SystemExit) as stopped:
         cli.main()
-    assert stopped.value.code == 2
+    assert stopped.value.code == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: ")

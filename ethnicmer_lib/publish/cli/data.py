@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ethnicmer_lib.publish.cli.options import Casme2, Changes, Data, Kind, Samm
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish.cli.annotate import annotate
+from ethnicmer_lib.publish.cli.options import Casme2, Changes, Samm
 
 app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies of the databases.")
 
@@ -30,39 +32,16 @@ def check_folders(
     from ethnicmer_lib.publish import chapters
     from ethnicmer_lib.publish.old_parameters import CohortParameters
 
-    policies = CohortParameters.check({**chapters.typed(parameter or []), "data": "licensed"})
-    report = check(casme2, samm, annotations, policies, progress=True)
+    try:
+        policies = CohortParameters.check({**chapters.typed(parameter or []), "data": "licensed"})
+        report = check(casme2, samm, annotations, policies, progress=True)
+    except StudyError as error:  # exit code 1 says here that the study can run
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
     typer.echo(report.text(None if every else 10))
     if table is not None:
         report.table().to_csv(table, index=False)
     raise typer.Exit(report.exit_code)
 
 
-@app.command("annotate")
-def annotate(
-    checkpoint: Annotated[Path, typer.Option(help="The published FaceXFormer model file.")],
-    out: Annotated[Path, typer.Option(help="Records to write, .csv or .parquet.")],
-    data: Data = Kind.simulated,
-    casme2: Casme2 = None,
-    samm: Samm = None,
-    parameter: Changes = None,
-    moment: Annotated[Literal["onset", "apex"], typer.Option(help="The frame to look at.")] = "onset",
-    casme2_faces: Annotated[
-        str, typer.Option(help="'whole' frame if cropped, 'yunet', 'cascade'.")
-    ] = "whole",
-    samm_faces: Annotated[str, typer.Option(help="The same for SAMM.")] = "whole",
-    face_model: Annotated[Path | None, typer.Option(help="Model file of 'yunet' or 'cascade'.")] = None,
-    groups: Annotated[Path | None, typer.Option(help="Also write groups, for -p annotations=FILE.")] = None,
-    context: Annotated[Literal["ethnicity", "gender", "age"], typer.Option(help="Of groups.")] = "ethnicity",
-    corrections: Annotated[Path | None, typer.Option(help="Corrected ethnic codes, for groups.")] = None,
-) -> None:
-    """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there."""
-    from ethnicmer_lib.annotate import command as annotation_command
-    from ethnicmer_lib.publish import chapters
-
-    changes = {"data": data.value, "casme2_dir": casme2, "samm_dir": samm} | chapters.typed(parameter or [])
-    faces = {"casme2": casme2_faces, "samm": samm_faces}
-    for line in annotation_command.run(
-        changes, checkpoint, out, moment, faces, face_model, groups, context, corrections
-    ):
-        typer.echo(line)
+app.command("annotate")(annotate)
