@@ -21,7 +21,6 @@ from ethnicmer_lib.design.studies import (
     middle_table,
     scenario_claims,
     scenario_differences,
-    single_drops,
     studies_table,
 )
 
@@ -47,7 +46,6 @@ __all__ = [
     "repeat_scenarios",
     "scenario_claims",
     "scenario_differences",
-    "single_drops",
     "studies_table",
     "subject_folds",
     "with_rule",

@@ -208,12 +208,6 @@ def scenario_claims(
     return found
 
 
-def single_drops(predictions: pd.DataFrame, study: str) -> pd.Series:
-    """Macro F1 of Mixed minus the mean of the mono scenarios in every draw of a recorded study."""
-    wide = scores(predictions[predictions["study"] == study], ["draw", "arm"])[MACRO].unstack("arm")
-    return wide[MIXED] - wide.drop(columns=MIXED).mean(axis=1)
-
-
 def record_table_iv(
     clips: Cohort,
     command: str,
