@@ -402,5 +402,5 @@ def test_no_folder_at_all_is_one_line(monkeypatch, capsys):
 
 def test_folders_that_are_not_there_are_problems_and_no_traceback(tmp_path):
     report = check(tmp_path / "nowhere", tmp_path / "nor here")
-    assert [problem.kind for problem in report.problems] == ["no_folder", "no_folder"]
+    assert report.table()["kind"].tolist() == ["no_folder", "no_folder"]
     assert report.exit_code == UNUSABLE
