@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from ethnicmer_lib.clips.table import Cohort, Provenance
+from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.design import scenario_scores as scenarios
-from ethnicmer_lib.design.identity import code_identity, weights_identity
-from ethnicmer_lib.design.old_scenarios import CONTROLS, draw_rows
-from ethnicmer_lib.design.old_scenarios import predictions as scenario_predictions
 from ethnicmer_lib.design.scenarios import MIXED
-from ethnicmer_lib.design.support_vectors import Distances
-from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding, judge_effect, judge_equal, judge_number, simulated_reason
 from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.stats.bootstrap import Estimate
@@ -74,39 +64,6 @@ class PrimaFacieResult:
         return _findings(self)
 
 
-def compute(p: PrimaFacie, progress: bool = False) -> PrimaFacieResult:
-    """Draw the scenarios, predict every clip with its subject held out, and score; cached draw by draw.
-
-    Raises
-    ------
-    StudyError
-        When a group has fewer subjects than a scenario needs, or the cohort cannot be opened.
-    """
-    cohort = open_cohort(p, progress=progress)
-    clips = cohort.clips
-    control = CONTROLS[p.control]
-    drawn = [draw_rows(control, clips, p.n_subjects, p.seed, draw) for draw in range(p.n_draws)]
-    run = runs.Run.open(
-        "prima_facie",
-        module="ethnicmer_lib.design.old_scenarios",
-        cohort=cohort.provenance.fingerprint,
-        parameters=_identity(p),
-    )
-
-    @cache
-    def features() -> np.ndarray | Distances:  # only when a draw is missing
-        found = _features(cohort, p, progress)
-        return Distances.of(found) if p.classifier == "svc" else found
-
-    def predict(draw: int) -> pd.DataFrame:
-        table = scenario_predictions(features(), clips, drawn[draw], p.seed, p.n_trees, p.flow_rows)
-        return table.assign(draw=draw)
-
-    bar = tqdm(range(p.n_draws), desc="prima facie: draws", disable=not progress)
-    tables = [run.table(f"draw{draw:04d}", lambda draw=draw: predict(draw)) for draw in bar]
-    return score(p, cohort.provenance, pd.concat(tables, ignore_index=True), [run])
-
-
 def score(
     p: PrimaFacie, provenance: Provenance, predictions: pd.DataFrame, used: list[runs.Run]
 ) -> PrimaFacieResult:
@@ -126,42 +83,6 @@ def score(
         differences=scenarios.differences(predictions, draws, names, p.seed),
         runs=used,
     )
-
-
-def _identity(p: PrimaFacie) -> dict[str, Any]:
-    """What can change a prediction: not the number of draws, and only what the chosen features use."""
-    names = {"n_subjects", "features", "classifier", "control", "flow_rows", "seed"}
-    if p.classifier == "forest":
-        names |= {"n_trees"}
-    if p.features == "noise":
-        return p.model_dump(mode="json", include=names)
-    names |= {"flow_method", "normalisation"}
-    code = ["ethnicmer_lib.motion.extract"]
-    if p.features == "resnet18":
-        names |= {"image_size"}
-        code.append("ethnicmer_lib.networks.models")
-    values = p.model_dump(mode="json", include=names)
-    if p.features == "resnet18":
-        values["weights"] = weights_identity(p.weights)
-    return values | {"inputs": code_identity(*code)}
-
-
-def _features(cohort: Cohort, p: PrimaFacie, progress: bool) -> np.ndarray:
-    """(n, d) float32 in the order of ``cohort.clips``."""
-    if p.features == "noise":
-        noise = np.random.default_rng([p.seed, NOISE_WIDTH])
-        return noise.standard_normal((len(cohort.clips), NOISE_WIDTH), dtype=np.float32)
-    if p.features == "flow":
-        images = motion_images(cohort, p.flow_method, p.normalisation, FLOW_SIZE, progress)
-        return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
-    return _resnet18(motion_images(cohort, p.flow_method, p.normalisation, p.image_size, progress), p)
-
-
-def _resnet18(images: np.ndarray, p: PrimaFacie) -> np.ndarray:
-    """(n, 512) float32.  Imported here: a page whose draws are in the run store needs no torch."""
-    from ethnicmer_lib.design.backbones import resnet18_features
-
-    return resnet18_features(images, p.weights, p.seed)
 
 
 def _findings(result: PrimaFacieResult) -> list[Finding]:

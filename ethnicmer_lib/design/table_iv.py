@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.design import old_permutation as scenario_permutations
 from ethnicmer_lib.design import prima_facie
-from ethnicmer_lib.design.old_permutation import PermutationTest
-from ethnicmer_lib.design.prima_facie import FLOW_SIZE, PrimaFacieResult
+from ethnicmer_lib.design.prima_facie import PrimaFacieResult
 from ethnicmer_lib.design.scenarios import MIXED
-from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.publish.old_parameters import PrimaFacie
 from ethnicmer_lib.stats.bootstrap import Estimate
-from ethnicmer_lib.store import old_runs as runs
 
 NAME = "table_iv"
 #: Arm -> how the page calls it, and which parameters of the prima facie chapter it changes.
@@ -49,6 +43,15 @@ ARMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 TESTED = ("as_described", "one_database")  #: controls with a permutation test
 DESCRIBED = "forest, ResNet-18"  #: the arm that is what the paper describes
+
+
+class PermutationTest(NamedTuple):
+    observed: float
+    worse: float
+    different: float
+    low: float
+    high: float
+    permutations: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,56 +92,6 @@ class TableIV:
         return Estimate(float(change.mean()), float(change.mean() - half), float(change.mean() + half))
 
 
-def compute(
-    p: PrimaFacie,
-    arms: Sequence[str] = tuple(ARMS),
-    permutations: int = 0,
-    forest_draws: int | None = None,
-    control_draws: int | None = None,
-    progress: bool = False,
-) -> TableIV:
-    """Compute the arms on the cohort of ``p``; every draw is kept in the run store.
-
-    Parameters
-    ----------
-    p : parameters of the arm 'forest'; other arms change them as ``ARMS`` says.
-    permutations : how many permutations per test; 0 leaves the tests out.
-    forest_draws, control_draws : draws for the forest of the described design, and for all other forests, which
-        are slow; by default as many as ``p`` has.
-
-    Raises
-    ------
-    StudyError
-        An unknown arm; or what the prima facie chapter raises.
-    """
-    if unknown := [name for name in arms if name not in ARMS]:
-        raise StudyError(f"no arm {unknown[0]!r} of Table IV; arms: {', '.join(ARMS)}")
-    p = p.model_copy(update={"features": "flow"})
-    draws = (forest_draws or p.n_draws, control_draws or p.n_draws)
-    studies = {name: prima_facie.compute(_parameters(p, name, *draws), progress) for name in arms}
-    cohort = open_cohort(p, progress=progress)
-    tests = {}
-    if permutations:
-        images = np.asarray(motion_images(cohort, p.flow_method, p.normalisation, FLOW_SIZE, progress))
-        features = images.reshape(len(images), -1)
-        code = runs.code_fingerprint("ethnicmer_lib.motion.extract")
-        inputs = f"{p.flow_method} {p.normalisation} {FLOW_SIZE} {code}"
-        for control in TESTED:
-            table = scenario_permutations.differences(
-                cohort,
-                features,
-                control,
-                p.n_subjects,
-                min(p.n_draws, 10),
-                permutations,
-                p.seed,
-                inputs,
-                progress,
-            )
-            tests[control] = scenario_permutations.test(table)
-    return TableIV(studies, tests, cohort.provenance)
-
-
 def load(only: Sequence[str] | None = None) -> TableIV:
     """The recorded arms in their shape of before, until the pages that show them have moved."""
     from ethnicmer_lib.design.studies import STUDIES
@@ -162,14 +115,6 @@ def load(only: Sequence[str] | None = None) -> TableIV:
         for row in found.table("permutations").to_dict("records")
     }
     return TableIV(arms, tests, found.provenance, found.command, dict(found.made) | {"seconds": 4195})
-
-
-def _parameters(p: PrimaFacie, arm: str, forest_draws: int, control_draws: int) -> PrimaFacie:
-    """The parameters of an arm."""
-    changed = PrimaFacie.check(p.model_dump() | dict(ARMS[arm][1]))
-    if changed.classifier == "svc":
-        return changed
-    return changed.model_copy(update={"n_draws": forest_draws if arm == DESCRIBED else control_draws})
 
 
 def _per_draw(study: PrimaFacieResult) -> np.ndarray:
