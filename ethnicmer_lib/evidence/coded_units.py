@@ -11,7 +11,7 @@ from ethnicmer_lib.clips.facs import BLINK, read_code
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
-from ethnicmer_lib.stats.bootstrap import Estimate, subject_weights
+from ethnicmer_lib.stats.intervals import Estimate, subject_weights
 
 CODED_UNITS = tuple(sorted(set(ACTION_UNITS) - {BLINK}))  #: what a code can ask of the simulated head
 N_RESAMPLES = 1000

@@ -17,7 +17,7 @@ from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.old_sources import open_cohort
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.old_parameters import Motion
-from ethnicmer_lib.stats.bootstrap import Estimate, bootstrap_mean, permutation_difference
+from ethnicmer_lib.stats import Estimate, bootstrap_mean, permutation_difference
 from ethnicmer_lib.store import old_runs as runs
 
 _STRETCH = 0.01

@@ -14,7 +14,7 @@ from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.paper.numbers import paper_tables
 from ethnicmer_lib.stats.association import counts_by_subject, cramers_v
-from ethnicmer_lib.stats.bootstrap import Estimate, effective_subjects, interval, subject_weights
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 
 TOTAL = "total"
 N_RESAMPLES = 2000

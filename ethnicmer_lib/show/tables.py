@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from myst_nb import glue
 
 from ethnicmer_lib.paper.findings import Finding
-from ethnicmer_lib.stats.bootstrap import Estimate
+from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
 _TAG = re.compile("<[^>]*>")

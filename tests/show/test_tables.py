@@ -8,7 +8,7 @@ import pytest
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.show import tables as notebook
-from ethnicmer_lib.stats.bootstrap import Estimate
+from ethnicmer_lib.stats.intervals import Estimate
 
 REAL = Provenance("real <clips>", False, "0")
 SIMULATED = Provenance("rendered clips", True, "1")
