@@ -37,7 +37,7 @@ def subject_folds(table: pd.DataFrame, folds: Literal["loso"] | int = "loso", se
     Examples
     --------
     >>> table = pd.DataFrame({"subject": list("aab"), "label": ["Negative", "Positive", "Negative"]})
-    >>> [fold.test.tolist() for fold in subject_folds(table)]
+    >>> [fold.test.tolist() for fold in em.subject_folds(table)]
     [[0, 1], [2]]
     """
     subjects = table["subject"].to_numpy()
