@@ -21,14 +21,14 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from ethnicmer_lib.annotate.faces import FaceDetector, Found
+from ethnicmer_lib.annotate.faces import FaceDetector, Found, open_detector
 from ethnicmer_lib.annotate.facexformer import checkpoint as weights
 from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
 from ethnicmer_lib.annotate.facexformer.pixels import prepare
 from ethnicmer_lib.annotate.records import CLASSES, COLUMNS, PROBABILITIES, typed
-from ethnicmer_lib.annotate.screening import SUBJECT, Rules, Screening, groups_table, screen
+from ethnicmer_lib.annotate.screening import SUBJECT, Rules, Screening, codes_of, groups_table, screen
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
-from ethnicmer_lib.clips.table import Cohort
+from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import old_runs as runs
 
@@ -64,7 +64,7 @@ class Annotator:
 
 
 def annotate(
-    cohort: Cohort,
+    cohort: Clips,
     annotator: Annotator,
     moment: Literal["onset", "apex"] = "onset",
     batch: int = BATCH,
@@ -124,6 +124,27 @@ def annotate(
     return pd.concat(parts, ignore_index=True)
 
 
+def annotate_clips(clips: Clips, checkpoint: str | Path, progress: bool = True) -> pd.DataFrame:
+    """The ethnic code that FaceXFormer gives every clip, from its onset frame as it is: a frame cropped to the face.
+
+    Parameters
+    ----------
+    checkpoint : path of the published file.
+
+    Returns
+    -------
+    One row a clip: database, subject, clip, code ('' where it failed), for :func:`screening.screen`.
+
+    Raises
+    ------
+    StudyError
+        As :func:`annotate`.
+    """
+    whole = {database: open_detector("whole") for database in clips.table["database"].unique()}
+    records = annotate(clips, Annotator.open(Path(checkpoint), whole), progress=progress)
+    return codes_of(records)
+
+
 @contextmanager
 def _workers() -> Iterator[ThreadPoolExecutor]:
     """Threads that annotate a batch each, one for every core; one where there is a GPU.
@@ -158,7 +179,7 @@ def probabilities(network: FaceXFormer, images: torch.Tensor) -> dict[str, np.nd
 
 
 def _records(
-    cohort: Cohort,
+    cohort: Clips,
     clips: pd.DataFrame,
     detectors: Mapping[str, FaceDetector],
     network: Callable[[], FaceXFormer],

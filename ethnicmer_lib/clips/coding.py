@@ -11,6 +11,7 @@ import pandas as pd
 from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision
 from ethnicmer_lib.clips.labels import EMOTION_LABEL, SAMM, clip_ids, label_of, subject_name
 from ethnicmer_lib.clips.problems import KINDS, Problem, refuse
+from ethnicmer_lib.clips.table import MOMENTS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.old_parameters import CohortParameters
 
@@ -24,7 +25,6 @@ HEADERS = {
     "actionunits": "action_units",
     "estimatedemotion": "emotion",
 }
-MOMENTS = ("onset", "apex", "offset")
 MISSING_FRAME = {"", "/", "-1"}
 #: Columns of :func:`scan_coding`'s table.
 COLUMNS = ("clip_id", "database", "subject", "clip", "emotion", "label", "action_units", *MOMENTS, "row")

@@ -93,6 +93,23 @@ def label_of(emotion: str, clip: str, source: str) -> str | None:
     return EMOTION_LABEL[name]
 
 
+def label_emotions(emotions: pd.Series) -> pd.Series:
+    """Label of every estimated emotion, any case, by Table III; None where the clip is left out.
+
+    Raises
+    ------
+    StudyError
+        For an emotion that Table III does not map.
+
+    Examples
+    --------
+    >>> label_emotions(pd.Series(["Happiness", "others", "Disgust"])).tolist()
+    ['Positive', None, 'Negative']
+    """
+    found = [label_of(str(name), str(place), "the table") for place, name in emotions.items()]
+    return pd.Series(found, index=emotions.index, dtype=object)
+
+
 def binary_labels(labels: pd.Series) -> pd.Series:
     """'Negative' or 'Non-negative' for each label, same index (Section IV-A); StudyError for any other.
 

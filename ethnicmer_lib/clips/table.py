@@ -13,6 +13,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.provenance import Provenance
 
 Moment = Literal["onset", "apex", "offset"]
+MOMENTS: tuple[Moment, ...] = ("onset", "apex", "offset")
 
 #: Column of the clips table -> what it holds.  One row is one clip; the index is 0..n-1.
 COLUMNS = {

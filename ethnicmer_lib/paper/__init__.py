@@ -13,6 +13,7 @@ _PUBLIC = {
     "VERDICTS": "findings",
     "cell_key": "judging",
     "cells": "judging",
+    "count_tables": "counted",
     "findings_table": "findings",
     "judge": "judging",
     "printed": "numbers",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
@@ -85,99 +84,6 @@ def message(text: str, provenance: Provenance) -> Figure:
         fig = plt.figure(figsize=(WIDTH * 0.8, 1.0))
         fig.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color=GREY)
         return stamp(fig, provenance)
-
-
-def subjects_mosaic(clips: pd.DataFrame, provenance: Provenance) -> Figure:
-    """Clips per subject as stacked bars: databases side by side, groups in rows, labels as colours.
-
-    Parameters
-    ----------
-    clips : the clips table (columns ``database``, ``subject``, ``group``, ``label``).
-    """
-    databases = sorted(clips["database"].unique())
-    groups = sorted(clips["group"].unique())
-    shape = clips.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
-    widths = [max(2, int(shape.loc[d].max())) for d in databases]
-    with plt.rc_context(_STYLE):
-        fig, axes = plt.subplots(
-            len(groups),
-            len(databases),
-            figsize=(WIDTH, 4.6),
-            sharey=True,
-            squeeze=False,
-            gridspec_kw={"width_ratios": widths, "wspace": 0.06, "hspace": 0.35},
-        )
-        top = int(clips.groupby("subject").size().max())
-        for i, group in enumerate(groups):
-            for j, database in enumerate(databases):
-                ax = axes[i, j]
-                part = clips[(clips["group"] == group) & (clips["database"] == database)]
-                counts = part.groupby(["subject", "label"]).size().unstack(fill_value=0)
-                counts = counts.reindex(columns=list(LABELS), fill_value=0)
-                counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
-                bottom = np.zeros(len(counts))
-                for label in LABELS:
-                    ax.bar(
-                        np.arange(len(counts)),
-                        counts[label],
-                        bottom=bottom,
-                        color=LABEL_COLOURS[label],
-                        width=0.86,
-                    )
-                    bottom += counts[label].to_numpy()
-                ax.set(xlim=(-0.7, widths[j] - 0.3), ylim=(0, top + 1), xticks=[])
-                ax.set_title(f"{database}, {group}: {len(counts)} subjects, {len(part)} clips", loc="left")
-                if part.empty:
-                    ax.text(0.5, 0.45, "nobody", transform=ax.transAxes, ha="center", color=GREY, fontsize=11)
-                if j == 0:
-                    ax.set_ylabel("clips")
-        fig.legend(
-            handles=[Patch(color=LABEL_COLOURS[label], label=label) for label in LABELS],
-            loc="upper center",
-            bbox_to_anchor=(0.5, 1.03),
-            ncols=3,
-            frameon=False,
-        )
-        return stamp(fig, provenance)
-
-
-def filmstrip(
-    rows: Sequence[tuple[str, np.ndarray, np.ndarray]], provenance: Provenance, gain: float = 6.0
-) -> Figure:
-    """Onset, apex and their amplified difference for a few clips.
-
-    Parameters
-    ----------
-    rows : (caption, onset, apex) with (H, W) or (H, W, 3) uint8 frames.
-    gain : factor on the difference of grey levels.
-    """
-    with plt.rc_context(_STYLE):
-        ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
-        fig, axes = plt.subplots(
-            3,
-            len(rows),
-            figsize=(WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6),
-            squeeze=False,
-            layout="constrained",
-        )
-        fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-        for column, (caption, onset, apex) in enumerate(rows):
-            difference = grey(apex) - grey(onset)
-            for ax, image, name in zip(axes[:, column], (onset, apex), ("onset", "apex"), strict=False):
-                ax.imshow(image, cmap="gray", vmin=0, vmax=255)
-                ax.set_ylabel(name if column == 0 else "")
-            axes[2, column].imshow(difference * gain, cmap="RdBu_r", vmin=-128, vmax=128)
-            axes[2, column].set_ylabel(f"apex - onset, {gain:.0f} times" if column == 0 else "")
-            axes[0, column].set_title(caption)
-        for ax in axes.ravel():
-            ax.set(xticks=[], yticks=[])
-            sns.despine(ax=ax, left=True, bottom=True)
-        return stamp(fig, provenance)
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32 of a frame (H, W) or (H, W, 3): the mean of its channels."""
-    return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
 
 
 def intervals(table: pd.DataFrame, provenance: Provenance, xlabel: str, zero: float | None = None) -> Figure:
