@@ -1,0 +1,75 @@
+"""Table V at length: the run that is recorded in ``results/table_v``, and where a run leaves the paper's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
+from ethnicmer_lib.motion.extract import apex_images, motion_images
+from ethnicmer_lib.networks.arms import VARIANTS, every_arm, left_out
+from ethnicmer_lib.networks.folds import train_and_predict
+from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
+from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
+from ethnicmer_lib.store import record
+
+#: Part of the recording -> its networks.
+PARTS = {
+    "predictions": VARIANTS,
+    "controls": tuple(name for name, arm in every_arm().items() if arm.network and name not in VARIANTS[:3]),
+}
+
+
+def departures(folds: str | int, recipe: Recipe = AS_PRINTED, switches: Switches = AS_DESCRIBED) -> list[str]:
+    """Where folds, recipe and switches leave the paper's protocol, as 'epochs=6 (paper: 15)'.
+
+    Examples
+    --------
+    >>> departures("loso", Recipe(epochs=6))
+    ['epochs=6 (paper: 15)']
+    """
+    pairs = {"folds": (folds, "loso")}
+    for ours, paper in ((recipe, AS_PRINTED), (switches, AS_DESCRIBED)):
+        pairs |= {name: (value, getattr(paper, name)) for name, value in asdict(ours).items()}
+    return [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
+
+
+def record_table_v(
+    clips: Any,
+    command: str,
+    part: Literal["predictions", "controls"] = "predictions",
+    arms: Sequence[str] | None = None,
+    folds: Literal["loso"] | int = "loso",
+    n_seeds: int = 3,
+    image_size: int = 56,
+    flow_method: str = "micro",
+    scaling: str = "robust",
+    recipe: Recipe = AS_PRINTED,
+    weights: str = "none",
+    seed: int = 0,
+    n_trees: int = 300,
+) -> Path:
+    """Train Table V, or its controls, and keep the predictions in ``results/table_v``.
+
+    Parameters
+    ----------
+    arms : by default all of the part that these clips allow.
+    command : what the reader typed.
+    """
+    images = motion_images(clips, flow_method, scaling, image_size)
+    faces = apex_images(clips, image_size) if clips.has_frames else None
+    wanted = list(arms or PARTS[part])
+    splits = subject_folds(clips.table, folds, seed=seed)
+    seeds = range(seed, seed + n_seeds)
+    networks = train_and_predict(wanted, images, faces, clips, splits, recipe, seeds=seeds, weights=weights)
+    forests = [forest_baseline(images, clips.table, splits, one, n_trees) for one in seeds]
+    table = pd.concat([networks, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True)
+    parameters = {"variants": wanted, "folds": folds, "n_seeds": n_seeds, "image_size": image_size}
+    parameters |= {"flow_method": flow_method, "scaling": scaling, "weights": weights, "seed": seed}
+    parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED), "n_trees": n_trees}
+    missing = left_out(wanted, faces)
+    return record("table_v", {part: table}, clips.provenance, command, parameters, left_out=missing)
