@@ -1,294 +1,163 @@
-"""The claims ledger: every number and claim of the paper, what we find for it, and a verdict with its reason."""
+"""The claims ledger: every number and sentence of the paper that can be checked, with what was found for it."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib.clips.table import LABELS, Provenance
-from ethnicmer_lib.design.forest import BINARY
-from ethnicmer_lib.design.prima_facie import PrimaFacieResult
-from ethnicmer_lib.design.table_iv import DESCRIBED as DESCRIBED_ARM
-from ethnicmer_lib.paper import audit
-from ethnicmer_lib.paper.claim_evidence import (
-    DESCRIBED,
-    FRAMES,
-    NOT_HERE,
-    OURS,
-    RELEASED,
-    Evidence,
-    Measured,
-    finding,
+from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS, Finding
+from ethnicmer_lib.paper.judging import cell_key
+from ethnicmer_lib.paper.numbers import claims_file, paper_results, paper_tables, printed
+
+#: Why nothing was found where no chapter of this copy could look.
+_NO_FACES = (
+    "The faces of CASME II and SAMM are under licence and not part of this copy; with them, or simulated, the chapter "
+    "{page} measures it."
 )
-from ethnicmer_lib.paper.claims_on_data import MEASURES as ON_DATA
-from ethnicmer_lib.paper.claims_on_results import MEASURES as ON_RESULTS
-from ethnicmer_lib.paper.counts import released_tables
-from ethnicmer_lib.paper.findings import VERDICTS, Finding, judge_number
-from ethnicmer_lib.paper.numbers import _read, paper_results, paper_tables
-from ethnicmer_lib.paper.released import SCENARIOS
-from ethnicmer_lib.publish import old_chapters as study
-from ethnicmer_lib.publish import recorded
-from ethnicmer_lib.publish.old_parameters import Claims
-from ethnicmer_lib.stats.bootstrap import MACRO, Estimate
-from ethnicmer_lib.stats.old_draws import crossed_scores
-from ethnicmer_lib.store import old_runs as runs
-
-MEASURES = {**ON_DATA, **ON_RESULTS}
-#: Which answer decides where there are several: the claim is about what the paper describes.
-PRECEDENCE = (DESCRIBED, OURS, RELEASED)
-RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim of the paper.
-
-    Attributes
-    ----------
-    key : unique name.
-    where : where it stands in the paper.
-    says : the claim in our words; for a cell the row and the column.
-    value : the printed number of a cell, else None.
-    page : label of the chapter that shows more.
-    """
-
-    key: str
-    where: str
-    says: str
-    value: float | None
-    page: str
+_CELLS = {
+    "table_i": "dataset",
+    "table_ii": "dataset",
+    "table_iii": "dataset",
+    "table_iv": "audit",
+    "table_v": "benchmark",
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim with every answer to it; the first by ``PRECEDENCE`` decides, one that could be tested before others."""
+    """A claim of the paper with every answer to it.
 
-    claim: Claim
-    measured: tuple[Measured, ...]
+    Attributes
+    ----------
+    key : unique name.
+    where : where it stands in the paper; ``place`` is the table it is a cell of, or 'Sentences and figures'.
+    says : the claim in our words; for a cell the row and the column.
+    printed : the printed number of a cell, else None.
+    page : the chapter that shows more.
+    answers : findings; at least one.
+    """
+
+    key: str
+    where: str
+    place: str
+    says: str
+    printed: float | None
+    page: str
+    answers: tuple[Finding, ...]
 
     @property
-    def deciding(self) -> Measured:
-        """The answer whose verdict is the entry's."""
-        order = {mode: place for place, mode in enumerate(PRECEDENCE)}
-        return min(self.measured, key=lambda m: (m.finding.verdict == NOT_HERE, order[m.mode]))
+    def deciding(self) -> Finding:
+        """The answer that decides: one that could be tested before others, then by mode, then the first."""
+        return min(self.answers, key=lambda found: (found.verdict == NOT_HERE, MODES.index(found.mode)))
 
     @property
     def verdict(self) -> str:
         """One of ``findings.VERDICTS``."""
-        return self.deciding.finding.verdict
-
-    @property
-    def reason(self) -> str:
-        """The rule that gave the verdict, with what it was applied to."""
-        return self.deciding.finding.reason
+        return self.deciding.verdict
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Ledger:
-    """All entries, in the order of the paper's tables and then its sentences.
+    """All entries, in the order of the paper's tables and then of its sentences."""
 
-    Attributes
-    ----------
-    parameters : Claims
-    provenance : of the released labels and recorded features, from which most entries are computed.
-    entries : tuple of Entry
-    runs : none; the chapters' own pages name theirs.
-    """
-
-    parameters: Claims
-    provenance: Provenance
     entries: tuple[Entry, ...]
-    runs: tuple[runs.Run, ...] = ()
 
     def __getitem__(self, key: str) -> Entry:
-        return next(entry for entry in self.entries if entry.claim.key == key)
-
-    def table(self) -> pd.DataFrame:
-        """One row per claim and answer: the fields of claim, answer and finding, and whether this answer decides."""
-        rows = []
-        for entry in self.entries:
-            for one in entry.measured:
-                found = one.finding
-                rows.append(
-                    {"key": entry.claim.key, "where": entry.claim.where, "says": entry.claim.says,
-                     "printed": entry.claim.value, "page": entry.claim.page, "mode": one.mode, "source": one.source,
-                     "answer": found.answer, "value": found.estimate, "low": found.low, "high": found.high,
-                     "verdict": found.verdict, "reason": found.reason, "decides": one is entry.deciding}
-                )  # fmt: skip
-        return pd.DataFrame(rows)
+        return next(entry for entry in self.entries if entry.key == key)
 
     def counts(self) -> dict[str, int]:
         """How many entries have each verdict."""
         return {verdict: sum(entry.verdict == verdict for entry in self.entries) for verdict in VERDICTS}
 
-    def findings(self) -> list[Finding]:
-        """None: the ledger collects what the chapters found."""
-        return []
+    def table(self) -> pd.DataFrame:
+        """One row per claim and answer: the fields of claim and finding, and whether this answer decides."""
+        rows = []
+        for entry in self.entries:
+            claim = {
+                name: getattr(entry, name) for name in ("key", "where", "place", "says", "printed", "page")
+            }
+            for one in entry.answers:
+                found = {
+                    name: getattr(one, name)
+                    for name in ("mode", "source", "simulated", "answer", "low", "high")
+                }
+                found |= {"value": one.estimate, "verdict": one.verdict, "reason": one.reason}
+                rows.append(claim | found | {"decides": one is entry.deciding})
+        return pd.DataFrame(rows)
 
 
-def compute(p: Claims, progress: bool = False) -> Ledger:
-    """Measure every claim; chapters of this copy come from the run store, or are computed."""
-    chapters: dict[str, Any] = {}
-    for one in study.CHAPTERS:
-        if one.left_out(p.data) is None and one.name in ("motion", "benchmark", "activation_maps"):
-            chapters[one.name] = one.compute(study.resolve(one, p.profile, p.overrides()), progress)
-    real = recorded.load()
-    audited = audit.compute(study.resolve(study.chapter("audit"), p.profile, p.overrides()), progress)
-    evidence = Evidence(released_tables(p.seed), audited, real, chapters)
-    source = Provenance(
-        f"{evidence.labels_source}; {evidence.flow_source}",
-        False,
-        runs.digest([evidence.audit.provenance.fingerprint]),
-    )
-    return Ledger(p, source, tuple(entries(evidence)))
+def ledger(findings: Iterable[Finding]) -> Ledger:
+    """The ledger of what the chapters have found.
+
+    Parameters
+    ----------
+    findings : of all chapters, as they were saved, and those on the labels (``judge("claims", ...)``).
+        Of several with one key those on real clips count, in their order; simulated ones only where there is no other.
+    """
+    by_key: dict[str, list[Finding]] = defaultdict(list)
+    for found in findings:
+        by_key[found.key].append(found)
+    return Ledger((*_cells(by_key), *_sentences(by_key)))
 
 
-def entries(e: Evidence) -> Iterator[Entry]:
-    """Every entry: the cells of Tables I to V, then the sentences."""
-    yield from _counts(e)
-    yield from _table_iv(e)
-    yield from _table_v(e)
-    for claim in sentences():
-        yield Entry(claim, tuple(MEASURES[claim.key](e, claim.says)))
-
-
-@functools.cache
-def sentences() -> tuple[Claim, ...]:
-    """The claims of ``data/claims.yml``."""
-    rows = _read("claims.yml")
-    return tuple(Claim(row["key"], row["where"], row["says"], None, row["page"]) for row in rows)
-
-
-def _counts(e: Evidence) -> Iterator[Entry]:
-    """Tables I, II and III, cell by cell, against the released label table."""
-    paper = paper_tables()
-    ethnicity = e.tables.ethnicity.set_index("ethnicity")
-    emotions = e.tables.emotions.set_index("label")
-    for name, table, counted in (
-        ("subjects", "I", ethnicity["subjects"]),
-        ("clips", "II", ethnicity["clips"]),
-    ):
-        for row in paper[name]["rows"]:
-            says = f"{row['ethnicity']}, {name}"
-            yield _count(
-                e,
-                f"table_{table}_{row['ethnicity']}",
-                f"Table {table}",
-                says,
-                row[name],
-                counted[row["ethnicity"]],
-            )
-    yield _count(
-        e, "subjects_total", paper["subjects"]["total"]["where"], "All subjects", paper["subjects"]["total"]["value"],
-        ethnicity["subjects"].iloc[-1],
-    )  # fmt: skip
-    for row in paper["emotions"]["rows"]:
-        label = row["label"]
-        yield _count(
-            e, f"table_III_{label}", "Table III", f"{label}, clips", row["clips"], emotions["clips"][label]
+def _sentences(found: Mapping[str, list[Finding]]) -> Iterator[Entry]:
+    for row in claims_file()["claims"]:
+        page = row["page"].replace("-", "_")
+        answers = _answers(row.get("answers", [row["key"]]), found)
+        answers = answers or (
+            _nothing(row["key"], row["says"], row.get("else") or _NO_FACES.format(page=page)),
         )
+        yield Entry(row["key"], row["where"], "Sentences and figures", row["says"], None, page, answers)
 
 
-def _count(e: Evidence, key: str, where: str, says: str, printed: int, ours: float) -> Entry:
-    same = int(ours) == int(printed)
-    found = finding(
-        says, f"The released table holds {int(ours)}.", "reproduced" if same else "not reproduced",
-        "reproduced if the count over clips with a kept emotion is the printed one.", float(ours),
-    )  # fmt: skip
-    return Entry(
-        Claim(key, where, says, float(printed), "dataset"), (Measured(OURS, e.labels_source, found),)
-    )
-
-
-def _table_iv(e: Evidence) -> Iterator[Entry]:
-    """Its nine cells: by the rule on labels as released, and by the described method on aligned features."""
-    study_ = e.audit.recorded.arms[DESCRIBED_ARM]
-    described = _cells(study_)
-    heads = dict(zip((*BINARY, MACRO), paper_results()["table_iv"]["columns"], strict=True))
-    for scenario in SCENARIOS:
-        for cell, head in heads.items():
-            printed = float(e.audit.printed.loc[scenario, cell])
-            released = float(e.audit.by_labels.loc[scenario, cell])
-            says = f"{scenario}, {head}"
-            same = round(released, 4) == printed
-            estimate = described[scenario, cell]
-            yield Entry(
-                Claim(f"table_IV_{scenario}_{head}", "Table IV", says, printed, "audit"),
-                (
-                    Measured(
-                        DESCRIBED,
-                        e.flow_source,
-                        Finding(
-                            "claims", says, f"Mean over {study_.parameters.n_draws} draws {estimate}.", *estimate,
-                            judge_number(printed, estimate.low, estimate.high),
-                            "reproduced if the printed value is inside the interval over subjects and draws; every "
-                            f"clip with its own flow, weights={study_.parameters.weights}.",
-                        ),
-                    ),
-                    Measured(
-                        RELEASED,
-                        e.labels_source,
-                        finding(
-                            says, f"The rule on labels alone gives {released:.4f}.",
-                            "reproduced" if same else "not reproduced",
-                            "reproduced if equal to four decimals.", released,
-                        ),
-                    ),
-                ),
+def _cells(found: Mapping[str, list[Finding]]) -> Iterator[Entry]:
+    """The printed cells of Tables I to V, and the number of subjects that the text names."""
+    for table, page in _CELLS.items():
+        where = f"Table {table.rpartition('_')[2].upper()}"
+        paper = printed(table)
+        heads = dict(
+            zip(paper.columns, paper_results().get(table, {}).get("columns", paper.columns), strict=True)
+        )
+        for arm, row in paper.iterrows():
+            for cell, value in row.items():
+                key = cell_key(table, arm, cell)
+                keys = [key, key.replace("table_iv", "released_iv")] if table == "table_iv" else [key]
+                yield _cell(key, keys, where, where, f"{arm}, {heads[cell]}", float(value), page, found)
+        if table == "table_ii":
+            total = paper_tables()["subjects"]["total"]
+            yield _cell(
+                "subjects_total", ["subjects_total"], total["where"], "Table I", "All subjects", float(total["value"]),
+                page, found,
             )  # fmt: skip
 
 
-def _cells(result: PrimaFacieResult) -> dict[tuple[str, str], Estimate]:
-    """Mean over draws of every cell, with its interval over subjects and draws."""
-    scores = crossed_scores(
-        result.predictions.rename(columns={"scenario": "arm"}),
-        SCENARIOS,
-        BINARY,
-        RESAMPLES,
-        result.parameters.seed,
-    )
-    out = {}
-    for place, scenario in enumerate(SCENARIOS):
-        one = [float(place == i) for i in range(len(SCENARIOS))]
-        for cell, classes in ((BINARY[0], slice(0, 1)), (BINARY[1], slice(1, 2)), (MACRO, slice(None))):
-            out[scenario, cell] = scores.mean(one, classes)
-    return out
+def _cell(
+    key: str,
+    keys: Sequence[str],
+    where: str,
+    place: str,
+    says: str,
+    value: float,
+    page: str,
+    found: Mapping[str, list[Finding]],
+) -> Entry:
+    answers = _answers(keys, found) or (_nothing(key, says, _NO_FACES.format(page=page)),)
+    return Entry(key, where, place, says, value, page, answers)
 
 
-def _table_v(e: Evidence) -> Iterator[Entry]:
-    """Its sixteen cells: the recorded run for the rows without faces, this copy's chapter for the others."""
-    from ethnicmer_lib.paper.benchmark_claims import departures
+def _answers(keys: Sequence[str], found: Mapping[str, list[Finding]]) -> tuple[Finding, ...]:
+    """Of every key the findings that count: measured on real clips, measured at all, or what there is."""
+    chosen: list[Finding] = []
+    for key in keys:
+        mine = found.get(key, [])
+        measured = [one for one in mine if one.estimate is not None]
+        real = [one for one in measured or mine if not one.simulated]
+        chosen += list(dict.fromkeys(real or measured or mine))
+    return tuple(chosen)
 
-    paper = paper_results()["table_v"]
-    own = e.chapters["benchmark"]
-    for variant, printed in paper["rows"].items():
-        real = e.recorded.benchmark
-        result = real if variant in set(real.table["variant"]) else own
-        row = result.table.set_index("variant")
-        changed = departures(result.parameters)
-        for name, head, value in zip((*LABELS, MACRO), paper["columns"], printed, strict=True):
-            says = f"{variant}, {head}"
-            claim = Claim(f"table_V_{variant}_{head}", "Table V", says, value, "benchmark")
-            if variant not in row.index:
-                why = result.left_out.get(variant, FRAMES)
-                found = finding(says, "Not trained.", NOT_HERE, f"{why}.")
-            else:
-                estimate = Estimate(
-                    *(float(row.loc[variant, f"{name}{end}"]) for end in ("", "_low", "_high"))
-                )
-                verdict, rule = judge_number(value, estimate.low, estimate.high), (
-                    "reproduced if the printed value is inside the interval over subjects"
-                )  # fmt: skip
-                if result.provenance.simulated:
-                    verdict, rule = (
-                        NOT_HERE,
-                        "the cohort is simulated, and says nothing about a printed score",
-                    )
-                elif changed:
-                    verdict, rule = NOT_HERE, f"{rule}; the run departs from the paper: {', '.join(changed)}"
-                found = Finding("claims", says, f"{name} F1 {estimate}.", *estimate, verdict, f"{rule}.")
-            yield Entry(claim, (Measured(DESCRIBED, result.provenance.source, found),))
+
+def _nothing(key: str, says: str, why: str) -> Finding:
+    return Finding("claims", says, "Not measured.", None, None, None, NOT_HERE, why, key, "none")

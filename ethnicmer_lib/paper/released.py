@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
-from ethnicmer_lib.clips.labels import annotations, clip_ids, released_groups
-from ethnicmer_lib.design.forest import BINARY, binary_labels
+from ethnicmer_lib.clips.labels import annotations, binary_labels, clip_ids, released_groups
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper.numbers import paper_results
+from ethnicmer_lib.paper.numbers import CELLS, printed
 from ethnicmer_lib.stats.confusions import class_f1
 from ethnicmer_lib.store.identity import digest
+from ethnicmer_lib.store.kept import kept
 from ethnicmer_lib.store.provenance import Provenance
 
 #: The released label table as a source: what every reader has.
@@ -28,18 +28,8 @@ _CALLS = (("Asian", 16), ("Non-Asian", 16), ("Non-Asian", 8), ("Asian", 8))
 _PARTS = {"Asian only": (0,), "Non-Asian only": (1,), "Mixed": (2, 3)}
 SCENARIOS = tuple(_PARTS)
 NOISE_WIDTH = 512  #: numbers per clip of the noise that stands in for features: as many as ResNet-18 gives
-CELLS = (*BINARY, "macro")
-
-
-class Classifier(Protocol):
-    """What scikit-learn's classifiers share."""
-
-    def fit(self, x: np.ndarray, y: np.ndarray) -> object: ...
-    def predict(self, x: np.ndarray) -> np.ndarray: ...
-
-
 #: Classifiers that the noise goes through: the release's, and the one that the paper describes.
-CLASSIFIERS: dict[str, Callable[[], Classifier]] = {
+CLASSIFIERS: Mapping[str, Callable[[], Any]] = {
     "SVC(C=100)": lambda: SVC(C=100),
     "random forest": lambda: RandomForestClassifier(100, random_state=0),
 }
@@ -137,7 +127,7 @@ def by_labels(scenario: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_noise(scenario: pd.DataFrame, classifier: Callable[[], Classifier], seed: int = 0) -> pd.DataFrame:
+def by_noise(scenario: pd.DataFrame, classifier: Callable[[], Any], seed: int = 0) -> pd.DataFrame:
     """The same protocol with a real classifier on features that are pure noise, indexed as released.
 
     Parameters
@@ -161,45 +151,62 @@ def by_noise(scenario: pd.DataFrame, classifier: Callable[[], Classifier], seed:
     return scenario.assign(predicted=predicted)
 
 
-def cells(predictions: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """F1 of either class and macro F1 of the pooled predictions, one row per scenario, columns ``CELLS``."""
-    rows = {name: _cells(t["label"].to_numpy(), t["predicted"].to_numpy()) for name, t in predictions.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS))
+def score(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """F1 of either class and macro F1 of the pooled predictions: one row per scenario, columns as printed."""
+    rows = {name: _f1(t["label"].to_numpy(), t["predicted"].to_numpy()) for name, t in predictions.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS["table_iv"])).rename_axis("arm")
 
 
-def table_iv(seed: int = SEED) -> pd.DataFrame:
-    """Table IV by the rule on labels, one row per scenario, columns ``CELLS``."""
-    return cells({name: by_labels(rows) for name, rows in draw(kept_clips(), seed).items()})
+def from_labels(seed: int = SEED) -> pd.DataFrame:
+    """Table IV by the rule on labels alone, in the shape of ``printed("table_iv")``."""
+    return score({name: by_labels(rows) for name, rows in draw(kept_clips(), seed).items()})
 
 
-def printed() -> pd.DataFrame:
-    """Table IV as printed, in the shape of :func:`table_iv`."""
-    rows = paper_results()["table_iv"]["rows"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS)).loc[list(SCENARIOS)]
+@kept("paper/released", "clips/labels")
+def from_noise() -> pd.DataFrame:
+    """Table IV from pure noise, indexed as released: one row per classifier and scenario, kept."""
+    drawn = draw(kept_clips())
+    tables = {
+        name: score({scenario: by_noise(rows, make) for scenario, rows in drawn.items()})
+        for name, make in CLASSIFIERS.items()
+    }
+    return pd.concat(tables, names=["classifier"]).reset_index()
 
 
-def lottery(seeds: Sequence[int]) -> pd.DataFrame:
-    """What the rule gives for other draws of subjects.
+def equal_from_noise() -> list[str]:
+    """The classifiers through which noise gives every printed cell to the four decimals."""
+    paper, noise = printed("table_iv"), from_noise().set_index(["classifier", "arm"])
+    return [
+        name for name in CLASSIFIERS if (noise.loc[name].loc[paper.index].round(4) == paper).all(axis=None)
+    ]
+
+
+@kept("paper/released", "clips/labels")
+def lottery(seeds: int) -> pd.DataFrame:
+    """What the rule gives for other draws of subjects, kept.
+
+    Parameters
+    ----------
+    seeds : how many; 0, 1, 2 and so on.
 
     Returns
     -------
-    One row per seed: macro F1 per scenario (columns ``SCENARIOS``), and ``below`` (bool), whether Mixed is
-    below both others.
+    One row per seed: macro F1 per scenario, and ``below`` (bool), whether Mixed is below both others.
     """
     clips = kept_clips()
     rows_of, subjects, labels = _draws(clips), clips["subject"].to_numpy(), clips["label"].to_numpy()
     out = []
-    for seed in seeds:
+    for seed in range(seeds):
         macro = {
-            name: _cells(labels[rows], labels[rows][twins(subjects[rows])])[-1]
+            name: _f1(labels[rows], labels[rows][twins(subjects[rows])])[-1]
             for name, rows in rows_of(seed).items()
         }
         out.append({"seed": seed, **macro, "below": macro["Mixed"] < min(macro[n] for n in SCENARIOS[:2])})
     return pd.DataFrame(out)
 
 
-def _cells(label: np.ndarray, predicted: np.ndarray) -> list[float]:
-    names = list(BINARY)
+def _f1(label: np.ndarray, predicted: np.ndarray) -> list[float]:
+    names = CELLS["table_iv"][:-1]
     truth = np.array([label == name for name in names], dtype=float)
     said = np.array([predicted == name for name in names], dtype=float)
     f1 = np.nan_to_num(class_f1(truth @ said.T))

@@ -6,34 +6,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from ethnicmer_lib.design.forest import BINARY
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper import released as as_released
+from ethnicmer_lib.paper import released
+from ethnicmer_lib.paper.numbers import printed
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return as_released.draw(as_released.kept_clips())
+    return released.draw(released.kept_clips())
 
 
 def test_the_rule_on_labels_gives_every_printed_cell():
-    ours, paper = as_released.table_iv(), as_released.printed()
+    ours, paper = released.from_labels(), printed("table_iv")
     assert ours.shape == paper.shape == (3, 3)
     assert (ours.round(4) == paper).all(axis=None)
 
 
-@pytest.mark.parametrize("name", as_released.CLASSIFIERS)
-def test_noise_gives_every_printed_cell_too(drawn, name):
-    classifier = as_released.CLASSIFIERS[name]
-    scored = as_released.cells({k: as_released.by_noise(rows, classifier) for k, rows in drawn.items()})
-    assert (scored.round(4) == as_released.printed()).all(axis=None)
+def test_noise_gives_every_printed_cell_too(workspace):
+    assert released.equal_from_noise() == list(released.CLASSIFIERS)
 
 
 def test_the_cells_are_scikit_learns_scores(drawn):
     for name, rows in drawn.items():
-        table = as_released.by_labels(rows)
-        f1 = f1_score(table["label"], table["predicted"], labels=list(BINARY), average=None)
-        assert np.allclose(as_released.table_iv().loc[name], [*f1, f1.mean()])
+        table = released.by_labels(rows)
+        f1 = f1_score(table["label"], table["predicted"], labels=["Negative", "Non-negative"], average=None)
+        assert np.allclose(released.from_labels().loc[name], [*f1, f1.mean()])
 
 
 def test_scenarios_have_the_printed_sizes(drawn):
@@ -51,9 +48,9 @@ def test_a_twin_is_the_clip_of_the_same_place_in_training(sizes):
     subjects = np.repeat(np.arange(len(sizes)), sizes)
     if max(sizes) > sum(sizes) - max(sizes):
         with pytest.raises(StudyError, match="as many training clips"):
-            as_released.twins(subjects)
+            released.twins(subjects)
         return
-    twin = as_released.twins(subjects)
+    twin = released.twins(subjects)
     assert (subjects[twin] != subjects).all()
     for subject in range(len(sizes)):
         others = np.flatnonzero(subjects != subject)
@@ -61,15 +58,14 @@ def test_a_twin_is_the_clip_of_the_same_place_in_training(sizes):
 
 
 def test_the_flow_that_a_clip_is_given_is_hardly_ever_its_own(drawn):
-    tables = [as_released.by_labels(rows) for rows in drawn.values()]
+    tables = [released.by_labels(rows) for rows in drawn.values()]
     own = sum((table["given"] == table["clip_id"]).sum() for table in tables)
     assert own < 0.1 * sum(len(table) for table in tables)
 
 
-def test_the_lottery_of_seeds_scores_as_the_table_does():
-    few = as_released.lottery([41, as_released.SEED]).set_index("seed")
-    for name in as_released.SCENARIOS:
-        assert few.loc[as_released.SEED, name] == pytest.approx(as_released.table_iv().loc[name, "macro"])
-    assert few.loc[as_released.SEED, "below"]
-    many = as_released.lottery(range(300))
-    assert 0.2 < many["below"].mean() < 0.7
+def test_the_lottery_of_seeds_scores_as_the_table_does(workspace):
+    seeds = released.lottery(300).set_index("seed")
+    for name in released.SCENARIOS:
+        assert seeds.loc[released.SEED, name] == pytest.approx(released.from_labels().loc[name, "macro"])
+    assert seeds.loc[released.SEED, "below"]
+    assert 0.2 < seeds["below"].mean() < 0.7
