@@ -14,10 +14,13 @@ _PUBLIC = {
     "cell_key": "judging",
     "cells": "judging",
     "count_tables": "counted",
+    "claims_ledger": "ledger",
     "findings_table": "findings",
     "judge": "judging",
+    "label_claims": "on_labels",
     "printed": "numbers",
     "rules_of": "judging",
+    "unit_claims": "facs",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.stats.intervals import Estimate
 
 NOT_HERE = "cannot be tested here"
 #: What can be said of a claim.  'reproduced' and 'not reproduced' are about a number or an effect in the
@@ -53,6 +54,13 @@ class Finding:
     source: str = ""
     simulated: bool = False
     mode: str = DESCRIBED
+
+    @property
+    def value(self) -> Estimate:
+        """The number with its interval; StudyError where the finding has none."""
+        if self.estimate is None or self.low is None or self.high is None:
+            raise StudyError(f"finding {self.key!r} has no number with an interval: {self.answer}")
+        return Estimate(self.estimate, self.low, self.high)
 
     def __post_init__(self) -> None:
         where = f"finding {self.key or self.question!r} of chapter {self.chapter!r}"

@@ -89,7 +89,7 @@ class Ledger:
         return pd.DataFrame(rows)
 
 
-def ledger(findings: Iterable[Finding]) -> Ledger:
+def claims_ledger(findings: Iterable[Finding]) -> Ledger:
     """The ledger of what the chapters have found.
 
     Parameters

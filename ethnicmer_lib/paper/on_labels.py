@@ -98,7 +98,7 @@ def _annotation() -> dict[str, Any]:
                 "subjects": table.loc[table["race_code"] == "4", "subject"].nunique(),
                 "holds": not by_rule.all(),
             },
-        ),  # fmt: skip
+        ),
         "mapping_balances": (share, {"clips": len(clips), "holds": share.low <= 0.5 <= share.high}),
         "sixteen_subjects": (other, {"printed": " + ".join(map(str, rows)), "holds": other == named}),
         "universality": (cramers_v(clips, "database", "group"), {"database_rule": _database_rule(clips)}),

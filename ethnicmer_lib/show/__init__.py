@@ -2,8 +2,9 @@
 
 from ethnicmer_lib.show.figures.prima_facie import scenario_draws
 from ethnicmer_lib.show.figures.statistics import calibration
+from ethnicmer_lib.show.claims import ledger
 from ethnicmer_lib.show.figures.style import figure
 from ethnicmer_lib.show.footer import footer
 from ethnicmer_lib.show.tables import Html, findings, say, table
 
-__all__ = ["Html", "calibration", "figure", "findings", "footer", "say", "scenario_draws", "table"]
+__all__ = ["Html", "calibration", "figure", "findings", "footer", "ledger", "say", "scenario_draws", "table"]
