@@ -15,11 +15,13 @@ _PUBLIC = {
     "cells": "judging",
     "count_tables": "counted",
     "claims_ledger": "ledger",
+    "described_cells": "effects",
     "findings_table": "findings",
     "judge": "judging",
     "label_claims": "on_labels",
     "printed": "numbers",
     "rules_of": "judging",
+    "switch_effects": "effects",
     "unit_claims": "facs",
 }
 __all__ = sorted(_PUBLIC)

@@ -23,23 +23,24 @@ _COUNTS = {
 
 
 @functools.cache
-def _read(name: str) -> Any:
+def read_yaml(name: str) -> Any:
+    """A YAML file of this room."""
     return yaml.safe_load(resources.files("ethnicmer_lib.paper").joinpath(name).read_text(encoding="utf-8"))
 
 
 def paper_tables() -> dict[str, Any]:
     """The numbers printed in Tables I-III, with the place of each."""
-    return _read("counts.yml")
+    return read_yaml("counts.yml")
 
 
 def paper_results() -> dict[str, Any]:
     """The numbers printed in Tables IV and V and the paper's protocol, with where they stand."""
-    return _read("results.yml")
+    return read_yaml("results.yml")
 
 
 def claims_file() -> dict[str, Any]:
     """The claims and the rules that judge them: ``claims.yml``."""
-    return _read("claims.yml")
+    return read_yaml("claims.yml")
 
 
 def printed(table: str) -> pd.DataFrame:
