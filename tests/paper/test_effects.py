@@ -1,0 +1,38 @@
+"""The recorded studies give Table IV as described and the effect of every switch, and every switch is a parameter."""
+
+import pytest
+
+from ethnicmer_lib.paper import described_cells, switch_effects
+from ethnicmer_lib.paper.effects import switches
+from ethnicmer_lib.publish.chapters import parameters
+from ethnicmer_lib.store import recording
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return recording("table_iv").predictions
+
+
+def test_cells_of_table_iv_as_described(studies):
+    few = studies[(studies["study"] == "forest, ResNet-18") & (studies["draw"] < 20)]
+    found = described_cells(few)
+    assert list(found.columns) == ["Negative", "Non-negative", "macro"]
+    assert found.loc["Mixed", "macro"].low < found.loc["Mixed", "macro"].value < 0.7
+    perfect = few.assign(predicted=few["label"])
+    assert described_cells(perfect).loc["Mixed", "macro"].value == 1
+
+
+def test_every_switch_has_a_measured_effect(studies):
+    effects = switch_effects(studies, recording("table_v").table("controls"))
+    assert len(effects) == len(switches()) == 13
+    for effect in effects["effect"]:
+        assert effect.low <= effect.value <= effect.high
+
+
+def test_every_switch_of_table_v_is_a_parameter_whose_default_is_as_described():
+    for row in switches().query("table == 'V'").itertuples():
+        name = row.parameter.removeprefix("switches.")
+        assert str(getattr(parameters("benchmark", {}).switches, name)) == row.described
+        flipped = {"True": True, "False": False}.get(row.changed, row.changed)
+        changed = parameters("benchmark", {"switches": {name: flipped}}).switches
+        assert getattr(changed, name) == flipped

@@ -1,0 +1,130 @@
+"""Findings come from named estimates by the rules of claims.yml; what makes one untestable says so."""
+
+import fnmatch
+
+import pandas as pd
+import pytest
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.paper import RELEASED, cells, judge, printed, rules_of
+from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS
+from ethnicmer_lib.paper.numbers import claims_file
+from ethnicmer_lib.paper.rules import KINDS
+from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.store.provenance import Provenance
+
+REAL = Provenance("published flow", False, "1")
+SIMULATED = Provenance("simulated cohort (seed 1, texture_cue=0.3)", True, "2")
+ABOUT = {
+    "first": "Asian", "second": "Non-Asian", "draws": 10, "subjects": 16, "features": "flow", "classifier": "forest",
+}  # fmt: skip
+DROP = (Estimate(-0.2, -0.3, -0.1), {"draws_below": 9, "sign_p": 0.02})
+
+
+def _drop(of=REAL, departures=(), about=ABOUT, value=DROP):
+    return judge("prima_facie", of, departures, about, mixed_drop=value)[0]
+
+
+def test_every_rule_is_whole_and_no_key_stands_twice():
+    known, seen = claims_file(), []
+    for chapter in known["findings"]:
+        for key, rule in rules_of(chapter).items():
+            seen.append(key)
+            assert rule["rule"] in KINDS, key
+            assert rule["mode"] in MODES
+            assert set(rule.get("instead", {}).values()) <= set(VERDICTS)
+            assert rule["question"] and rule["answer"] and rule["reason"]
+    assert len(seen) == len(set(seen))
+    answered = {key for claim in known["claims"] for key in claim.get("answers", [claim["key"]])}
+    unmeasured = {claim["key"] for claim in known["claims"] if "else" in claim}
+    assert answered - unmeasured <= set(seen)
+
+
+def test_a_finding_says_where_it_comes_from():
+    found = _drop()
+    assert (found.key, found.chapter, found.source, found.simulated) == (
+        "mixed_drop",
+        "prima_facie",
+        REAL.source,
+        False,
+    )
+    assert found.verdict == "reproduced"
+    assert "Asian and Non-Asian subjects are mixed" in found.question
+    assert "paper -0.029" in found.answer
+    assert "10 draws of 16 subjects" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(Estimate(-0.2, -0.3, 0.1), "not supported"), (Estimate(0.2, 0.1, 0.3), "contradicted")],
+)
+def test_the_verdict_follows_the_interval(value, verdict):
+    assert _drop(value=(value, DROP[1])).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"of": SIMULATED}, "a texture of strength 0.3"),
+        (
+            {"departures": ["recipe={'epochs': 3}"]},
+            "Not the design that the paper describes: recipe={'epochs': 3}",
+        ),
+        ({"about": ABOUT | {"draws": 2}}, "Needs 5 draws or more"),
+    ],
+)
+def test_what_makes_a_finding_untestable_says_so(changed, says):
+    found = _drop(**changed)
+    assert found.verdict == NOT_HERE
+    assert says in found.reason
+    assert found.estimate == -0.2
+
+
+def test_other_groups_than_the_papers_cannot_test_its_maps():
+    about = {"first": "Old", "second": "Young", "layer": "layer4"}
+    value = (
+        Estimate(0.2, 0.1, 0.3),
+        {"mean_first": 0.4, "mean_second": 0.2, "p": 0.01, "meaning": "one-sided"},
+    )
+    found = judge("activation_maps", REAL, about=about, map_sides=value)[0]
+    assert found.verdict == NOT_HERE
+    assert "The groups are Old and Young" in found.reason
+
+
+def test_a_text_is_why_nothing_was_measured():
+    found = judge("benchmark", REAL, rgb_resnet="This source has no faces")[0]
+    assert (found.answer, found.verdict, found.reason) == (
+        "Not trained.",
+        NOT_HERE,
+        "This source has no faces.",
+    )
+
+
+def test_printed_cells_are_judged_only_under_the_papers_protocol():
+    scores = pd.DataFrame(
+        {"macro": [Estimate(0.62, 0.6, 0.7), Estimate(0.5, 0.4, 0.6)]}, ["resnet18", "forest"]
+    )
+    about = {"clips": 256, "seeds": 1, "weights": "none", "image_size": 28}
+    verdicts = [
+        judge("benchmark", REAL, departures, about, **cells("table_v", scores))[0].verdict
+        for departures in ((), ("epochs=6 (paper: 15)",))
+    ]
+    assert verdicts == ["reproduced", NOT_HERE]
+    assert list(cells("table_v", scores)) == ["table_v_resnet18_macro"]
+    assert all(fnmatch.fnmatchcase(key, "table_v_*") for key in cells("table_v", printed("table_v")))
+
+
+def test_a_table_of_counts_names_what_differs():
+    counts = pd.DataFrame({"ours": [15, 30, 45], "paper": [15, 31, 46]}, ["White", "Asian", "total"])
+    found = judge("dataset", RELEASED, table_i=counts)[0]
+    assert found.answer == "45 in all, printed 46; different: Asian 30 (printed 31)."
+    assert (found.verdict, found.estimate, found.low) == ("not reproduced", 45, None)
+
+
+def test_unknown_keys_and_missing_names_are_refused():
+    with pytest.raises(StudyError, match="no finding 'drop'"):
+        judge("prima_facie", REAL, drop=1.0)
+    with pytest.raises(StudyError, match="no findings of chapter 'epilogue'"):
+        judge("epilogue", REAL, drop=1.0)
+    with pytest.raises(StudyError, match="give 'draws_below'"):
+        _drop(value=DROP[0])

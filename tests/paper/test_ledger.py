@@ -1,0 +1,135 @@
+"""The ledger: complete, from what ships, by key, and moved by what it is measured from."""
+
+import json
+
+import pytest
+
+from ethnicmer_lib.clips.labels import SAMM, released_clips
+from ethnicmer_lib.paper import RELEASED, cells, claims_ledger, judge, label_claims, printed, unit_claims
+from ethnicmer_lib.paper.facs import CLAIMS, shown
+from ethnicmer_lib.paper.findings import NOT_HERE, VERDICTS
+from ethnicmer_lib.publish.chapters import chapter
+from ethnicmer_lib.show.claims import ledger as shown_ledger
+from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.store.provenance import Provenance
+
+REAL = Provenance("published flow", False, "1")
+SIMULATED = Provenance("simulated cohort (seed 1)", True, "2")
+
+
+@pytest.fixture(scope="module")
+def on_labels():
+    """What ships and needs no clips."""
+    found = judge("claims", RELEASED, **label_claims(noise=["SVC(C=100)"]))
+    return found + judge("audit", RELEASED, **unit_claims())
+
+
+@pytest.fixture(scope="module")
+def ledger(on_labels):
+    return claims_ledger(on_labels)
+
+
+def test_every_claim_has_a_verdict_a_reason_and_a_page(ledger):
+    keys = [entry.key for entry in ledger.entries]
+    assert len(keys) == len(set(keys)) == 80
+    for entry in ledger.entries:
+        assert entry.verdict in VERDICTS
+        assert len(entry.deciding.reason) > 5
+        assert entry.where
+        assert chapter(entry.page)
+    assert sum(ledger.counts().values()) == len(ledger.entries)
+
+
+def test_all_printed_cells_are_there(ledger):
+    places = [entry.place for entry in ledger.entries if entry.printed is not None]
+    of = {n: places.count(f"Table {n}") for n in ("I", "II", "III", "IV", "V")}
+    assert of == {
+        "I": 6,
+        "II": 5,
+        "III": 3,
+        "IV": 9,
+        "V": 16,
+    }  # with the number of subjects that the text names
+
+
+def test_verdicts_that_the_shipped_labels_decide(ledger):
+    expected = {
+        "table_i_white_subjects": "reproduced",
+        "table_i_asian_subjects": "not reproduced",
+        "subjects_total": "not reproduced",
+        "table_ii_white_clips": "not reproduced",
+        "table_ii_others_clips": "reproduced",
+        "table_iii_negative_clips": "reproduced",
+        "subjects_add_up": "reproduced",
+        "clips_add_up": "contradicted",
+        "five_categories": "reproduced",
+        "sixteen_subjects": "not reproduced",
+        "same_distribution": "contradicted",
+        "balanced_labels": "contradicted",
+        "smaller_classes": "contradicted",
+        "averages_iv": "reproduced",
+        "averages_v": "reproduced",
+        "others_by_hand": "not supported",
+        "mapping_balances": "not supported",
+        "screening_corrects": "reproduced",
+        "units_positive": "reproduced",
+        "one_sided_smile": "not supported",
+        "au5_surprise": "not supported",
+        "au12_universal": "not supported",
+        "random_forest": NOT_HERE,
+        "duration": NOT_HERE,
+        "universality": NOT_HERE,
+        "map_sides": NOT_HERE,
+        "table_v_tinyvit_macro": NOT_HERE,
+    }
+    assert {key: ledger[key].verdict for key in expected} == expected
+
+
+def test_as_described_decides_before_as_released_and_real_before_simulated(on_labels):
+    released = cells("table_iv", printed("table_iv"), "released_iv")
+    described = printed("table_iv").map(lambda value: Estimate(value + 0.2, value + 0.1, value + 0.3))
+    about = {"draws": 10, "weights": "none"}
+    found = judge("audit", RELEASED, **released) + judge(
+        "audit", REAL, about=about, **cells("table_iv", described)
+    )
+    both = {
+        "first": "A",
+        "second": "B",
+        "draws": 10,
+        "subjects": 16,
+        "features": "flow",
+        "classifier": "forest",
+    }
+    for of, value in ((SIMULATED, -0.3), (REAL, 0.0)):
+        found += judge(
+            "prima_facie", of, about=both, mono_consistent=Estimate(value, value - 0.01, value + 0.01)
+        )
+    ledger = claims_ledger(on_labels + found)
+    cell = ledger["table_iv_mixed_macro"]
+    assert [(one.mode, one.verdict) for one in cell.answers] == [
+        ("as described", "not reproduced"),
+        ("as released", "reproduced"),
+    ]
+    assert cell.verdict == "not reproduced"
+    assert [one.simulated for one in ledger["mono_consistent"].answers] == [False]
+    assert ledger["mono_consistent"].verdict == "reproduced"
+
+
+def test_action_units_are_counted_as_coders_wrote_them():
+    clips = released_clips()
+    counted = {key: shown(claim, clips) for key, claim in CLAIMS.items()}
+    assert dict(counted["one_sided_smile"].with_unit) == {"Asian": 11, "Non-Asian": 9}
+    assert dict(counted["au26_surprise"].with_unit) == {"Asian": 1, "Non-Asian": 2}
+    assert dict(counted["au5_surprise"].with_unit) == {"Asian": 3, "Non-Asian": 6}
+    assert counted["au5_surprise"].p == pytest.approx(0.0033, abs=1e-4)
+    samm = shown(CLAIMS["au1_surprise"], clips[clips["database"] == SAMM])
+    assert (samm.with_unit["Asian"], samm.clips["Asian"], round(samm.p, 2)) == (2, 5, 0.56)
+
+
+def test_the_page_holds_every_entry_its_filters_and_the_ledger_as_json(ledger):
+    text = shown_ledger(ledger).data
+    assert text.count("class='finding'") == len(ledger.entries)
+    for verdict, count in ledger.counts().items():
+        assert text.count(f"data-verdict='{verdict}'") == count
+    inside = text.partition("<pre>")[2].partition("</pre>")[0].replace("&quot;", '"').replace("&#x27;", "'")
+    assert {row["key"] for row in json.loads(inside)} == {entry.key for entry in ledger.entries}
