@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure, grey
 from ethnicmer_lib.store.provenance import provenance_of
 
 GAIN = 6.0  #: factor on the difference of grey levels of two frames
@@ -257,8 +257,3 @@ def filmstrip(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -> Fi
         ax.set(xticks=[], yticks=[])
         sns.despine(ax=ax, left=True, bottom=True)
     return fig
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32 of a frame (H, W) or (H, W, 3): the mean of its channels."""
-    return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)

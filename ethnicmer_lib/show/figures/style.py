@@ -78,6 +78,11 @@ def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
+def grey(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32 of a frame (H, W) or (H, W, 3): the mean of its channels."""
+    return image.astype(np.float32).mean(-1) if image.ndim == 3 else image.astype(np.float32)
+
+
 def message(text: str, provenance: Provenance) -> Figure:
     """A figure that says in words why there is no picture."""
     with plt.rc_context(_STYLE):
