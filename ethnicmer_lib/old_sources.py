@@ -58,8 +58,16 @@ def open_cohort(parameters: CohortParameters, progress: bool = False) -> Cohort:
         return open_flow(parameters.flow_dir, parameters.ethnic_mapping)
     if parameters.data == "licensed":
         from ethnicmer_lib.clips.licensed import open_licensed
+        from ethnicmer_lib.clips.policies import Policies
 
-        return open_licensed(parameters.casme2_dir, parameters.samm_dir, parameters.annotations, parameters)
+        policies = Policies(**{name: getattr(parameters, name) for name in Policies.__dataclass_fields__})
+        return open_licensed(
+            parameters.casme2_dir,
+            parameters.samm_dir,
+            parameters.annotations,
+            policies,
+            parameters.ethnic_mapping,
+        )
     return open_simulated(parameters, progress=progress)
 
 

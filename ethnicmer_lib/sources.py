@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -195,9 +194,7 @@ def open_clips(
     from ethnicmer_lib.clips.licensed import open_licensed
 
     if isinstance(wanted, Licensed):
-        # A namespace as long as the loader takes the flat parameters of old.
-        flat = SimpleNamespace(**asdict(wanted.policies), ethnic_mapping=wanted.mapping)
-        return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, flat)
+        return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
     from ethnicmer_lib.clips.labels import CASME2, SAMM
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
     from ethnicmer_lib.simulator.write import write_cohort

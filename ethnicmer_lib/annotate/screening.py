@@ -227,7 +227,7 @@ def groups_table(codes: pd.DataFrame, screening: Screening, mapping: str = "pape
     """
     if mapping in ("drop_conflicting", "flip_018"):
         raise StudyError(
-            f"ethnic_mapping={mapping!r} is about subjects of the released labels; screen with conflict='none' or with "
+            f"mapping={mapping!r} is about subjects of the released labels; screen with conflict='none' or with "
             "a correction instead"
         )
     found = screening.subjects.set_index(SUBJECT)["code"]

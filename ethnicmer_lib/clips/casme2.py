@@ -8,8 +8,8 @@ from pathlib import Path
 from ethnicmer_lib.clips.decisions import Decision
 from ethnicmer_lib.clips.folders import FrameFolders, check_root
 from ethnicmer_lib.clips.labels import CASME2
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 #: Choice of the parameter ``casme2_frames`` -> frame folder, file name, how it is written.
 LAYOUTS = {
@@ -19,7 +19,7 @@ LAYOUTS = {
 
 
 def casme2_frames(
-    directory: Path, subjects: Iterable[str], policies: CohortParameters, log: list[Decision]
+    directory: Path, subjects: Iterable[str], policies: Policies, log: list[Decision]
 ) -> tuple[FrameFolders | None, list[Problem]]:
     """Where the frames of CASME II are: ``Cropped/sub01/EP02_01f/reg_img46.jpg``, or raw frames.
 

@@ -18,10 +18,10 @@ from ethnicmer_lib.clips.folders import DAMAGE, FrameFolders, Picture, look
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.licensed import RELEASED, database_frames, group_labels, read_marker, simulated_root
 from ethnicmer_lib.clips.places import OPTIONS, coding_places, find_coding_file, missing_folder
+from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.report import Report
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 SMALLEST = 32  #: px: sides under this are too small for optical flow
@@ -31,7 +31,7 @@ def check(
     casme2_dir: Path | None,
     samm_dir: Path | None,
     groups: Path | None = None,
-    policies: CohortParameters | None = None,
+    policies: Policies = AS_WRITTEN,
     progress: bool = False,
 ) -> Report:
     """Check the reader's CASME II and SAMM folders (one or both), and collect all problems.
@@ -49,7 +49,6 @@ def check(
     StudyError
         When no folder is given, or a policy cannot do its work (``coding_file``).
     """
-    policies = policies or CohortParameters(data="licensed")
     given = {
         name: Path(folder).expanduser() for name, folder in ((CASME2, casme2_dir), (SAMM, samm_dir)) if folder
     }
@@ -58,7 +57,7 @@ def check(
     problems: list[Problem] = []
     found: list[str] = []
     content: list[object] = []
-    table, source = _labels(given, groups, policies, problems)
+    table, source = _labels(given, groups, problems)
     content.append([] if table is None else table.astype(str).to_dict("records"))
     for name, folder in given.items():
         if folder.is_dir():
@@ -69,7 +68,7 @@ def check(
 
 
 def _labels(
-    given: Mapping[str, Path], groups: Path | None, policies: CohortParameters, problems: list[Problem]
+    given: Mapping[str, Path], groups: Path | None, problems: list[Problem]
 ) -> tuple[pd.DataFrame | None, str]:
     """The table of group labels and its source, None with a problem where there is none."""
     root = None
@@ -91,7 +90,7 @@ def _labels(
                 )
             )
     try:
-        return group_labels(groups, root, policies)
+        return group_labels(groups, root)
     except StudyError as error:
         file = str(groups or root)
         problems.append(
@@ -106,7 +105,7 @@ class _Database:
 
     name: str
     directory: Path
-    policies: CohortParameters
+    policies: Policies
     problems: list[Problem]
     found: list[str]
     content: list[object]

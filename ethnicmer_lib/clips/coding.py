@@ -10,10 +10,10 @@ import pandas as pd
 
 from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision
 from ethnicmer_lib.clips.labels import EMOTION_LABEL, SAMM, clip_ids, label_of, subject_name
+from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem, refuse
 from ethnicmer_lib.clips.table import MOMENTS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 #: Header, lower case without spaces -> column of the clips table.  CASME II and SAMM differ only in spaces.
 HEADERS = {
@@ -31,7 +31,7 @@ COLUMNS = ("clip_id", "database", "subject", "clip", "emotion", "label", "action
 
 
 def read_coding(
-    path: Path, database: str, policies: CohortParameters | None = None, log: list[Decision] | None = None
+    path: Path, database: str, policies: Policies = AS_WRITTEN, log: list[Decision] | None = None
 ) -> pd.DataFrame:
     """The kept clips of a coding file.
 
@@ -41,7 +41,7 @@ def read_coding(
         An ``.xlsx`` whose header row holds at least the names in :data:`HEADERS`, in any column and row.
     database : str
         'CASME II' or 'SAMM'.
-    policies : CohortParameters
+    policies : Policies
         ``double_rows`` counts; default: refuse.
     log : list of Decision
         What was decided is added to it.
@@ -58,16 +58,13 @@ def read_coding(
     StudyError
         Unreadable file, no header, unknown emotion, a subject or frame that is no number, a clip twice.
     """
-    policies = policies or CohortParameters()
     clips, problems = scan_coding(path, database)
     # Left as it is, a missing apex is an error only where its frame is asked for.
     refuse([problem for problem in problems if problem.code != "no_apex"], policies)
     return choose_rows(clips, policies, log)
 
 
-def choose_rows(
-    clips: pd.DataFrame, policies: CohortParameters, log: list[Decision] | None = None
-) -> pd.DataFrame:
+def choose_rows(clips: pd.DataFrame, policies: Policies, log: list[Decision] | None = None) -> pd.DataFrame:
     """Of :func:`scan_coding`'s table the kept clips, one row each by the policy ``double_rows``."""
     rule = policies.double_rows
     lost = clips["clip_id"].duplicated(keep=False if rule == "refuse" else rule)

@@ -50,7 +50,7 @@ GROUPS = ("Asian", "Non-Asian")
 #: The one subject whose per-clip codes are a tie of two groups.
 TIED = "018"
 
-#: Choice of the parameter ``ethnic_mapping`` -> what it does with the released labels.
+#: Name of a mapping -> what it does with the released labels.
 ETHNIC_MAPPINGS: Mapping[str, str] = MappingProxyType(
     {
         "paper": "Asian: Asian, Indian and Others (the release's rule: code 2 or higher). As in Tables I and II.",
@@ -201,7 +201,7 @@ def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.S
     mapping : one of :data:`ETHNIC_MAPPINGS`; StudyError for any other.
     """
     if mapping not in ETHNIC_MAPPINGS:
-        raise StudyError(f"ethnic_mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
+        raise StudyError(f"mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
     asian = {"others_non_asian": ASIAN_CODES - {"4"}, "asian_only": {"2"}}.get(mapping, ASIAN_CODES)
     if mapping == "flip_018":
         one, other = clip_codes()[TIED].unique()

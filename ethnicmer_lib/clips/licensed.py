@@ -17,12 +17,12 @@ from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.places import coding_places, find_coding_file, missing_folder
+from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem, refuse
 from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.settling import settle
 from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.store import old_runs as runs
 
 MARKER = "SIMULATED.json"
@@ -103,7 +103,8 @@ def open_licensed(
     casme2_dir: Path | None,
     samm_dir: Path | None,
     groups: Path | None = None,
-    policies: CohortParameters | None = None,
+    policies: Policies = AS_WRITTEN,
+    mapping: str = "paper",
 ) -> FrameCohort:
     """Open the reader's CASME II and SAMM folders (one or both) as one cohort.
 
@@ -114,9 +115,8 @@ def open_licensed(
     groups : Path or None
         CSV of group labels, columns ``labels.GROUP_COLUMNS``. None: the released label table, or the
         cohort's own ``groups.csv`` where the folders hold a simulated cohort.
-    policies : CohortParameters or None
-        What to do with doubtful clips (``apex`` to ``casme2_frames``) and how labels become groups
-        (``ethnic_mapping``, released labels only); None: the defaults. Every decision is in ``decisions``.
+    policies : what to do with doubtful clips; every decision is in ``decisions``.
+    mapping : how the released labels become groups, a name in ``labels.ETHNIC_MAPPINGS``.
 
     Raises
     ------
@@ -128,16 +128,15 @@ def open_licensed(
     }
     if not given:
         raise StudyError("data='licensed' needs your own copy: give --casme2, --samm or both")
-    policies = policies or CohortParameters()
     root = simulated_root(given)
-    table, source = group_labels(groups, root, policies)
+    table, source = group_labels(groups, root, mapping)
     log: list[Decision] = []
     tables, folders = [], {}
     for name, folder in given.items():
         clips, folders[name] = _read_database(name, folder, policies, log)
         tables.append(labels.join_groups(clips, table, source))
     clips = pd.concat(tables, ignore_index=True)
-    clips, settled, resized = settle(_mapped(clips, policies, log), folders, policies)
+    clips, settled, resized = settle(_mapped(clips, mapping, log), folders, policies)
     decisions = decisions_table(log + settled)
     frames = _frame_files(clips, folders)
     if root is None:
@@ -159,32 +158,30 @@ def open_licensed(
     return FrameCohort(clips, provenance, folders, root, decisions, frozenset(resized))
 
 
-def group_labels(
-    groups: Path | None, root: Path | None, policies: CohortParameters
-) -> tuple[pd.DataFrame, str]:
+def group_labels(groups: Path | None, root: Path | None, mapping: str = "paper") -> tuple[pd.DataFrame, str]:
     """(table of group labels, where it comes from): a reader's, a simulated cohort's own, or the released one.
 
     Raises
     ------
     StudyError
-        A table that cannot be used; or another ``ethnic_mapping`` than the paper's for labels that are not the
+        A table that cannot be used; or another mapping than the paper's for labels that are not the
         released ones.
     """
     if groups is None and root is not None:
         groups = root / GROUPS
     if groups is None:
-        return labels.released_groups(policies.ethnic_mapping), RELEASED
-    if policies.ethnic_mapping != "paper":
+        return labels.released_groups(mapping), RELEASED
+    if mapping != "paper":
         raise StudyError(
-            f"ethnic_mapping={policies.ethnic_mapping!r} maps the released labels, and the groups here come from "
-            f"{groups}; write the groups you want there, or leave ethnic_mapping at 'paper'"
+            f"mapping={mapping!r} maps the released labels, and the groups here come from "
+            f"{groups}; write the groups you want there, or leave mapping at 'paper'"
         )
     path = Path(groups).expanduser()
     return label_tables.read_groups(path), str(path)
 
 
 def database_frames(
-    name: str, directory: Path, subjects: list[str], policies: CohortParameters, log: list[Decision]
+    name: str, directory: Path, subjects: list[str], policies: Policies, log: list[Decision]
 ) -> tuple[FrameFolders | None, list[Problem]]:
     """Where the frames of a database are, or the problem that says why they are nowhere."""
     if name == CASME2:
@@ -193,7 +190,7 @@ def database_frames(
 
 
 def _read_database(
-    name: str, directory: Path, policies: CohortParameters, log: list[Decision]
+    name: str, directory: Path, policies: Policies, log: list[Decision]
 ) -> tuple[pd.DataFrame, FrameFolders]:
     """The kept clips of a database without groups, and where its frames are."""
     if not directory.is_dir():
@@ -218,10 +215,10 @@ def _read_database(
     return clips, folders
 
 
-def _mapped(clips: pd.DataFrame, policies: CohortParameters, log: list[Decision]) -> pd.DataFrame:
+def _mapped(clips: pd.DataFrame, mapping: str, log: list[Decision]) -> pd.DataFrame:
     """The clips that the mapping of ethnic labels leaves in."""
     out = clips["group"] == labels.LEFT_OUT
-    rule = f"ethnic_mapping={policies.ethnic_mapping!r}"
+    rule = f"mapping={mapping!r}"
     log += [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
     return clips[~out]
 

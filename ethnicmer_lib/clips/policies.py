@@ -41,3 +41,6 @@ class Policies:
         Literal["any", "cropped", "raw"],
         Field(description="which frames of CASME II; 'any' takes the cropped ones if there"),
     ] = "any"
+
+
+AS_WRITTEN = Policies()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Kind:
     meaning : what was found, in words.
     fix : what a person can do about it.
     stops : whether the study cannot run before it is mended.
-    policy : name of the parameter (``CohortParameters``) that may settle it; '' where there is none.
+    policy : name of the field of ``Policies`` that may settle it; '' where there is none.
     unsettled : choices of ``policy`` under which it stops the study; under all others it is settled.
     """
 
@@ -197,20 +197,20 @@ class Problem(NamedTuple):
     value: str = ""
     kept: bool = True
 
-    def stops(self, policies: CohortParameters) -> bool:
+    def stops(self, policies: Policies) -> bool:
         """Whether the study cannot run with this problem under these policies."""
         kind = KINDS[self.code]
         if not kind.policy:
             return kind.stops and self.kept
         return self.kept and getattr(policies, kind.policy) in kind.unsettled
 
-    def settled_by(self, policies: CohortParameters) -> str:
+    def settled_by(self, policies: Policies) -> str:
         """The policy that settles it, 'name=value'; '' where none does."""
         name = KINDS[self.code].policy
         return f"{name}={getattr(policies, name)!r}" if name and not self.stops(policies) else ""
 
 
-def refuse(found: list[Problem], policies: CohortParameters) -> None:
+def refuse(found: list[Problem], policies: Policies) -> None:
     """StudyError of the first problem that stops the study under these policies."""
     for problem in found:
         if problem.stops(policies):

@@ -22,7 +22,7 @@ SIZE = (28, 28, 3)
 CODES = {"0": "Negative", "1": "Positive", "2": "Surprise"}
 GET_IT = (
     f"get {IMAGES}/ and {TABLE} from the public HTNet release (github.com/wangzhifengharrison/HTNet, "
-    "after STSTNet, MEGC 2019), put them in one folder and name it with --flow-dir (parameter flow_dir)"
+    "after STSTNet, MEGC 2019), put them in one folder and name it with --flow-dir (parameter source.folder)"
 )
 
 
@@ -103,7 +103,7 @@ def _mapped(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, pd.DataFra
     """The clips with the groups of a mapping, without those that it leaves out; and these as decisions."""
     mapped = released_clips(mapping).set_index("clip_id")
     out = ~clips["clip_id"].isin(mapped.index)
-    rule = f"ethnic_mapping={mapping!r}"
+    rule = f"mapping={mapping!r}"
     log = [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
     clips = clips[~out].reset_index(drop=True)
     names = ["ethnicity", "group"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 
@@ -27,7 +27,7 @@ class Report:
 
     found: tuple[str, ...]
     problems: tuple[Problem, ...]
-    policies: CohortParameters
+    policies: Policies
     fingerprint: str
 
     @property

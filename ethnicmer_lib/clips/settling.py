@@ -12,15 +12,15 @@ import pandas as pd
 from ethnicmer_lib.clips.coding import MOMENTS, outside
 from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision
 from ethnicmer_lib.clips.folders import FrameFolders, look
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 
 _WIDTH = 128  # px to which frames are shrunk before an apex is estimated
 Row = dict[str, Any]  # one clip: the columns of the clips table, frame numbers int or None
 
 
 def settle(
-    clips: pd.DataFrame, folders: Mapping[str, FrameFolders], policies: CohortParameters
+    clips: pd.DataFrame, folders: Mapping[str, FrameFolders], policies: Policies
 ) -> tuple[pd.DataFrame, list[Decision], list[str]]:
     """Apply the policies ``apex``, ``missing_apex``, ``missing_frames`` and ``frame_sizes``, in this order.
 
@@ -55,7 +55,7 @@ def settle(
     return settled, log, resized
 
 
-def _apex(row: Row, there: FrameFolders, policies: CohortParameters, log: list[Decision]) -> bool:
+def _apex(row: Row, there: FrameFolders, policies: Policies, log: list[Decision]) -> bool:
     """Settle a missing or doubtful apex; False where the clip goes."""
     onset, apex, offset = (row[moment] for moment in MOMENTS)
     if apex is None:
@@ -134,7 +134,7 @@ def _small(frame: np.ndarray) -> np.ndarray:
     return gray.astype(np.float32)
 
 
-def _files(row: Row, there: FrameFolders, policies: CohortParameters, log: list[Decision]) -> bool:
+def _files(row: Row, there: FrameFolders, policies: Policies, log: list[Decision]) -> bool:
     """Settle missing and damaged onset and apex files; False where the clip goes."""
     if policies.missing_frames == "as_is":
         return True  # an error names the file when it is asked for
@@ -172,9 +172,7 @@ def _trouble(listing: Mapping[int, Any], number: int | None) -> str:
     return seen.replace("_", " ") if isinstance(seen, str) else ""
 
 
-def _sizes(
-    row: Row, there: FrameFolders, policies: CohortParameters, log: list[Decision]
-) -> tuple[bool, bool]:
+def _sizes(row: Row, there: FrameFolders, policies: Policies, log: list[Decision]) -> tuple[bool, bool]:
     """(whether the clip stays, whether its frames must be resized)."""
     if policies.frame_sizes == "refuse":
         return True, False  # the flow says so

@@ -1,4 +1,4 @@
-"""What the recorded studies say: cells of Table IV as described, and what every switch between text and code changes."""
+"""What the recorded studies say: cells of Table IV as described, what every switch between text and code changes."""
 
 from __future__ import annotations
 

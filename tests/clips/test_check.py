@@ -7,8 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-import conftest
 import cv2
+import licensed_copy
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.check import check
 from ethnicmer_lib.clips.licensed import open_licensed
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import KINDS
 from ethnicmer_lib.clips.report import FINE, UNUSABLE, WARNINGS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.simulator import protocol, write
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 
@@ -53,7 +53,7 @@ def recode(index: int = 0, **changes):
         study.write_coding()
         for moment in ("onset", "apex", "offset"):
             if isinstance(row[moment], int) and "clip" not in changes:
-                conftest.picture(clip_folder(study) / f"reg_img{row[moment]}.jpg", 1, colour=True)
+                licensed_copy.picture(clip_folder(study) / f"reg_img{row[moment]}.jpg", 1, colour=True)
 
     return plant
 
@@ -72,7 +72,7 @@ def header(change):
     def plant(study):
         path = study.casme2 / CODING
         cells = pd.read_excel(path, header=None, dtype=object)
-        conftest.save(path, change(cells.astype(object).where(cells.notna(), None).to_numpy().tolist()))
+        licensed_copy.save(path, change(cells.astype(object).where(cells.notna(), None).to_numpy().tolist()))
 
     return plant
 
@@ -117,7 +117,7 @@ def foreign(study):
 def dense(study):
     for frame in range(46, 87):
         if frame != 50:
-            conftest.picture(clip_folder(study) / f"reg_img{frame}.jpg", frame, colour=True)
+            licensed_copy.picture(clip_folder(study) / f"reg_img{frame}.jpg", frame, colour=True)
 
 
 def nested(study):
@@ -208,7 +208,7 @@ def test_there_is_a_plant_for_every_kind():
         assert kind.meaning
         assert kind.fix
         if kind.policy:
-            choices = CohortParameters.model_fields[kind.policy]
+            choices = Policies.__dataclass_fields__[kind.policy]
             assert choices.default not in kind.unsettled or kind.stops
 
 
@@ -227,7 +227,7 @@ def test_a_planted_problem_is_named_and_nothing_else(sound, code):
     report = check(sound.casme2, sound.samm, sound.groups)
     assert [one.code for one in report.problems] == [code]
     problem = report.problems[0]
-    stops = problem.stops(CohortParameters())
+    stops = problem.stops(Policies())
     assert report.exit_code == (UNUSABLE if stops else WARNINGS)
     text = report.text()
     assert KINDS[code].fix in text
@@ -242,7 +242,7 @@ def test_a_planted_problem_is_named_and_nothing_else(sound, code):
             use(sound)
     else:
         if code == "no_apex":
-            conftest.picture(clip_folder(sound) / "reg_img66.jpg", 1, colour=True)
+            licensed_copy.picture(clip_folder(sound) / "reg_img66.jpg", 1, colour=True)
         use(sound)
 
 
@@ -270,7 +270,7 @@ def test_a_long_list_is_cut_on_request_only(sound):
 def test_a_policy_settles_what_it_is_for(sound):
     for code in ("no_apex_file", "several_coding_files", "double_row"):
         PLANTS[code](sound)
-    policies = CohortParameters(missing_frames="nearest", coding_file="20140508", double_rows="first")
+    policies = Policies(missing_frames="nearest", coding_file="20140508", double_rows="first")
     report = check(sound.casme2, sound.samm, sound.groups, policies)
     assert report.exit_code == WARNINGS
     assert set(report.table()["settled_by"]) == {
@@ -333,7 +333,7 @@ def test_a_simulated_cohort_in_the_official_layouts_is_fine(tmp_path, monkeypatc
 def complete(tmp_path_factory):
     """Folders with every clip of the released label table."""
     released = labels.annotations()
-    study = conftest.Study(tmp_path_factory.mktemp("complete"), [], [])
+    study = licensed_copy.Study(tmp_path_factory.mktemp("complete"), [], [])
     gray, colour = jpeg(48, 40, colour=False), jpeg(48, 40)
     for place, row in enumerate(released.itertuples()):
         onset = 10 * place + 1

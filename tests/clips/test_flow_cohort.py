@@ -103,7 +103,7 @@ def test_a_missing_folder_says_how_to_get_it(tmp_path):
     for folder in (None, tmp_path / "nowhere", tmp_path):
         with pytest.raises(StudyError, match=r"HTNet.*--flow-dir"):
             open_flow(folder)
-    with pytest.raises(StudyError, match="flow_dir"):
+    with pytest.raises(StudyError, match="flow-dir"):
         open_cohort(Dataset(data="flow"))
 
 

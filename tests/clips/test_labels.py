@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, check_clips
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper import printed
-from ethnicmer_lib.publish import old_parameters as parameters
+from ethnicmer_lib.paper import numbers as printed
+from ethnicmer_lib.sources import Mapped
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ETHNICMER_SHARED", REPOSITORY / ".." / "shared")).resolve()
@@ -168,10 +169,9 @@ def test_a_mapping_changes_only_what_it_names():
     out = dropped[dropped["group"] == labels.LEFT_OUT]
     assert sorted(out["subject"].unique()) == labels.conflicting_subjects()
     assert labels.conflicting_subjects() == ["012", "017", "018", "034", "035", "037"]
-    with pytest.raises(StudyError, match="ethnic_mapping='none' is none of paper, others_non_asian"):
+    with pytest.raises(StudyError, match="mapping='none' is none of paper, others_non_asian"):
         labels.released_groups("none")
 
 
 def test_the_parameter_offers_every_mapping():
-    allowed = parameters.allowed(parameters.Dataset, "ethnic_mapping")
-    assert allowed == ", ".join(repr(name) for name in labels.ETHNIC_MAPPINGS)
+    assert list(get_args(Mapped)) == list(labels.ETHNIC_MAPPINGS)

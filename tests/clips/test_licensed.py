@@ -11,13 +11,13 @@ import pytest
 
 from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.table import COLUMNS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.old_sources import open_cohort
-from ethnicmer_lib.publish.old_parameters import CohortParameters, Dataset
+from ethnicmer_lib.sources import open_clips
 
 APEXLESS = "CASME II/sub01/EP19_05f"
-AS_IS = CohortParameters(data="licensed", missing_apex="as_is")
+AS_IS = Policies(missing_apex="as_is")
 
 
 def test_both_databases_become_one_clips_table(study):
@@ -87,10 +87,10 @@ def test_samm_folder_may_be_the_parent(study):
 def test_open_cohort_dispatches(study, tmp_path):
     study.write()
     groups = study.write_groups(tmp_path / "mine.csv", ("X", "Y"))
-    parameters = Dataset(data="licensed", casme2_dir=study.casme2, samm_dir=study.samm, annotations=groups)
-    assert open_cohort(parameters).groups == ["X", "Y"]
+    source = {"kind": "licensed", "casme2": study.casme2, "samm": study.samm, "annotations": groups}
+    assert open_clips(source).groups == ["X", "Y"]
     with pytest.raises(StudyError, match="--casme2, --samm or both"):
-        open_cohort(Dataset(data="licensed"))
+        open_clips({"kind": "licensed"})
 
 
 def test_missing_apex_says_so(study):

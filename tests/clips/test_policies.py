@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-import conftest
 import cv2
+import licensed_copy
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,10 +17,10 @@ from ethnicmer_lib.clips.decisions import Decision
 from ethnicmer_lib.clips.folders import FrameFolders, Picture, look
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.places import find_coding_file
+from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.settling import estimate_apex
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.old_sources import open_cohort
-from ethnicmer_lib.publish.old_parameters import CohortParameters
+from ethnicmer_lib.sources import open_clips
 
 OUT = "CASME II/sub01/EP02_01f"  # its apex is after its offset
 NONE = "CASME II/sub01/EP19_05f"  # it has no apex
@@ -34,7 +34,7 @@ def doubtful(study):
     study.write()
     folder = study.casme2 / "Cropped" / "sub01"
     for frame in range(46, 87, 10):
-        conftest.picture(folder / "EP02_01f" / f"reg_img{frame}.jpg", frame, colour=True)
+        licensed_copy.picture(folder / "EP02_01f" / f"reg_img{frame}.jpg", frame, colour=True)
     moving(folder / "EP02_01f", dict.fromkeys(range(46, 87, 10), 0) | {66: 9, 76: 4})
     moving(folder / "EP19_05f", {111: 0, 150: 3, 176: 8, 241: 1})
     return study
@@ -48,8 +48,8 @@ def moving(folder, shifts: dict[int, int]) -> None:
         assert cv2.imwrite(str(folder / f"reg_img{frame}.jpg"), image)
 
 
-def opened(study, **policies):
-    return open_licensed(study.casme2, study.samm, policies=CohortParameters(data="licensed", **policies))
+def opened(study, mapping="paper", **policies):
+    return open_licensed(study.casme2, study.samm, policies=Policies(**policies), mapping=mapping)
 
 
 def frames_of(cohort, clip_id) -> list[int]:
@@ -235,26 +235,22 @@ def test_folders_are_found_in_any_spelling_and_logged(doubtful, old, new):
 
 def test_mappings_need_the_released_labels(doubtful, tmp_path):
     groups = doubtful.write_groups(tmp_path / "groups.csv")
-    policies = CohortParameters(data="licensed", ethnic_mapping="drop_others")
-    with pytest.raises(StudyError, match="ethnic_mapping='drop_others' maps the released labels"):
-        open_licensed(doubtful.casme2, doubtful.samm, groups, policies)
+    with pytest.raises(StudyError, match="mapping='drop_others' maps the released labels"):
+        open_licensed(doubtful.casme2, doubtful.samm, groups, mapping="drop_others")
     doubtful.samm_rows[2] = (12, "012_3_1", 100001, 100010, 100020, "7", "Fear")
     doubtful.write()
-    kept, dropped = opened(doubtful), opened(doubtful, ethnic_mapping="drop_others")
+    kept, dropped = opened(doubtful), opened(doubtful, mapping="drop_others")
     assert set(kept.clips["clip_id"]) - set(dropped.clips["clip_id"]) == {"SAMM/012/012_3_1"}
-    assert dropped.decisions["rule"].tolist()[0] == "ethnic_mapping='drop_others'"
-    moved = opened(doubtful, ethnic_mapping="others_non_asian")
+    assert dropped.decisions["rule"].tolist()[0] == "mapping='drop_others'"
+    moved = opened(doubtful, mapping="others_non_asian")
     assert (kept.row("SAMM/012/012_3_1")["group"], moved.row("SAMM/012/012_3_1")["group"]) == (
         "Asian", "Non-Asian",
     )  # fmt: skip
-    parameters = CohortParameters(
-        data="licensed",
-        casme2_dir=doubtful.casme2,
-        samm_dir=doubtful.samm,
-        apex="drop",
-        ethnic_mapping="drop_others",
+    folders = {"kind": "licensed", "casme2": doubtful.casme2, "samm": doubtful.samm}
+    assert (
+        len(open_clips(folders | {"policies": {"apex": "drop"}, "mapping": "drop_others"}).clips)
+        == len(dropped.clips) - 1
     )
-    assert len(open_cohort(parameters).clips) == len(dropped.clips) - 1
 
 
 @settings(deadline=None, max_examples=100)

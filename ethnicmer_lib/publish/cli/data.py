@@ -26,14 +26,17 @@ def check_folders(
     """Check your folders of CASME II and SAMM: what is there, what is wrong, what to do, and a fingerprint.
 
     Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
-    -p (apex, missing_apex, missing_frames, frame_sizes, double_rows, coding_file, casme2_frames) is judged by.
+    -p (apex, missing_apex, missing_frames, frame_sizes, double_rows, coding_file, casme2_frames; for a chapter it is
+    called source.policies.apex) is judged by.
     """
     from ethnicmer_lib.clips.check import check
     from ethnicmer_lib.publish import chapters
-    from ethnicmer_lib.publish.old_parameters import CohortParameters
+    from ethnicmer_lib.sources import source_of
 
     try:
-        policies = CohortParameters.check({**chapters.typed(parameter or []), "data": "licensed"})
+        given = chapters.typed(parameter or [])
+        named = {name.removeprefix("source.policies."): value for name, value in given.items()}
+        policies = source_of({"kind": "licensed", "policies": named}).policies
         report = check(casme2, samm, annotations, policies, progress=True)
     except StudyError as error:  # exit code 1 says here that the study can run
         typer.echo(f"error: {error}", err=True)
