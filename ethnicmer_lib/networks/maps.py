@@ -15,6 +15,7 @@ from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, opened, tasks_of
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
+from ethnicmer_lib.stats import Estimate, group_difference
 
 #: measure of a map -> what it says
 MEASURES: Mapping[str, str] = {
@@ -117,6 +118,44 @@ def measure_maps(maps: Maps) -> pd.DataFrame:
     True
     """
     return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **measures(maps.array))
+
+
+#: Key of a claim in ``paper/claims.yml`` -> label and measure of Figs 3-4.
+CLAIMS = {
+    "map_sides": ("Positive", "asymmetry"),
+    "map_size": ("Positive", "area"),
+    "map_height": ("Surprise", "lower_share"),
+}
+PAPER_GROUPS = ("Non-Asian", "Asian")  #: first minus second, as Section IV-C compares them
+
+
+def map_claims(measured: pd.DataFrame, seed: int = 0) -> tuple[dict[str, str], dict[str, Any]]:
+    """The names of the two groups, first and second, and what each claim on Figs 3-4 is judged by.
+
+    Parameters
+    ----------
+    measured : as of :func:`measure_maps`.
+    """
+    found = sorted(measured["group"].unique())
+    first, second = PAPER_GROUPS if set(found) == set(PAPER_GROUPS) else found
+    differences = group_difference(measured, list(MEASURES), by="label", seed=seed).set_index(
+        ["label", "measure"]
+    )
+    mean = measured.dropna(subset=list(MEASURES)).groupby(["label", "group"])[list(MEASURES)].mean()
+    claims: dict[str, Any] = {}
+    for key, (label, measure) in CLAIMS.items():
+        row = differences.loc[(label, measure)] if label in set(measured["label"]) else None
+        if row is None or np.isnan(row["difference"].value):
+            claims[key] = f"The cohort has {label} maps of fewer than two subjects in {first} or in {second}"
+            continue
+        value, low, high = row["difference"]
+        one = Estimate(value, low, high) if first == found[0] else Estimate(-value, -high, -low)
+        words = {
+            f"mean_{name}": mean.loc[(label, group), measure]
+            for name, group in (("first", first), ("second", second))
+        }
+        claims[key] = (one, words | {"p": row["p"], "meaning": MEASURES[measure].split(",")[0]})
+    return {"first": first, "second": second}, claims
 
 
 def measures(maps: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,27 @@ from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.networks.arms import VARIANTS, every_arm, left_out
 from ethnicmer_lib.networks.folds import train_and_predict
+from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
+from ethnicmer_lib.stats import difference
 from ethnicmer_lib.store import record
 
+#: Key of a claim in ``paper/claims.yml`` -> the variants, or control arms, whose macro F1 it compares.
+COMPARED = {
+    "motion_context": ("dual_motion", "resnet18"),
+    "rgb_resnet": ("dual_rgb", "resnet18"),
+    "tinyvit_gain": ("tinyvit", "resnet18"),
+    "rgb_tinyvit": ("tinyvit", "dual_motion"),
+}
+CONTROLS = {
+    "taught_group": ("dual", "plain"),
+    "not_taught": ("no_ethnic_loss", "dual"),
+    "wrong_groups": ("shuffled", "dual"),
+    "taught_database": ("database", "dual"),
+    "released_branch": ("dual_released", "plain_released"),
+}
+BRANCHES = {"dual_motion": "motion_branch", "dual_rgb": "rgb_barely", "tinyvit": "local_texture"}
 #: Part of the recording -> its networks.
 PARTS = {
     "predictions": VARIANTS,
@@ -36,6 +53,54 @@ def departures(folds: str | int, recipe: Recipe = AS_PRINTED, switches: Switches
     for ours, paper in ((recipe, AS_PRINTED), (switches, AS_DESCRIBED)):
         pairs |= {name: (value, getattr(paper, name)) for name, value in asdict(ours).items()}
     return [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
+
+
+def claims(
+    predictions: pd.DataFrame, table: pd.DataFrame, missing: Mapping[str, str] | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """What Section IV-B's claims are judged by, by key: differences of macro F1, and what each ethnic branch tells.
+
+    Parameters
+    ----------
+    predictions : of variants and baselines, one schema.
+    table : the clips table.
+    missing : variants that could not be trained, and why.
+    """
+    found: dict[str, Any] = {}
+    rows = difference(
+        predictions, [*COMPARED.values(), ("majority", "resnet18"), ("forest", "resnet18")], seed=seed
+    )
+    by_pair = dict(zip(zip(rows["a"], rows["b"], strict=True), rows["difference"], strict=True))
+    for key, (a, b) in COMPARED.items():
+        if (a, b) in by_pair:
+            found[key] = by_pair[a, b]
+        else:
+            absent = next(name for name in (a, b) if name not in set(predictions["arm"]))
+            found[key] = (missing or {}).get(absent, f"{absent} is not among the variants of this run")
+    branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
+    for arm, row in branches.iterrows():
+        words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
+        found[BRANCHES[arm]] = (row["difference"], words)
+    if ("majority", "resnet18") in by_pair:
+        words = {"forest": by_pair["forest", "resnet18"]}
+        found["baseline_significant"] = (by_pair["majority", "resnet18"], words)
+    return found
+
+
+def control_claims(controls: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """The same for the controls, and what a probe of the ethnic branch reads off within one database."""
+    rows = difference(controls, CONTROLS.values(), seed=seed)
+    keys = {pair: key for key, pair in CONTROLS.items()}
+    found: dict[str, Any] = {
+        keys[a, b]: one for a, b, one in rows[["a", "b", "difference"]].itertuples(index=False)
+    }
+    asked = learnt(controls, seed=seed).set_index(["arm", "reader", "target", "where"])
+    both = controls.groupby("database")["group"].nunique()
+    found["branch_within"] = (
+        asked.loc[("dual", "ethnic", "group", "within"), "balanced_accuracy"],
+        {"databases": ", ".join(both.index[both > 1])},
+    )
+    return found
 
 
 def record_table_v(

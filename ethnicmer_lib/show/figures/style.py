@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS
@@ -123,53 +122,4 @@ def intervals(table: pd.DataFrame, provenance: Provenance, xlabel: str, zero: fl
         ax.grid(axis="x", color="#e3eaea")
         ax.set_axisbelow(True)
         fig.legend(loc="lower center", bbox_to_anchor=(0.5, 0.97), ncols=2, frameon=False, fontsize=9)
-        return stamp(fig, provenance)
-
-
-def activation_grid(
-    maps: Mapping[tuple[str, str], np.ndarray],
-    counts: Mapping[tuple[str, str], int],
-    background: np.ndarray,
-    provenance: Provenance,
-) -> Figure:
-    """Mean class activation map per label (column) and group (row) over a common background.
-
-    Parameters
-    ----------
-    maps : (label, group) -> (h, w) float32 in [0, 1].
-    counts : (label, group) -> number of clips behind the mean.
-    background : (H, W) or (H, W, 3) in [0, 1], the same for all panels: a mean over subjects, never one person.
-    """
-    labels = list(dict.fromkeys(label for label, _ in maps))
-    groups = list(dict.fromkeys(group for _, group in maps))
-    height, width = background.shape[:2]
-    top = max(float(m.max()) for m in maps.values()) or 1.0
-    with plt.rc_context(_STYLE):
-        fig, axes = plt.subplots(
-            len(groups),
-            len(labels),
-            figsize=(WIDTH * 0.8, 2.9 * len(groups)),
-            squeeze=False,
-            layout="constrained",
-        )
-        for i, group in enumerate(groups):
-            for j, label in enumerate(labels):
-                ax = axes[i, j]
-                ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
-                if (label, group) in maps:
-                    shown = ax.imshow(
-                        maps[label, group],
-                        cmap="inferno",
-                        vmin=0,
-                        vmax=top,
-                        alpha=0.6,
-                        interpolation="bilinear",
-                        extent=(0, width, height, 0),
-                    )
-                ax.set(xticks=[], yticks=[])
-                sns.despine(ax=ax, left=True, bottom=True)
-                ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
-        bar = fig.colorbar(shown, ax=axes, shrink=0.6, aspect=28)
-        bar.set_label("mean activation")
-        bar.outline.set_visible(False)
         return stamp(fig, provenance)
