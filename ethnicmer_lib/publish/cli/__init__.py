@@ -8,7 +8,7 @@ import typer
 
 from ethnicmer_lib import __version__
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.cli import chapters, data, old_recordings, recordings, runs, simulate
+from ethnicmer_lib.publish.cli import chapters, data, recordings, runs, simulate
 
 INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
 
@@ -22,8 +22,6 @@ app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 for command in (chapters.build, chapters.rerun, chapters.params, recordings.record, simulate.simulate):
     app.command()(command)
-app.command()(old_recordings.evidence)
-app.command("size-evidence")(old_recordings.size_evidence)
 
 
 @app.command()
