@@ -13,8 +13,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.table import LABELS, Stack
-from ethnicmer_lib.design.forest import emotion_predictions
+from ethnicmer_lib.clips.table import Stack
+from ethnicmer_lib.design import forest_baseline, subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence.endpoint_error import flow_error
 from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, recorded_stacks, trial
@@ -146,7 +146,7 @@ def _predicted(way: Way, settings: SimulatorSettings, jobs: int | None, progress
     of = partial(clip_image, method=way.method, neighbours=way.neighbours)
     clips, found = measure(settings, of, jobs=jobs, progress=progress)
     images, seconds = zip(*found, strict=True)
-    table = emotion_predictions(np.stack(images).reshape(len(clips), -1), clips, LABELS, 0, TREES)
+    table = forest_baseline(np.stack(images), clips, subject_folds(clips), 0, TREES)
     return table.assign(seconds=seconds)
 
 
