@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cache
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Run
 
 TILE, RINGS, ANGLES = (
     48,
@@ -164,9 +163,7 @@ def compare(
     """
     tables = []
     for knob, strength, settings in conditions() if cohorts is None else cohorts:
-        run = Run.open(
-            "group-trace", module="ethnicmer_lib.evidence.group_trace", cohort="", parameters=asdict(settings)
-        )
+        run = Run.open("group-trace", code=("simulator", "motion", "evidence"), inputs={"settings": settings})
         table = run.table("traces", lambda s=settings: _traces(s, jobs, progress))
         tables.append(table.assign(knob=knob, strength=strength, seed=settings.seed))
     return pd.concat(tables, ignore_index=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -24,9 +24,10 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, plan_cohort
 from ethnicmer_lib.simulator.recording import Recording
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.store import Run
 
 SIDE = 28  #: px of the published features
+CODE = ("simulator", "motion", "evidence")
 FRAMINGS = 4  #: crops of each simulated clip
 
 # How the published features frame the face is not documented, and differs between the databases.  Every simulated
@@ -202,21 +203,11 @@ def compare(real: FlowCohort, *, jobs: int | None = None, progress: bool = False
     """
     tables = []
     for condition, settings in conditions().items():
-        run = Run.open(
-            "realism",
-            module="ethnicmer_lib.evidence.realism",
-            cohort=real.provenance.fingerprint,
-            parameters=asdict(settings),
-        )
+        run = Run.open("realism", code=CODE, inputs={"real": real, "settings": settings})
         tables.append(
             run.table("predictions", lambda c=condition, s=settings: _predict(c, s, real, jobs, progress))
         )
-    run = Run.open(
-        "realism",
-        module="ethnicmer_lib.evidence.realism",
-        cohort=real.provenance.fingerprint,
-        parameters={"real": True},
-    )
+    run = Run.open("realism", code=CODE, inputs={"real": real})
     tables.append(run.table("predictions", lambda: _within(real)))
     return pd.concat(tables, ignore_index=True)
 

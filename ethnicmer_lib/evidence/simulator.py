@@ -10,14 +10,12 @@ from typing import Any
 import pandas as pd
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.published import FlowCohort, open_flow
-from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.clips.table import LABELS, Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import group_trace, realism
 from ethnicmer_lib.simulator.settings import COMPONENTS
-from ethnicmer_lib.stats.bootstrap import MACRO, Estimate, bootstrap_f1, paired_difference
-from ethnicmer_lib.store import old_recording as results
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.stats import MACRO, Estimate, difference, scores
+from ethnicmer_lib.store import Provenance, record, recording
 
 NAME = "simulator"
 PARTS = ("traces", "realism")
@@ -42,6 +40,21 @@ class Evidence:
     command: str
     made: dict[str, Any]
 
+    @property
+    def level(self) -> float:
+        """p below it: the groups are told apart."""
+        return LEVEL
+
+    @staticmethod
+    def macro(table: pd.DataFrame) -> Estimate:
+        """Macro F1 of predictions with its interval over subjects."""
+        return macro(table)
+
+    @staticmethod
+    def paired(a: pd.DataFrame, b: pd.DataFrame) -> Estimate:
+        """Difference in macro F1 of two tables of predictions of the same clips."""
+        return paired(a, b)
+
     def predictions(self, condition: str, classifier: str, framing: str | None = None) -> pd.DataFrame:
         """The predictions of one condition and classifier; StudyError where there are none."""
         rows = self.realism
@@ -54,7 +67,7 @@ class Evidence:
 
     def score(self, condition: str, classifier: str, framing: str | None = None) -> Estimate:
         """Macro F1 with its subject-bootstrap interval."""
-        return bootstrap_f1(self.predictions(condition, classifier, framing), LABELS)[MACRO]
+        return macro(self.predictions(condition, classifier, framing))
 
     def chosen(self, database: str) -> tuple[str, str]:
         """(classifier, framing) with the highest macro F1 on the real clips of ``database``."""
@@ -78,7 +91,7 @@ class Evidence:
     ) -> tuple[pd.DataFrame, Estimate]:
         rows = self.predictions(condition, classifier, framing)
         rows = rows[rows["database"] == database]
-        return rows, bootstrap_f1(rows, LABELS)[MACRO]
+        return rows, macro(rows)
 
     def transfer_table(self) -> pd.DataFrame:
         """One row a way of training and testing: name, value, low, high, the F1 of each label, of each database."""
@@ -102,21 +115,21 @@ class Evidence:
         rows = []
         for name in COMPONENTS:
             table = self.predictions(f"without {name}", classifier, "random")
-            change = paired_difference(table, everything, LABELS)
+            change = paired(table, everything)
             rows.append(
                 {
                     "name": f"without {name}",
                     **change._asdict(),
-                    "score": bootstrap_f1(table, LABELS)[MACRO].value,
+                    "score": macro(table).value,
                 }
             )
         whole = self.predictions("half", classifier, "whole frame")
-        change = paired_difference(whole, everything, LABELS)
+        change = paired(whole, everything)
         rows.append(
             {
                 "name": "without random crops",
                 **change._asdict(),
-                "score": bootstrap_f1(whole, LABELS)[MACRO].value,
+                "score": macro(whole).value,
             }
         )
         return pd.DataFrame(rows)
@@ -146,66 +159,52 @@ class Evidence:
         return int((rows["p"] < LEVEL).sum()), len(rows)
 
 
+def macro(table: pd.DataFrame) -> Estimate:
+    """Macro F1 of predictions with its interval over subjects."""
+    return scores(table, by=None, interval=True, labels=LABELS)[MACRO].iloc[0]
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame) -> Estimate:
+    """Difference in macro F1 of two tables of predictions of the same clips."""
+    both = pd.concat([a.assign(arm="a"), b.assign(arm="b")])
+    return difference(both, [("a", "b")], labels=LABELS)["difference"].iloc[0]
+
+
 def _scores(table: pd.DataFrame) -> dict[str, Any]:
-    found = bootstrap_f1(table, LABELS)
+    found = scores(table, by=None, interval=True, labels=LABELS).iloc[0]
     row: dict[str, Any] = {"macro": found[MACRO], **{label: found[label] for label in LABELS}}
-    for database in (CASME2, SAMM):
-        row[database] = bootstrap_f1(table[table["database"] == database], LABELS)[MACRO]
-    return row
+    return row | {name: macro(table[table["database"] == name]) for name in (CASME2, SAMM)}
 
 
-def save(
-    flow_dir: Path, parts: Sequence[str] = PARTS, *, jobs: int | None = None, progress: bool = True
+def record_simulator(
+    clips: Clips, command: str, parts: Sequence[str] = PARTS, jobs: int | None = None
 ) -> Path:
     """Compute parts of the evidence, or take them from the run store, and write them to ``results/simulator/``.
 
+    Parameters
+    ----------
+    clips : the published flow features of the real clips.
+
     Raises
     ------
     StudyError
-        For an unknown part, or where the published flow features are not as published.
+        For an unknown part, before anything runs.
     """
-    real = open_flow(flow_dir)
     for part in parts:
         if part not in PARTS:
             raise StudyError(f"part {part!r} of the evidence is unknown; allowed: {', '.join(PARTS)}")
-        if part == "traces":
-            table, module = (
-                group_trace.compare(jobs=jobs, progress=progress),
-                "ethnicmer_lib.evidence.group_trace",
-            )
-        else:
-            table, module = (
-                realism.compare(real, jobs=jobs, progress=progress),
-                "ethnicmer_lib.evidence.realism",
-            )
-        store(part, table, real, runs.code_fingerprint(module), runs.environment())
-    return results.folder() / NAME
+    for part in parts:
+        table = (
+            group_trace.compare(jobs=jobs, progress=True)
+            if part == "traces"
+            else realism.compare(clips, jobs=jobs, progress=True)
+        )
+        folder = record(NAME, {part: table}, clips.provenance, command, {})
+    return folder
 
 
-def store(part: str, table: pd.DataFrame, real: FlowCohort, code: str, made: dict[str, Any]) -> None:
-    """Write one part and its entry in ``provenance.json``."""
-    about = {
-        "command": "ethnicmer evidence --flow-dir DIR",
-        "source": real.provenance.source,
-        "fingerprint": real.provenance.fingerprint,
-    }
-    results.store_part(NAME, part, table, about, code=code, made=made)
-
-
-def load() -> Evidence:
-    """Read ``results/simulator/``.
-
-    Raises
-    ------
-    StudyError
-        When a file is missing, or its content is not the one that was recorded.
-    """
-    where = results.folder() / NAME
-    record = results.read_record(where, "ethnicmer evidence --help")
-    tables = {}
-    for name in PARTS:
-        path = where / f"{name}.parquet"
-        tables[name] = results.read_table(path, record["parts"].get(name, {}).get("sha256"))
-    real = Provenance(record["source"], False, record["fingerprint"])
-    made = record["parts"]["realism"]["made"]
-    return Evidence(tables["realism"], tables["traces"], real, record["command"], made)
+def evidence() -> Evidence:
+    """The recorded evidence; StudyError when a file is missing, or not what was recorded."""
+    found = recording(NAME)
+    made = found.parts["realism"]["made"]
+    return Evidence(found.table("realism"), found.table("traces"), found.provenance, found.command, made)

@@ -33,7 +33,7 @@ def test_every_rule_is_whole_and_no_key_stands_twice():
             assert rule["rule"] in KINDS, key
             assert rule["mode"] in MODES
             assert set(rule.get("instead", {}).values()) <= set(VERDICTS)
-            assert rule["question"] and rule["answer"] and rule["reason"]
+            assert all(rule[part] for part in ("question", "answer", "reason"))
     assert len(seen) == len(set(seen))
     answered = {key for claim in known["claims"] for key in claim.get("answers", [claim["key"]])}
     unmeasured = {claim["key"] for claim in known["claims"] if "else" in claim}

@@ -1,1 +1,0 @@
-"""What each page of the book shows: from a chapter's result to figures, tables and the numbers its prose takes."""
