@@ -139,6 +139,12 @@ def annotate_clips(clips: Clips, checkpoint: str | Path, progress: bool = True) 
     ------
     StudyError
         As :func:`annotate`.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> clips = em.open_clips("tiny", progress=False)
+    >>> em.annotate_clips(clips, "facexformer.pt")  # doctest: +SKIP
     """
     whole = {database: open_detector("whole") for database in clips.table["database"].unique()}
     records = annotate(clips, Annotator.open(Path(checkpoint), whole), progress=progress)

@@ -32,6 +32,12 @@ class Rules:
     least : smallest share of the votes that a majority needs, 0..1; below it there is no code.
 
     A subject without a code is left out of :func:`groups_table` unless a correction gives it one.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.Rules(vote="first").tie
+    'first'
     """
 
     vote: Literal["majority", "first"] = "majority"
@@ -71,7 +77,14 @@ class Screening:
 
 
 def released_codes() -> pd.DataFrame:
-    """The annotator's codes of SAMM's clips in the released label table; of CASME II it holds none."""
+    """The annotator's codes of SAMM's clips in the released label table; of CASME II it holds none.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.released_codes().columns.tolist()
+    ['database', 'subject', 'clip', 'code']
+    """
     released = labels.annotations()
     released = released[released["raw_race_code"] != ""]
     return pd.DataFrame(
@@ -111,6 +124,13 @@ def screen(
     ------
     StudyError
         A missing column, a clip twice, or a correction of a subject that has no clip.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> screened = em.screen(em.released_codes(), em.Rules(vote="majority", conflict="flag"))
+    >>> int(screened.subjects["conflict"].sum())
+    6
     """
     rules = rules or Rules()
     missing = [name for name in CODE_COLUMNS if name not in codes]

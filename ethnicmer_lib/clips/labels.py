@@ -103,7 +103,7 @@ def label_emotions(emotions: pd.Series) -> pd.Series:
 
     Examples
     --------
-    >>> label_emotions(pd.Series(["Happiness", "others", "Disgust"])).tolist()
+    >>> em.label_emotions(pd.Series(["Happiness", "others", "Disgust"])).tolist()
     ['Positive', None, 'Negative']
     """
     found = [label_of(str(name), str(place), "the table") for place, name in emotions.items()]
@@ -162,7 +162,14 @@ def _annotations() -> pd.DataFrame:
 
 
 def annotations() -> pd.DataFrame:
-    """The released label table: 415 clips in the release's row order, every column text (subject '006')."""
+    """The released label table: 415 clips in the release's row order, every column text (subject '006').
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.released_table()["emotion"].str.lower().value_counts().head(2).to_dict()
+    {'others': 99, 'disgust': 73}
+    """
     return _annotations().copy()
 
 
@@ -236,6 +243,12 @@ def released_clips(mapping: str = "paper") -> pd.DataFrame:
     ----------
     mapping : str
         One of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.released_clips().groupby("group")["subject"].nunique().to_dict()
+    {'Asian': 36, 'Non-Asian': 17}
     """
     return _released_clips(mapping).copy()
 

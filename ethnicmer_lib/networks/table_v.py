@@ -46,7 +46,7 @@ def departures(folds: str | int, recipe: Recipe = AS_PRINTED, switches: Switches
 
     Examples
     --------
-    >>> departures("loso", Recipe(epochs=6))
+    >>> departures("loso", em.Recipe(epochs=6))
     ['epochs=6 (paper: 15)']
     """
     pairs = {"folds": (folds, "loso")}

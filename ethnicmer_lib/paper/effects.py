@@ -23,6 +23,13 @@ def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> 
         scenarios, draw by draw; the interval is over draws alone, as subjects are the same on both sides.
     arms : recorded predictions of Table V's controls: the effect is on macro F1, the interval over subjects.
     seed : of the resamples of subjects.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> effects = em.switch_effects(em.recording("table_iv").predictions, em.recording("table_v").table("controls"))
+    >>> effects["table"].unique().tolist()
+    ['IV', 'V']
     """
     table = switches()
     of_iv, of_v = (table[table["table"] == name] for name in ("IV", "V"))
@@ -40,7 +47,15 @@ def drop(studies: pd.DataFrame, study: str) -> pd.Series:
 
 
 def described_cells(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws."""
+    """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> drawn = em.recording("table_iv").predictions.query("study == 'svc' and draw < 5")
+    >>> em.described_cells(drawn).columns.tolist()
+    ['Negative', 'Non-negative', 'macro']
+    """
     paper = printed("table_iv")
     # Weight 0: all cells are taken on the resamples in which every scenario has both labels.
     none = dict.fromkeys(paper.index, 0)

@@ -87,6 +87,12 @@ def unit_claims() -> dict[str, Any]:
 
     A difference over all clips that is not there within SAMM, the one database with both groups, may be one of the
     databases, whichever way it points: it is not supported as one of the groups.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> list(em.unit_claims())[:2]
+    ['one_sided_smile', 'au26_surprise']
     """
     clips = released_clips()
     samm = clips[clips["database"] == SAMM]

@@ -82,7 +82,15 @@ class Finding:
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """The findings as a table, one row each, in the order given; columns are the fields of a finding."""
+    """The findings as a table, one row each, in the order given; columns are the fields of a finding.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> found = em.judge("audit", em.RELEASED, **em.unit_claims())
+    >>> em.findings_table(found)["key"].tolist()[:2]
+    ['one_sided_smile', 'au26_surprise']
+    """
     names = [field.name for field in fields(Finding)]
     table = pd.DataFrame([asdict(finding) for finding in findings], columns=names)
     return table.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))

@@ -48,9 +48,9 @@ def judge(
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> found = em.judge("claims", em.RELEASED, averages_iv=(None, {"holds": True, "rows": 3, "off": 0.00005}))
-    >>> found[0].verdict
-    'reproduced'
+    >>> found = em.judge("audit", em.RELEASED, **em.unit_claims())
+    >>> found[0].chapter, found[0].key
+    ('audit', 'one_sided_smile')
     """
     source = provenance_of(of)
     shared = {"departures": ", ".join(departures), **(about or {})}
@@ -76,6 +76,12 @@ def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> d
     scores : rows and columns as in :func:`printed`; cells are Estimates or numbers.
     prefix : of the keys, by default the table's name.
     names : for the words of every cell.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> list(em.cells("table_v", em.printed("table_v")))[:2]
+    ['table_v_resnet18_negative', 'table_v_resnet18_positive']
     """
     paper = printed(table)
     found = {}

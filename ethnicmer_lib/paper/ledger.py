@@ -96,6 +96,13 @@ def claims_ledger(findings: Iterable[Finding]) -> Ledger:
     ----------
     findings : of all chapters, as they were saved, and those on the labels (``judge("claims", ...)``).
         Of several with one key those on real clips count, in their order; simulated ones only where there is no other.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> found = em.judge("claims", em.RELEASED, **em.label_claims(noise=[]))
+    >>> len(em.claims_ledger(found).table()) > 20
+    True
     """
     by_key: dict[str, list[Finding]] = defaultdict(list)
     for found in findings:

@@ -22,6 +22,12 @@ def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
     Parameters
     ----------
     noise : classifiers through which pure noise gives the printed Table IV; by default it is computed, in seconds.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> sorted(em.label_claims(noise=[]))[:2]
+    ['au12_universal', 'averages_iv']
     """
     found = _counts() | _sums() | _annotation() | _emotions() | _table_iv(noise) | _averages() | _units()
     return {key: (value, {"says": _said(key), **words}) for key, (value, words) in found.items()}
