@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
-from ethnicmer_lib.store.old_runs import digest
+from ethnicmer_lib.store import digest
 
 EMOTIONS = {"Negative": "disgust", "Positive": "happiness", "Surprise": "surprise"}
 

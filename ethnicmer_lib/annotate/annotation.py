@@ -30,7 +30,7 @@ from ethnicmer_lib.annotate.screening import SUBJECT, Rules, Screening, codes_of
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import Run
 
 BATCH = 4  #: more is not faster on a CPU core, whose caches are small
 CONTEXTS = ("ethnicity", "gender", "age")
@@ -96,12 +96,8 @@ def annotate(
     lacking = sorted(set(cohort.clips["database"]) - set(annotator.detectors))
     if lacking:
         raise StudyError(f"no face detector is named for {', '.join(lacking)}; name one of each database")
-    run = runs.Run.open(
-        "annotation",
-        module=__name__,
-        cohort=cohort.provenance.fingerprint,
-        parameters={"moment": moment, "batch": batch, **annotator.identity()},
-    )
+    inputs = {"clips": cohort, "moment": moment, "batch": batch, **annotator.identity()}
+    run = Run.open("annotation", code=("annotate",), inputs=inputs, provenance=cohort.provenance)
     batches = {
         f"clips-{start:04d}": cohort.clips.iloc[start : start + batch]
         for start in range(0, len(cohort.clips), batch)

@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.clips import label_tables
 from ethnicmer_lib.clips.labels import RACE_CODES, annotations, database_name
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import atomic, environment
 
 RACES = tuple(RACE_CODES.values())
 GENDERS = ("male", "female")
@@ -92,15 +92,15 @@ def write_records(records: pd.DataFrame, path: Path, about: Mapping[str, Any]) -
     about : what identifies the annotator and the cohort; versions, hardware, commit and time are added.
     """
     check_name(path)
-    with runs.atomic(path) as part:
+    with atomic(path) as part:
         if path.suffix == ".csv":
             records.to_csv(part, index=False, float_format="%.6f")
         else:
             records.to_parquet(part, index=False)
     beside = path.with_name(f"{path.name}.json")
-    with runs.atomic(beside) as part:
+    with atomic(beside) as part:
         part.write_text(
-            json.dumps({**about, "columns": COLUMNS, **runs.environment()}, indent=1) + "\n", encoding="utf-8"
+            json.dumps({**about, "columns": COLUMNS, **environment()}, indent=1) + "\n", encoding="utf-8"
         )
     return beside
 

@@ -22,7 +22,7 @@ from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.report import Report
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import digest
 
 SMALLEST = 32  #: px: sides under this are too small for optical flow
 
@@ -64,7 +64,7 @@ def check(
             _Database(name, folder, policies, problems, found, content).check(table, source, progress)
         else:
             problems.append(missing_folder(name, folder))
-    return Report(tuple(found), tuple(problems), policies, runs.digest(content))
+    return Report(tuple(found), tuple(problems), policies, digest(content))
 
 
 def _labels(

@@ -23,7 +23,7 @@ from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.settling import settle
 from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import digest
 
 MARKER = "SIMULATED.json"
 GROUPS = "groups.csv"
@@ -277,4 +277,4 @@ def _neighbour_files(clips: pd.DataFrame, folders: dict[str, FrameFolders]) -> l
 
 
 def _fingerprint(clips: pd.DataFrame, content: object, resized: list[str]) -> str:
-    return runs.digest([clips.astype(str).to_dict("records"), content, *([resized] if resized else [])])
+    return digest([clips.astype(str).to_dict("records"), content, *([resized] if resized else [])])

@@ -13,7 +13,7 @@ from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, database_name, released_clips, subject_name
 from ethnicmer_lib.clips.table import COLUMNS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import digest
 
 IMAGES = "STSNet_whole_norm_u_v_os"
 TABLE = "combined_3_class2_for_optical_flow.csv"
@@ -95,7 +95,7 @@ def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowCohort:
     clips, decisions = _mapped(_clips(folder / TABLE), mapping)
     images = np.stack([_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()])
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
-    provenance = Provenance(SOURCE, simulated=False, fingerprint=runs.digest(content))
+    provenance = Provenance(SOURCE, simulated=False, fingerprint=digest(content))
     return FlowCohort(clips, provenance, images, decisions)
 
 

@@ -15,7 +15,7 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan
 from ethnicmer_lib.simulator.scene import Scene
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import atomic
 
 Frames = Literal["three", "all"]
 
@@ -56,7 +56,7 @@ def write_files(out: Path, settings: SimulatorSettings, task: Task) -> int:
 
 def _write_frame(path: Path, scene: Scene, clip: ClipPlan, number: int) -> None:
     data = scene.jpeg(clip, number)
-    with runs.atomic(path) as part:
+    with atomic(path) as part:
         part.write_bytes(data)
 
 
@@ -66,7 +66,7 @@ def _write_truth(path: Path, scene: Scene, clip: ClipPlan) -> None:
     flow, mask, occluded = true_flow(scene.camera, (first, second), clip.poses[:2])
     seen = (mask == 1) & ~occluded
     shown = clip.expression[1] - clip.expression[0]
-    with runs.atomic(path) as part:
+    with atomic(path) as part:
         np.savez_compressed(
             part,
             flow=flow.astype(np.float16),

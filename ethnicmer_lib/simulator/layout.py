@@ -13,7 +13,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.simulator.protocol import FRAMES_PER_SECOND, ClipPlan
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import atomic
 
 MARKER = "SIMULATED.json"  #: by this file loaders know that a folder is simulated
 FOLDERS = {CASME2: "CASME2", SAMM: "SAMM"}
@@ -96,9 +96,9 @@ def write_tables(root: Path, clips: Sequence[ClipPlan]) -> None:
         rows.append([c.subject, c.clip, None, c.onset, c.apex, c.offset, duration, micro, *codes])
     _write_xlsx(samm, rows)
     labels = [(c.database, c.subject, c.clip, c.group, c.group, "", "") for c in clips]
-    with runs.atomic(groups) as part:
+    with atomic(groups) as part:
         pd.DataFrame(labels, columns=list(GROUP_COLUMNS)).to_csv(part, index=False, lineterminator="\n")
-    with runs.atomic(readme) as part:
+    with atomic(readme) as part:
         part.write_text(README, encoding="utf-8")
 
 
@@ -115,7 +115,7 @@ def _write_xlsx(path: Path, rows: Sequence[Sequence[object]]) -> None:
         book.active.append(row)
     written = io.BytesIO()
     book.save(written)
-    with zipfile.ZipFile(written) as source, runs.atomic(path) as part, zipfile.ZipFile(part, "w") as target:
+    with zipfile.ZipFile(written) as source, atomic(path) as part, zipfile.ZipFile(part, "w") as target:
         for name in source.namelist():
             data = source.read(name)
             if name == "docProps/core.xml":

@@ -15,14 +15,15 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 import ethnicmer_lib
-from ethnicmer_lib.clips import labels
+from ethnicmer_lib.clips import facs, labels
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import layout
 from ethnicmer_lib.simulator.anatomy import ASSET
 from ethnicmer_lib.simulator.clip_files import Frames, Task, numbers, write_files
 from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan, plan_cohort
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store import old_runs as runs
+from ethnicmer_lib.store import atomic, digest
+from ethnicmer_lib.store import fingerprint as code_of
 
 FILES_PER_TASK = 120  # a task holds one painted face; more files share it, fewer balance the processes
 MOST_JOBS = 4  #: processes unless more are asked for: each takes about 0.4 GB, and 2 GB are enough for all
@@ -79,10 +80,10 @@ def write_cohort(
 
 def fingerprint(settings: SimulatorSettings) -> str:
     """16 hex digits that change with the settings, the simulator's code, its head or its label table."""
-    data = [
-        hashlib.sha256(path.read_bytes()).hexdigest() for path in (ASSET, labels.data_file("annotations.csv"))
-    ]
-    return runs.digest([_values(settings), runs.code_fingerprint("ethnicmer_lib.simulator.write"), data])
+    # Of the clips room only what reads codes and emotions decides what a face does.
+    read = (ASSET, labels.data_file("annotations.csv"), Path(labels.__file__), Path(facs.__file__))
+    data = [hashlib.sha256(path.read_bytes()).hexdigest() for path in read]
+    return digest([_values(settings), code_of("simulator"), data])
 
 
 def _values(settings: SimulatorSettings) -> dict[str, object]:
@@ -187,5 +188,5 @@ def _write_marker(out: Path, settings: SimulatorSettings, n_clips: int, *, compl
         "clips": n_clips,
         "complete": complete,
     }
-    with runs.atomic(out / layout.MARKER) as part:
+    with atomic(out / layout.MARKER) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
