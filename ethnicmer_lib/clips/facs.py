@@ -14,8 +14,9 @@ from typing import Literal
 
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
 
+#: Action Units of the upper and lower face that a code is read for: those that the simulated head can show.
+SHOWN = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 43})
 BLINK = 43  #: the Action Unit of the lids; the protocol moves them in every clip, codes do not count
 Side = Literal["", "L", "R"]
 Code = Mapping[int, Side]  # {AU: '' for both sides, or the side that moves}
@@ -46,7 +47,7 @@ def read_code(text: str) -> dict[int, Side]:
     code: dict[int, Side] = {}
     for part in re.sub(r"\bref\b|[()\s]|A/", "", text).split("+"):
         found = _UNIT.match(part)
-        if found and int(found[2]) in ACTION_UNITS and int(found[2]) != BLINK:
+        if found and int(found[2]) in SHOWN and int(found[2]) != BLINK:
             code[int(found[2])] = found[1]
     return code
 

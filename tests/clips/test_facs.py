@@ -87,3 +87,7 @@ def test_full_confounding_is_the_real_study():
         (SAMM, "A"): 12,
         (SAMM, "B"): 17,
     }
+
+
+def test_codes_are_read_for_what_the_head_can_show():
+    assert set(ACTION_UNITS) == codes.SHOWN
