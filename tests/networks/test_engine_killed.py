@@ -17,21 +17,19 @@ KILLS = 10
 
 def whole_run(workspace: str) -> None:
     """Leave one subject out, 24 folds; in a process of its own."""
-    from ethnicmer_lib.networks import engine, models
-    from ethnicmer_lib.publish.old_parameters import TrainingParameters
-    from ethnicmer_lib.store.old_runs import Run
+    from ethnicmer_lib.design import backbones
+    from ethnicmer_lib.networks import Recipe, models, train_and_predict
 
     os.environ["ETHNICMER_WORKSPACE"] = workspace
     os.environ["ETHNICMER_ENGINE"] = "serial"
-    models._resnet18 = toy.tiny_backbone
+    backbones.resnet18_backbone = models.resnet18_backbone = lambda *_, **__: toy.tiny_backbone()
     clips = pd.concat([toy.clips(2)] * (SUBJECTS // 4), ignore_index=True)
     clips["subject"] = np.repeat([f"s{i:02d}" for i in range(SUBJECTS)], 2)
     clips["clip_id"] = [f"c{i}" for i in range(len(clips))]
     subjects = clips["subject"].to_numpy()
     folds = [(np.flatnonzero(subjects != s), np.flatnonzero(subjects == s)) for s in np.unique(subjects)]
-    settings = TrainingParameters(epochs=2, batch_size=16, image_size=28)
-    run = Run.open("test", module="ethnicmer_lib.errors", cohort="c", parameters={})
-    engine.predict_folds("dual_motion", toy.images(n=len(clips)), None, clips, folds, settings, run)
+    recipe = Recipe(epochs=2, batch_size=16)
+    train_and_predict(["dual_motion"], toy.images(n=len(clips)), None, clips, folds, recipe, progress=False)
 
 
 def finished(workspace: Path) -> dict[str, bytes]:
@@ -45,7 +43,7 @@ def finished(workspace: Path) -> dict[str, bytes]:
 def test_ten_kills_change_no_byte(tmp_path):
     # A server that has imported torch once and has no threads: each run is a fork of it.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ethnicmer_lib.networks.engine", "ethnicmer_lib.publish.old_parameters"])
+    context.set_forkserver_preload(["ethnicmer_lib.networks.folds"])
 
     def start(workspace: Path):
         process = context.Process(target=whole_run, args=(str(workspace),))

@@ -13,12 +13,10 @@ import pytest
 import toy
 from distributed import LocalCluster
 from distributed.utils import get_mp_context
-from ethnicmer_lib.networks.executor_dask import Dask
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks import engine, executor_dask, executors
-from ethnicmer_lib.publish.old_parameters import TrainingParameters
-from ethnicmer_lib.store.old_runs import Run
+from ethnicmer_lib.networks import Recipe, folds, where, where_dask
+from ethnicmer_lib.networks.where_dask import Dask
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
 
@@ -34,7 +32,7 @@ def cluster():
     with dask.config.set(options):
         get_mp_context()  # sets a preload of its own, which ours replaces
         multiprocessing.get_context("forkserver").set_forkserver_preload(
-            ["distributed", "ethnicmer_lib.networks.fold_task", "ethnicmer_lib.networks.executor_dask"]
+            ["distributed", "ethnicmer_lib.networks.fold_task", "ethnicmer_lib.networks.where_dask"]
         )
         with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
             yield made
@@ -54,19 +52,22 @@ def test_serial_and_dask_with_a_killed_worker_end_with_the_same_bytes(
     cluster, workspace, monkeypatch, tmp_path, capsys
 ):
     clips = toy.clips()
-    settings = TrainingParameters(epochs=1, batch_size=4, image_size=28)
-    arguments = ("dual_motion", toy.images(), None, clips, toy.folds(clips)[:3], settings)
-
-    def run(name: str) -> Run:
-        return Run.open(name, module="ethnicmer_lib.errors", cohort="c", parameters={})
-
-    serial = engine.predict_folds(*arguments, run("serial"))
-    monkeypatch.setenv(executors.ENVIRONMENT, cluster.scheduler_address)
-    monkeypatch.setattr(engine, "timed", partial(deaths.dies_once, engine.timed, str(tmp_path / "died")))
-    spread = engine.predict_folds(*arguments, run("dask"))
+    arguments = (
+        ["dual_motion"],
+        toy.images(),
+        None,
+        clips,
+        toy.folds(clips)[:3],
+        Recipe(epochs=1, batch_size=4),
+    )
+    monkeypatch.setenv("ETHNICMER_ENGINE", "serial")
+    serial = folds.train_and_predict(*arguments, progress=False)
+    monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path / "dask"))
+    monkeypatch.setenv("ETHNICMER_ENGINE", cluster.scheduler_address)
+    monkeypatch.setattr(folds, "timed", partial(deaths.dies_once, folds.timed, str(tmp_path / "died")))
+    spread = folds.train_and_predict(*arguments, progress=False)
     assert (tmp_path / "died").exists(), "no worker was killed: the test tests nothing"
     pd.testing.assert_frame_equal(serial, spread, check_exact=True)
-    assert set(run("dask").seconds()) == set(run("serial").seconds())
 
 
 def test_every_task_is_done_once_by_a_worker(dask_engine):
@@ -88,8 +89,8 @@ def test_a_mistake_in_the_input_is_not_tried_again(dask_engine):
 
 
 def test_a_worker_of_another_version_is_refused_by_name(dask_engine, monkeypatch):
-    other = executor_dask.identity() | {"torch": "1.0"}
-    monkeypatch.setattr(executor_dask, "identity", lambda: other)
+    other = where_dask.identity() | {"torch": "1.0"}
+    monkeypatch.setattr(where_dask, "identity", lambda: other)
     with pytest.raises(
         StudyError, match=r"worker tcp://\S+ has torch 2\S+ \(here 1\.0\).*requirements\.lock"
     ):
@@ -106,13 +107,13 @@ def test_a_worker_or_scheduler_without_this_library_is_said(dask_engine):
 
 
 def test_a_wrong_address_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(executor_dask, "CONNECT", 0.3)
+    monkeypatch.setattr(where_dask, "CONNECT", 0.3)
     with pytest.raises(
         StudyError, match=r"'tcp://127\.0\.0\.1:1': no Dask scheduler answers.*dask scheduler"
     ):
-        executors.use("tcp://127.0.0.1:1")
+        where.use("tcp://127.0.0.1:1")
     with pytest.raises(StudyError, match="no Dask scheduler answers"):
-        executors.use("tcp://no-such-host.invalid:8786")
+        where.use("tcp://no-such-host.invalid:8786")
 
 
 def test_waiting_for_a_worker_is_said(capsys):
@@ -126,6 +127,6 @@ def test_waiting_for_a_worker_is_said(capsys):
             self.waited += n
 
     client = Empty()
-    executor_dask._await_worker(client, "tcp://a:1")
+    where_dask._await_worker(client, "tcp://a:1")
     assert client.waited == 1
     assert "tcp://a:1 has no worker" in capsys.readouterr().err
