@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
+from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ethnicmer_lib.clips.policies import Policies
@@ -199,5 +200,9 @@ def open_clips(
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
     from ethnicmer_lib.simulator.write import write_cohort
 
-    root = write_cohort(wanted.folder(), wanted.settings(), progress=progress)
+    folder = wanted.folder()
+    locks = workspace() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{folder.name}.lock"):  # pages run side by side: one renders, the others wait
+        root = write_cohort(folder, wanted.settings(), progress=progress)
     return open_licensed(root / FOLDERS[CASME2], root / FOLDERS[SAMM], root / GROUPS)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from ethnicmer_lib.networks.fast_cpu import Convolution, hasten, weight_gradient
-from ethnicmer_lib.networks.models import build_model
+from ethnicmer_lib.networks.models import build_network
 
 FORMATS = (torch.channels_last, torch.contiguous_format)
 
@@ -44,9 +44,9 @@ def test_it_is_the_gradient_that_autograd_gives(n, channels, out, height, width,
 @pytest.mark.parametrize("variant", ["resnet18", "tinyvit"])
 def test_a_hastened_network_has_the_same_start_names_outputs_and_gradients(variant):
     torch.manual_seed(0)
-    plain = build_model(variant).train()
+    plain = build_network(variant).train()
     torch.manual_seed(0)
-    hastened = hasten(build_model(variant)).train()
+    hastened = hasten(build_network(variant)).train()
     assert sum(isinstance(module, Convolution) for module in hastened.modules()) > 15
     assert plain.state_dict().keys() == hastened.state_dict().keys()
     images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))

@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from ethnicmer_lib.networks.heap import kept_memory
+
+from ethnicmer_lib.networks.fast_cpu import kept_memory
 
 TOUCH = """
 import contextlib, resource
 import numpy as np
-from ethnicmer_lib.networks.heap import kept_memory
+from ethnicmer_lib.networks.fast_cpu import kept_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from functools import cache
 
 import numpy as np
@@ -13,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks import prediction, training
+from ethnicmer_lib.networks import Recipe, released, training
+from ethnicmer_lib.networks.models import build_network
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, AS_RELEASED, Switches, standardised, taught
-from ethnicmer_lib.paper.benchmark_claims import departures
-from ethnicmer_lib.publish.old_parameters import Benchmark, TrainingParameters
+from ethnicmer_lib.networks.table_v import departures
 
 # One batch holds all training clips, so that a training is one step.
-SETTINGS = TrainingParameters(epochs=1, batch_size=16, image_size=33)
+SETTINGS = Recipe(epochs=1, batch_size=16)
 CLIPS = toy.clips()
 TRAIN, TEST = toy.folds(CLIPS)[0]
 IMAGES = toy.images(size=33)
@@ -27,8 +26,8 @@ IMAGES = toy.images(size=33)
 
 @cache
 def trained(switches: Switches = AS_DESCRIBED, variant: str = "dual_motion"):
-    inputs = training.prepare(variant, IMAGES, None, CLIPS, switches, SETTINGS.seed)
-    return inputs, training.train_fold(variant, inputs, TRAIN, SETTINGS, 0, switches=switches)
+    inputs = training.prepare(variant, IMAGES, None, CLIPS, switches, 0)
+    return inputs, training.train_fold(variant, inputs, TRAIN, SETTINGS, 0, 0, switches=switches)
 
 
 def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -41,18 +40,10 @@ def described():
     return trained()
 
 
-def test_parameters_and_switches_have_the_same_names_and_defaults():
-    p = Benchmark()
-    assert Switches.of(p) == AS_DESCRIBED
-    assert departures(p) == []
-    for field in fields(Switches):
-        assert "released" in Benchmark.model_fields[field.name].description or field.name in (
-            "context",
-            "ethnic_loss",
-        )
-    released = Benchmark(**asdict(AS_RELEASED), variants=("dual_motion",))
-    assert Switches.of(released) == AS_RELEASED
-    assert len(departures(released)) == 4
+def test_a_departure_is_named_with_the_papers_value():
+    assert departures("loso") == []
+    assert departures(3, Recipe(epochs=6)) == ["folds=3 (paper: loso)", "epochs=6 (paper: 15)"]
+    assert len(departures("loso", switches=AS_RELEASED)) == 4
     assert AS_RELEASED.training == Switches(shared_backbone=True, standardise="imagenet")
 
 
@@ -101,9 +92,9 @@ def test_what_the_second_branch_is_taught_reaches_the_emotion_branch_through_the
 def test_without_ethnic_loss_the_ethnic_head_learns_nothing():
     _, network = trained(Switches(ethnic_loss=False))
     with torch.random.fork_rng():
-        seed = int(np.random.default_rng([SETTINGS.seed, 0, 1]).integers(2**63))
+        seed = int(np.random.default_rng([0, 0, 1]).integers(2**63))
         torch.manual_seed(seed)
-        fresh = training.build_model("dual_motion")
+        fresh = build_network("dual_motion")
     assert same(network.ethnic_head, fresh.ethnic_head)
     assert not same(network.ethnic, fresh.ethnic)  # the fusion still teaches the branch
     assert not same(network.fusion_head, fresh.fusion_head)
@@ -115,13 +106,13 @@ def test_a_shared_backbone_gives_both_branches_one_feature_and_idles_the_other()
     emotion, ethnic = network.features(inputs.motion)
     assert torch.equal(emotion, ethnic)
     with torch.random.fork_rng():
-        torch.manual_seed(int(np.random.default_rng([SETTINGS.seed, 0, 1]).integers(2**63)))
-        fresh = training.build_model("dual_motion")
+        torch.manual_seed(int(np.random.default_rng([0, 0, 1]).integers(2**63)))
+        fresh = build_network("dual_motion")
     assert same(network.ethnic, fresh.ethnic)
     assert not same(network.emotion, fresh.emotion)
     network.eval()
     with pytest.raises(StudyError, match="'tinyvit' see different images"):
-        training.build_model("tinyvit", shared=True)
+        build_network("tinyvit", shared=True)
 
 
 def test_a_network_with_one_branch_has_nothing_to_share_and_nothing_to_be_taught():
@@ -139,7 +130,7 @@ def test_batch_mode_depends_on_the_subjects_own_clips_and_running_mode_does_not(
     state = {name: value.clone() for name, value in network.state_dict().items()}
 
     def predicted(rows, **switches):
-        return prediction.predict_held_out(
+        return released.predict_held_out(
             network, inputs, rows, CLIPS, 4, Switches(**switches), (0, 0)
         ).decision
 
@@ -160,7 +151,7 @@ def test_batch_mode_depends_on_the_subjects_own_clips_and_running_mode_does_not(
 
 def test_batch_norm_at_test_is_that_of_the_subjects_clips(described):
     inputs, network = described
-    rows = prediction.predict_held_out(
+    rows = released.predict_held_out(
         network, inputs, TEST, CLIPS, 4, Switches(test_batch_norm="batch"), (0, 0)
     )
     network.train()
@@ -174,9 +165,9 @@ def test_batch_norm_at_test_is_that_of_the_subjects_clips(described):
 
 def test_a_subject_with_one_clip_cannot_be_normalised_by_one_value():
     inputs = training.prepare("resnet18", toy.images(), None, CLIPS)
-    network = training.train_fold("resnet18", inputs, TRAIN, SETTINGS, 0)
+    network = training.train_fold("resnet18", inputs, TRAIN, SETTINGS, 0, 0)
     with pytest.raises(StudyError, match=r"clip s0/c0 is the only one of subject s0.*above 32 px"):
-        prediction.predict_held_out(
+        released.predict_held_out(
             network, inputs, TEST[:1], CLIPS, 4, Switches(test_batch_norm="batch"), (0, 0)
         )
 

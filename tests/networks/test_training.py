@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,15 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks import training
-from ethnicmer_lib.publish.old_parameters import TrainingParameters
+from ethnicmer_lib.networks import Recipe, training
+from ethnicmer_lib.networks.switches import AS_DESCRIBED
 
-SETTINGS = TrainingParameters(epochs=1, batch_size=4, image_size=28)
+SETTINGS = Recipe(epochs=1, batch_size=4)
 N = 9
+
+
+def fit(variant, inputs, rows, recipe=SETTINGS, fold=0, seed=0, switches=AS_DESCRIBED, on_epoch=lambda: None):
+    return training.train_fold(variant, inputs, rows, recipe, seed, fold, "none", switches, on_epoch)
 
 
 def clips() -> pd.DataFrame:
@@ -40,7 +46,7 @@ def test_held_out_clips_reach_neither_the_network_nor_each_other():
     other[FOLDS[0][1]] = 5.0
     train, test = FOLDS[0]
     models = [
-        training.train_fold("resnet18", training.prepare("resnet18", x, None, clips()), train, SETTINGS, 0)
+        fit("resnet18", training.prepare("resnet18", x, None, clips()), train, SETTINGS, 0)
         for x in (data, other)
     ]
     states = [model.state_dict() for model in models]
@@ -58,8 +64,7 @@ def test_seed_and_fold_change_the_network_and_the_caller_keeps_its_random_state(
     before = torch.random.get_rng_state()
 
     def first_weights(seed: int, fold: int) -> torch.Tensor:
-        chosen = SETTINGS.model_copy(update={"seed": seed})
-        return training.train_fold("resnet18", inputs, FOLDS[0][0], chosen, fold).emotion.conv1.weight
+        return fit("resnet18", inputs, FOLDS[0][0], fold=fold, seed=seed).emotion.conv1.weight
 
     base = first_weights(0, 0)
     assert torch.equal(base, first_weights(0, 0))
@@ -78,11 +83,9 @@ def test_it_learns_what_is_there_to_learn():
     data[np.arange(n), code] += 1
     inputs = training.prepare("resnet18", data, None, table)
     # Batch norm's running means need some 50 steps to follow the weights.
-    chosen = SETTINGS.model_copy(update={"epochs": 20, "batch_size": 6})
+    chosen = replace(SETTINGS, epochs=20, batch_size=6)
     ticks = []
-    model = training.train_fold(
-        "resnet18", inputs, np.arange(18), chosen, 0, on_epoch=lambda: ticks.append(1)
-    )
+    model = fit("resnet18", inputs, np.arange(18), chosen, 0, on_epoch=lambda: ticks.append(1))
     assert len(ticks) == 20
     decided = training.predict(model, inputs, np.arange(18, 24), 4).decision.argmax(1)
     assert decided.tolist() == [0, 1, 2, 0, 1, 2]
@@ -99,8 +102,8 @@ def test_batches_hold_every_row_once_and_never_a_single_one(n, size):
 def trained(**change) -> dict[str, torch.Tensor]:
     """Weights and statistics of a dual network after two small steps."""
     inputs = training.prepare("dual_motion", images(), None, clips())
-    chosen = SETTINGS.model_copy(update={"learning_rate": 1e-5, **change})
-    return training.train_fold("dual_motion", inputs, FOLDS[0][0], chosen, 0).state_dict()
+    chosen = replace(SETTINGS, learning_rate=1e-5, **change)
+    return fit("dual_motion", inputs, FOLDS[0][0], chosen, 0).state_dict()
 
 
 def assert_near(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], share: float) -> None:
@@ -141,6 +144,6 @@ def test_a_step_that_cannot_be_compiled_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(training, "COMPILER", broken)
     inputs = training.prepare("resnet18", images(), None, clips())
-    compiled = SETTINGS.model_copy(update={"compiled": True})
+    compiled = replace(SETTINGS, compiled=True)
     with pytest.raises(StudyError, match=r"compiled=True: .* could not compile resnet18 .*set compiled to"):
-        training.train_fold("resnet18", inputs, FOLDS[0][0], compiled, 0)
+        fit("resnet18", inputs, FOLDS[0][0], compiled, 0)

@@ -7,10 +7,10 @@ from functools import partial
 
 import deaths
 import pytest
-from ethnicmer_lib.networks.executors import Processes, Serial
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks import executors
+from ethnicmer_lib.networks import where
+from ethnicmer_lib.networks.where import Processes, Serial
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
 
@@ -36,7 +36,7 @@ def test_a_killed_process_is_said_and_its_tasks_are_done_by_another(tmp_path, ca
 
 
 def test_a_task_that_always_kills_its_process_ends_with_one_clear_error(monkeypatch):
-    monkeypatch.setattr(executors, "PAUSE", 0)
+    monkeypatch.setattr(where, "PAUSE", 0)
     with pytest.raises(StudyError, match=r"3 times in a row .*t1 is the first.*memory.*processes:1"):
         results(Processes(2), deaths.always_dies)
 
@@ -47,10 +47,10 @@ def test_what_the_work_raises_is_not_tried_again():
 
 
 def test_rounds_go_on_as_long_as_something_is_finished(monkeypatch):
-    monkeypatch.setattr(executors, "PAUSE", 0)
+    monkeypatch.setattr(where, "PAUSE", 0)
     left = {str(i): i for i in range(9)}
-    for count, _ in enumerate(executors.rounds(left)):
-        if count % executors.PATIENCE == 0:
+    for count, _ in enumerate(where.rounds(left)):
+        if count % where.PATIENCE == 0:
             left.popitem()
     assert not left
 
@@ -60,18 +60,18 @@ def test_rounds_go_on_as_long_as_something_is_finished(monkeypatch):
     [("serial", Serial()), ("processes:3", Processes(3)), ("processes:12", Processes(12))],
 )
 def test_names_of_engines(name, expected, monkeypatch):
-    assert executors.named(name) == expected
-    monkeypatch.setenv(executors.ENVIRONMENT, name)
-    assert executors.chosen(jobs=5) == expected, "what the reader names goes before what the study would do"
+    assert where.named(name) == expected
+    monkeypatch.setenv(where.ENVIRONMENT, name)
+    assert where.chosen(jobs=5) == expected, "what the reader names goes before what the study would do"
 
 
 def test_without_a_name_the_study_decides(monkeypatch):
-    monkeypatch.delenv(executors.ENVIRONMENT, raising=False)
-    assert executors.chosen(1) == Serial()
-    assert executors.chosen(2) == Processes(2)
-    assert executors.named("processes").jobs >= 1
-    executors.use(None)
-    assert executors.ENVIRONMENT not in os.environ
+    monkeypatch.delenv(where.ENVIRONMENT, raising=False)
+    assert where.chosen(1) == Serial()
+    assert where.chosen(2) == Processes(2)
+    assert where.named("processes").jobs >= 1
+    where.use(None)
+    assert where.ENVIRONMENT not in os.environ
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_without_a_name_the_study_decides(monkeypatch):
 )
 def test_an_unknown_engine_names_the_allowed_ones(name):
     with pytest.raises(StudyError, match=r"engine .* is unknown; allowed: 'serial'.*tcp://host:port"):
-        executors.use(name)
+        where.use(name)
