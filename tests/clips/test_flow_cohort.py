@@ -14,8 +14,7 @@ from ethnicmer_lib.clips.labels import released_clips
 from ethnicmer_lib.clips.published import CODES, IMAGES, TABLE, open_flow
 from ethnicmer_lib.clips.table import COLUMNS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.old_sources import open_cohort
-from ethnicmer_lib.publish.old_parameters import Dataset
+from ethnicmer_lib.sources import open_clips
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("ETHNICMER_SHARED", REPOSITORY / ".." / "shared")).resolve()
@@ -54,7 +53,7 @@ def edit(flow_dir: Path, old: str, new: str) -> None:
 
 
 def test_clips_carry_the_released_facts(flow_dir):
-    cohort = open_cohort(Dataset(data="flow", flow_dir=flow_dir))
+    cohort = open_clips({"kind": "flow", "folder": str(flow_dir)})
     released = released_clips().set_index("clip_id")
     assert list(cohort.clips.columns) == list(COLUMNS)
     assert len(cohort.clips) == 5
@@ -103,8 +102,8 @@ def test_a_missing_folder_says_how_to_get_it(tmp_path):
     for folder in (None, tmp_path / "nowhere", tmp_path):
         with pytest.raises(StudyError, match=r"HTNet.*--flow-dir"):
             open_flow(folder)
-    with pytest.raises(StudyError, match="flow-dir"):
-        open_cohort(Dataset(data="flow"))
+    with pytest.raises(StudyError, match=r"source\.folder=.*Field required"):
+        open_clips({"kind": "flow"})
 
 
 @pytest.mark.parametrize(

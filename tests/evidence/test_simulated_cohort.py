@@ -10,27 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib import old_sources as simulated
 from ethnicmer_lib.clips import labels
-from ethnicmer_lib.clips.table import LABELS, Cohort, Provenance
+from ethnicmer_lib.clips.table import LABELS, Clips, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import coded_units, simulated_cohort, simulated_faces
 from ethnicmer_lib.evidence.simulated_faces import ARROW_STEP, SHEET, SHEET_PX
-from ethnicmer_lib.old_sources import settings_of
-from ethnicmer_lib.publish.old_parameters import Simulator
-from ethnicmer_lib.show.pages import simulator as page
+from ethnicmer_lib.paper import judge
+from ethnicmer_lib.show import simulator as page
 from ethnicmer_lib.simulator.anatomy import ACTION_UNITS
 from ethnicmer_lib.simulator.protocol import plan_cohort
-from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
+from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.simulator.truth import Truth
 
 PX = 8  # side of the frames of a planned cohort
 
 
-class Planned(Cohort):
+class Planned(Clips):
     """The clips of a plan with blank frames, so that nothing has to be rendered."""
 
-    def __init__(self, p: Simulator):
-        self.plans = {clip.clip_id: clip for subject in plan_cohort(settings_of(p)) for clip in subject.clips}
+    def __init__(self, settings: SimulatorSettings):
+        self.plans = {clip.clip_id: clip for subject in plan_cohort(settings) for clip in subject.clips}
         rows = [
             {
                 **{
@@ -62,21 +61,25 @@ def pictures():
 
 
 @pytest.fixture
-def compute(monkeypatch, workspace, pictures):
-    """``compute`` on a planned cohort, with pictures drawn beforehand."""
-    faces, sheet, arrows = pictures
-    monkeypatch.setattr(
-        simulated_cohort, "neutral_faces", lambda shown, *_: np.repeat(faces[:1], len(shown), 0)
-    )
-    monkeypatch.setattr(simulated_cohort, "action_unit_sheet", lambda *_: sheet)
-    monkeypatch.setattr(simulated_cohort, "displacements", lambda *_: arrows)
-    monkeypatch.setattr(simulated_cohort, "open_cohort", lambda p, progress: Planned(p))
-    known = simulated.Truth(np.zeros((PX, PX, 2), np.float32), np.ones((PX, PX)), np.zeros((PX, PX), bool))
+def planned(monkeypatch, workspace):
+    """Clips of a plan, with the truth that was planned."""
+    known = Truth(np.zeros((PX, PX, 2), np.float32), np.ones((PX, PX)), np.zeros((PX, PX), bool))
     monkeypatch.setattr(simulated_cohort, "truth", lambda *_: known)
     monkeypatch.setattr(
         simulated_cohort, "true_action_units", lambda c, clip_id: c.plans[clip_id].action_units
     )
-    return lambda **values: simulated_cohort.compute(Simulator(**values))
+    return lambda **changes: (SimulatorSettings(**changes), Planned(SimulatorSettings(**changes)))
+
+
+def verdicts(options, clips):
+    shares = simulated_cohort.code_shares(clips, options)
+    claims = simulated_cohort.simulator_claims(clips, shares)
+    asked = list(simulated_cohort.on_request(options))
+    noisy = [one for one in asked if one in ("size", "label_noise")]
+    return [
+        *judge("simulator", clips, noisy, simulated_counts=claims["simulated_counts"]),
+        *judge("simulator", clips, asked, simulated_units=claims["simulated_units"]),
+    ], shares
 
 
 def test_every_picture_of_the_sheet_moves_by_what_is_written_under_it(pictures):
@@ -124,79 +127,62 @@ def test_the_texture_shows_only_when_asked_for():
     ).all()
 
 
-def test_the_full_cohort_has_table_iii_and_its_codes_are_compared(compute):
-    result = compute()
-    counts, codes = result.findings()
+def test_the_full_cohort_has_table_iii_and_its_codes_are_compared(planned):
+    (counts, codes), shares = verdicts(*planned())
     assert counts.verdict == "reproduced"
     assert counts.estimate == 290
     assert "by construction" in counts.reason.lower()
     assert "53 subjects (printed 54" in counts.answer
-    assert codes.estimate == pytest.approx(result.difference)
-    assert codes.verdict == ("reproduced" if result.difference <= result.yardstick.high else "not reproduced")
-    assert result.without_strays < result.difference < result.textbook
-    assert result.without_strays < result.yardstick.high
+    assert codes.estimate == pytest.approx(shares["difference"])
+    assert codes.verdict == (
+        "reproduced" if shares["difference"] <= shares["chance"].high else "not reproduced"
+    )
+    assert shares["without_strays"] < shares["difference"] < shares["textbook"]
+    assert shares["without_strays"] < shares["chance"].high
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdicts"),
+    ("changes", "expected"),
     [
-        ({"cohort_size": "tiny"}, ("cannot be tested here", "cannot be tested here")),
-        ({"label_noise": 0.3}, ("cannot be tested here", "cannot be tested here")),
-        ({"action_unit_effect": 1.0}, ("reproduced", "cannot be tested here")),
-        ({"database_shift": 0.0}, ("reproduced", "cannot be tested here")),
+        ({"size": "tiny"}, ["cannot be tested here", "cannot be tested here"]),
+        ({"label_noise": 0.3}, ["cannot be tested here", "cannot be tested here"]),
+        ({"action_unit_effect": 1.0}, ["reproduced", "cannot be tested here"]),
+        ({"database_shift": 0.0}, ["reproduced", "cannot be tested here"]),
     ],
 )
-def test_a_changed_cohort_is_not_tested_for_what_was_changed(compute, changes, verdicts):
-    assert tuple(one.verdict for one in compute(**changes).findings()) == verdicts
+def test_a_changed_cohort_is_not_tested_for_what_was_changed(planned, changes, expected):
+    assert [one.verdict for one in verdicts(*planned(**changes))[0]] == expected
 
 
-def test_examples_are_large_clips_of_their_label_and_of_both_databases(compute):
-    result = compute(cohort_size="tiny")
-    assert [one.label for one in result.examples] == list(LABELS)
-    assert len({one.database for one in result.examples}) == 2
-    peaks = result.peaks().set_index("clip_id")
-    for one in result.examples:
-        same = result.clips[(result.clips["label"] == one.label) & (result.clips["database"] == one.database)]
-        moved = peaks.loc[same["clip_id"], "peak_px"]
-        assert moved.median() < peaks.loc[one.clip_id, "peak_px"] <= moved.max()
+def test_examples_are_large_clips_of_their_label_and_of_both_databases(planned):
+    _, clips = planned(size="tiny")
+    moved = simulated_cohort.amplitudes(clips)
+    examples = [simulated_cohort.example(clips, name) for name in simulated_cohort.typical(moved)]
+    assert [one.label for one in examples] == list(LABELS)
+    assert len({one.database for one in examples}) == 2
+    peaks = simulated_cohort.peaks(moved).set_index("clip_id")["peak_px"]
+    for one in examples:
+        same = clips.table[(clips.table["label"] == one.label) & (clips.table["database"] == one.database)]
+        assert peaks[same["clip_id"]].median() < peaks[one.clip_id] <= peaks[same["clip_id"]].max()
+    for clip_id, clip in clips.plans.items():
+        assert peaks[clip_id] == pytest.approx(max(max(sides) for sides in clip.action_units.values()))
 
 
-def test_peaks_are_the_plans(compute):
-    peaks = compute(cohort_size="tiny").peaks().set_index("clip_id")["peak_px"]
-    for subject in plan_cohort(SimulatorSettings(size="tiny")):
-        for clip in subject.clips:
-            assert peaks[clip.clip_id] == pytest.approx(
-                max(max(sides) for sides in clip.action_units.values())
-            )
-
-
-def test_the_profile_is_the_clips(compute):
-    result = compute(cohort_size="tiny")
-    clip = result.clips.set_index("clip_id").loc[result.examples[-1].clip_id]
-    table = result.profile.set_index("moment")
+def test_the_profile_is_the_clips(planned):
+    options, clips = planned(size="tiny")
+    clip = clips.table.iloc[3]
+    found = simulated_cohort.profile(options, clip["clip_id"])
+    table = found.set_index("moment")
     assert table.loc["onset", "ms"] == 0
     assert table.loc["apex", "ms"] == (clip["apex"] - clip["onset"]) * 5
     assert table.loc["offset", "ms"] == (clip["offset"] - clip["onset"]) * 5
     assert table.loc["onset", "shift"] == 0
-    assert result.profile["expression"].max() == table.loc["apex", "expression"] <= 1
+    assert found["expression"].max() == table.loc["apex", "expression"] <= 1
 
 
-def test_what_is_computed_is_kept(compute, monkeypatch):
-    first = compute(cohort_size="tiny", n_faces=4)
-    monkeypatch.setattr(simulated_cohort, "neutral_faces", None)
-    monkeypatch.setattr(simulated_cohort, "true_action_units", None)
-    again = compute(cohort_size="tiny", n_faces=4)
-    assert len(again.faces) == 4
-    assert (again.faces == first.faces).all()
-    assert again.amplitudes.equals(first.amplitudes)
-    assert again.yardstick == first.yardstick
-
-
-def test_what_cannot_be_shown_is_refused(compute):
+def test_more_faces_than_subjects_are_refused(workspace):
     with pytest.raises(StudyError, match="n_faces=24: the cohort has 12 subjects"):
-        compute(cohort_size="tiny", n_faces=24)
-    with pytest.raises(StudyError, match="use data='simulated'"):
-        compute(data="flow")
+        simulated_cohort.pictures(SimulatorSettings(size="tiny"), 24)
 
 
 def coded(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
@@ -235,29 +221,12 @@ def test_chance_differs_less_between_more_subjects():
     assert two.value < one.value
 
 
-def test_every_knob_and_every_picture_is_explained(compute):
+def test_every_knob_and_every_picture_is_explained():
     names = [field.name for field in dataclasses.fields(SimulatorSettings)]
     assert list(page.TEACHING) == names
     assert set(page.described()) == set(names)
-    parameters = {parameter for parameter, _ in page.TEACHING.values() if parameter}
-    assert parameters <= set(Simulator.model_fields)
     assert {picture.action_unit for picture in SHEET} - {0} == set(page.NAMES)
     assert set(page.NAMES) < set(ACTION_UNITS)
-    result = compute(cohort_size="tiny", texture_cue=0.5)
-    table = page.knobs(result).data
+    table = " ".join(str(knob) for knob in page.knobs()["knob"])
     assert all(f"--{name.replace('_', '-')}" in table for name in names)
-    assert "<code>texture_cue</code><br>default 0<br>" in table
-    assert "here tiny" in table
-    assert "here 0.5" in table
-    assert table.count("<strong>here ") == 2
-    assert all(name in page.components(result).data for name in COMPONENTS)
-
-
-def test_the_page_takes_its_numbers_from_the_result(compute):
-    result = compute(cohort_size="tiny")
-    values = page.values(result)
-    assert values["n_clips"] == 52
-    assert values["n_subjects"] == 12
-    assert values["difference"] == f"{result.difference:.1%}"
-    low, high = (float(end) for end in values["rise_ms"].split(" to "))
-    assert 0 < low < high <= 250  # Yan et al. 2014: onset phase of a micro-expression
+    assert "<code>source.texture_cue</code><br>default 0" in table

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ethnicmer_lib.clips import labels
-from ethnicmer_lib.paper import count_checks
+from ethnicmer_lib.paper import counted
 
 
 def test_every_cell_of_tables_i_to_iii():
-    table = count_checks.mismatches()
+    table = counted.mismatches()
     rows = table.set_index(["table", "row"])
     names = ["White", "Black", "Asian", "Indian", "Others", "total"]
     wanted = {
@@ -29,7 +29,7 @@ def test_every_cell_of_tables_i_to_iii():
 
 
 def test_mismatches_are_explained_by_what_was_counted():
-    rows = count_checks.mismatches().set_index(["table", "row"])["explanation"]
+    rows = counted.mismatches().set_index(["table", "row"])["explanation"]
     assert "1 more than the kept clips give and 1 fewer than all clips give" in rows["Table I", "Asian"]
     assert "025 and sub18 have only clips labelled Others" in rows["Table I", "Asian"]
     assert "Table III prints 290" in rows["Table II", "White"]
@@ -37,7 +37,7 @@ def test_mismatches_are_explained_by_what_was_counted():
 
 
 def test_mapping_counts_add_up():
-    table = count_checks.mapping_counts()
+    table = counted.mapping_counts()
     assert list(table["mapping"].unique()) == list(labels.ETHNIC_MAPPINGS)
     for mapping, part in table.groupby("mapping"):
         assert part["clips"].sum() + part["left_out"].iloc[0] == 290, mapping
@@ -51,7 +51,7 @@ def test_mapping_counts_add_up():
 
 
 def test_associations_of_every_pair():
-    table = count_checks.associations(labels.released_clips())
+    table = counted.associations(labels.released_clips())
     pairs = table[["first", "second", "scope"]].to_numpy().tolist()
     assert pairs == [
         ["database", "group", "all"],
@@ -64,4 +64,4 @@ def test_associations_of_every_pair():
     assert (table["association"] <= table["high"]).all()
     one = labels.released_clips()
     one = one[one["database"] == "CASME II"]
-    assert count_checks.associations(one).empty
+    assert counted.associations(one).empty

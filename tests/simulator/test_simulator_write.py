@@ -15,17 +15,17 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from ethnicmer_lib import old_sources as simulated
 from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.old_parameters import CohortParameters
 from ethnicmer_lib.simulator import clip_files, layout, protocol, scene, write
 from ethnicmer_lib.simulator.appearance import paint
 from ethnicmer_lib.simulator.layout import frame_path, frame_paths, truth_path
 from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.simulator.truth import true_action_units, truth
+from ethnicmer_lib.sources import Simulated, open_clips
 
 SETTINGS = SimulatorSettings("tiny", seed=5)
 
@@ -305,29 +305,29 @@ class Stored(Cohort):
 def test_truth_reader(written):
     cohort = Stored(written)
     clip = planned()[2]
-    flow, mask, occluded = simulated.truth(cohort, clip.clip_id)
+    flow, mask, occluded = truth(cohort, clip.clip_id)
     assert flow.dtype == np.float32
     assert flow.shape == (*mask.shape, 2) == (*occluded.shape, 2)
-    assert set(simulated.true_action_units(cohort, clip.clip_id)) == set(clip.action_units)
+    assert set(true_action_units(cohort, clip.clip_id)) == set(clip.action_units)
     with pytest.raises(StudyError, match="simulated clips only"):
-        simulated.truth(Stored(written, is_simulated=False), clip.clip_id)
+        truth(Stored(written, is_simulated=False), clip.clip_id)
     with pytest.raises(StudyError, match="is missing"):
-        simulated.truth(Stored(written / "nowhere"), clip.clip_id)
+        truth(Stored(written / "nowhere"), clip.clip_id)
 
 
 def test_open_simulated_goes_through_the_licensed_loader(written, tmp_path, monkeypatch):
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path))
-    folder = simulated.simulated_folder(SETTINGS)
+    source = Simulated(size="tiny", seed=5)
+    folder = source.folder()
     assert folder == tmp_path / "cohorts" / f"simulated-{write.fingerprint(SETTINGS)}"
     shutil.copytree(written, folder)
-    parameters = CohortParameters(cohort_size="tiny", simulator_seed=5)
-    cohort = simulated.open_simulated(parameters)
+    cohort = open_clips(source, progress=False)
     assert cohort.provenance.simulated
     assert len(cohort.clips) == 3
     assert set(cohort.clips["database"]) == {CASME2, SAMM}
-    assert simulated.settings_of(parameters) == SETTINGS
+    assert source.settings() == SETTINGS
     for clip_id in cohort.clips["clip_id"]:
-        flow, _, _ = simulated.truth(cohort, clip_id)
+        flow, _, _ = truth(cohort, clip_id)
         assert cohort.frames(clip_id, "onset").shape[:2] == flow.shape[:2]
 
 
@@ -343,5 +343,5 @@ def test_more_frames_change_no_clip_but_the_fingerprint(written, whole):
 
 
 def test_settings_come_from_the_parameters_of_the_same_name():
-    parameters = CohortParameters(cohort_size="tiny", simulator_seed=3, texture_cue=0.25)
-    assert simulated.settings_of(parameters) == SimulatorSettings("tiny", 3, texture_cue=0.25)
+    source = Simulated(size="tiny", seed=3, texture_cue=0.25)
+    assert source.settings() == SimulatorSettings("tiny", 3, texture_cue=0.25)
