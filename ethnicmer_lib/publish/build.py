@@ -23,7 +23,6 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import execute, saved
 from ethnicmer_lib.publish.chapters import CHAPTERS, INTRO, PAGES, Chapter, chapter, resolve, root
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.sources import open_clips
 from ethnicmer_lib.store import digest, workspace
 
 
@@ -72,9 +71,6 @@ def _run(
 
     The first failure or interrupt ends all of them; what was computed is kept.
     """
-    # Rendered once and here: two kernels that start together would both render what is missing.
-    for source in {p.source for lane in lanes for page in lane if hasattr(p := parameters[page.name], "source")}:
-        open_clips(source)
     ended = threading.Event()
 
     def run(lane: list[Chapter]) -> dict[str, bytes]:
