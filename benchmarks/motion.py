@@ -97,11 +97,10 @@ def cohort(methods: list[str]) -> None:
     """Print seconds for the motion images of the whole simulated cohort, all cores."""
     from ethnicmer_lib.motion import extract
     from ethnicmer_lib.motion.image import flow_image
-    from ethnicmer_lib.old_sources import open_cohort
-    from ethnicmer_lib.publish.old_parameters import MotionParameters
+    from ethnicmer_lib.sources import open_clips
 
-    clips = open_cohort(MotionParameters(), progress=True)
-    names = clips.clips["clip_id"].tolist()
+    clips = open_clips("simulated")
+    names = clips.table["clip_id"].tolist()
     print(f"\nmotion of {len(names)} clips, frames on disk, {os.cpu_count()} cores")
     for method in methods:
         wall, cpu = time.perf_counter(), time.process_time()

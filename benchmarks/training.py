@@ -104,9 +104,9 @@ def flops_per_image(variant: str, size: int, batch: int = 4) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from ethnicmer_lib.networks.models import build_model, loss
+    from ethnicmer_lib.networks.models import build_network, loss
 
-    model = build_model(variant).train()
+    model = build_network(variant).train()
     images = torch.rand(batch, 3, size, size)
     label = torch.arange(batch) % 2
     with FlopCounterMode(display=False) as counter:
@@ -128,11 +128,14 @@ def cohort(subjects: int, per_subject: float):
     ).assign(label=np.array(LABELS)[np.arange(n) % 3], group=group)
 
 
-def setting(size: int, epochs: int):
-    """The defaults of Table V, and the arithmetic that was asked for."""
-    from ethnicmer_lib.publish.old_parameters import Benchmark
+def tasks_of(variant: str, data, folds: int, epochs: int):
+    """The folds of a variant by the recipe of Table V, with the arithmetic that was asked for."""
+    from ethnicmer_lib.networks import Recipe
+    from ethnicmer_lib.networks.folds import tasks_of as every
+    from ethnicmer_lib.networks.switches import AS_DESCRIBED
 
-    return Benchmark(image_size=size, epochs=epochs, **ARITHMETIC)
+    recipe = Recipe(epochs=epochs, **ARITHMETIC)
+    return every(variant, (AS_DESCRIBED,), recipe, "none", [0], split(data.table, folds))
 
 
 def split(clips, count: int, held_out: int = 5):
@@ -144,10 +147,9 @@ def split(clips, count: int, held_out: int = 5):
 
 def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
     """Images a second of the engine, and per CPU-second: one fold a process."""
-    from ethnicmer_lib.networks.engine import fold_tasks
-    from ethnicmer_lib.networks.executors import Processes, Serial
+    from ethnicmer_lib.networks.where import Processes, Serial
 
-    tasks = fold_tasks(variant, split(data.clips, jobs), setting(size, epochs))
+    tasks = tasks_of(variant, data, jobs, epochs)
     executor = Serial() if jobs == 1 else Processes(jobs)
     start = time.perf_counter()
     done = list(executor.run(measured, tasks, data, lambda: None))
@@ -158,15 +160,13 @@ def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
 
 def preparation_share(variant: str, data, size: int, epochs: int) -> float:
     """Share of a fold's time that goes into images: checking, sharing out, gathering batches."""
-    from ethnicmer_lib.networks.engine import fold_tasks
-
     from ethnicmer_lib.networks import fold_task, training
 
     spent = Spent()
     before = training.prepare, training.Inputs.batch
     training.prepare, training.Inputs.batch = map(spent.of, before)
     try:
-        (task,) = fold_tasks(variant, split(data.clips, 1), setting(size, epochs))
+        (task,) = tasks_of(variant, data, 1, epochs)
         whole = fold_task.timed(task, data).seconds
         return spent.seconds / whole
     finally:
@@ -179,7 +179,7 @@ def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, e
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from ethnicmer_lib.networks.models import build_model, loss
+    from ethnicmer_lib.networks.models import build_network, loss
 
     class Clips(Dataset):
         def __init__(self, rows):
@@ -200,7 +200,7 @@ def plain_rate(variant: str, files: list[Path], clips, size: int, device: str, e
     trained, start = 0, time.perf_counter()
     for train, _ in split(clips, 1):
         loader = DataLoader(Clips(train), batch_size=32, shuffle=True)
-        model = build_model(variant).to(device).train()
+        model = build_network(variant).to(device).train()
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
         for _ in range(epochs):
             for images, labels, groups in loader:
@@ -241,7 +241,7 @@ def compare(variants: list[str], sizes: list[int], device: str, jobs: int, epoch
                 cv2.imwrite(str(file), cv2.resize(noise, (280, 280)))
             for variant in variants:
                 data = Data(clips, images, images if variant in ("dual_rgb", "tinyvit") else None)
-                few = Data(clips[:24], images[:24], None if data.rgb is None else images[:24])
+                few = Data(clips[:24], images[:24], None if data.faces is None else images[:24])
                 rates, plain, products = [], [], [product]
                 for _ in range(repeats):
                     engine_rate(variant, few, size, jobs, 1)  # processes start, or are still there
@@ -300,16 +300,18 @@ def growth(counts: list[int], size: int, most: int) -> None:
 
 def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
-    from ethnicmer_lib.networks.engine import fold_tasks
-
+    from ethnicmer_lib.networks import Recipe
     from ethnicmer_lib.networks.fold_task import Data
+    from ethnicmer_lib.networks.folds import tasks_of as every
+    from ethnicmer_lib.networks.switches import AS_DESCRIBED
 
     images = np.load(path, mmap_mode="r")
     clips = cohort(subjects, CLIPS_A_SUBJECT)
     test = np.flatnonzero(clips["subject"] == "s000")
     train = np.setdiff1d(np.arange(len(clips)), test)
     train = train[:: max(1, len(train) // most)] if most else train
-    (task,) = fold_tasks("resnet18", [(train, test)], setting(images.shape[2], 1))
+    recipe = Recipe(epochs=1, **ARITHMETIC)
+    (task,) = every("resnet18", (AS_DESCRIBED,), recipe, "none", [0], [(train, test)])
     seconds = measured(task, Data(clips, images)).seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
