@@ -61,7 +61,7 @@ def test_the_page_lists_every_room_and_name():
     for room in ROOMS:
         text = library(room).data
         assert all(f"**`{name}" in text for name in public(room))
-    assert "```pycon\n>>> import ethnicmer_lib as em" in library("sources").data
+    assert "```pycon\n>>> clips = em.open_clips" in library("sources").data
     with pytest.raises(StudyError, match="no room 'attic' with public names; rooms: sources, clips"):
         library("attic")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from IPython.display import Markdown
@@ -55,9 +56,11 @@ def example(thing: Any) -> str:
 
 def _entry(name: str, thing: Any) -> str:
     if not callable(thing):
-        return f"**`{name}`**\n: `{thing!r}`"
+        shown = ", ".join(map(repr, thing)) if isinstance(thing, Mapping | tuple | list) else repr(thing)
+        return f"**`{name}`**\n\n{shown}"
     about = (inspect.getdoc(thing) or "").partition("\n")[0]
-    code = f"\n\n```pycon\n{example(thing)}\n```" if example(thing) else ""
+    lines = example(thing).removeprefix(">>> import ethnicmer_lib as em\n")  # the page has done that
+    code = f"\n\n```pycon\n{lines}\n```" if lines else ""
     return f"**`{name}{_called(thing)}`**\n\n{about}{code}"
 
 
