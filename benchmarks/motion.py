@@ -104,7 +104,7 @@ def cohort(methods: list[str]) -> None:
     print(f"\nmotion of {len(names)} clips, frames on disk, {os.cpu_count()} cores")
     for method in methods:
         wall, cpu = time.perf_counter(), time.process_time()
-        with extract._pool() as each:
+        with extract.pool() as each:
             made = sum(
                 1 for _ in each(lambda name, m=method: flow_image(extract.clip_flow(clips, name, m)), names)
             )

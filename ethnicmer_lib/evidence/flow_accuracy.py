@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import comparison
 from ethnicmer_lib.evidence.endpoint_error import flow_error
 from ethnicmer_lib.evidence.views import WAYS
-from ethnicmer_lib.motion.extract import clip_flow
+from ethnicmer_lib.motion.extract import clip_flow, pool
 from ethnicmer_lib.motion.flow import gray
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.simulator.truth import truth
@@ -37,17 +38,19 @@ def flow_errors(clips: Clips, method: str = "micro", progress: bool = True) -> p
     """
     if not clips.provenance.simulated:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)
-    rows = []
-    bar = tqdm(clips.table.itertuples(), desc="flow error", total=len(clips), disable=not progress)
-    for clip in bar:
-        known = truth(clips, clip.clip_id)
-        seen = (known.mask == 1) & ~known.occluded
-        error = flow_error(clip_flow(clips, clip.clip_id, method), known.flow, seen)
-        grey = np.median(gray(clips.frames(clip.clip_id, "onset"))[known.mask == 1])
-        peak = np.percentile(np.hypot(*np.moveaxis(known.flow, 2, 0))[seen], 99)
-        named = (clip.clip_id, clip.subject, clip.database, float(grey), float(peak))
-        rows.append(dict(zip(COLUMNS, (*named, *error), strict=True)))
-    return pd.DataFrame(rows)
+    with pool() as each:
+        found = each(lambda clip: _error(clips, clip, method), list(clips.table.itertuples()))
+        return pd.DataFrame(list(tqdm(found, desc="flow error", total=len(clips), disable=not progress)))
+
+
+def _error(clips: Clips, clip: Any, method: str) -> dict[str, Any]:
+    known = truth(clips, clip.clip_id)
+    seen = (known.mask == 1) & ~known.occluded
+    error = flow_error(clip_flow(clips, clip.clip_id, method), known.flow, seen)
+    grey = np.median(gray(clips.frames(clip.clip_id, "onset"))[known.mask == 1])
+    peak = np.percentile(np.hypot(*np.moveaxis(known.flow, 2, 0))[seen], 99)
+    named = (clip.clip_id, clip.subject, clip.database, float(grey), float(peak))
+    return dict(zip(COLUMNS, (*named, *error), strict=True))
 
 
 def recovered(errors: pd.DataFrame, seed: int = 0) -> Estimate | None:

@@ -172,7 +172,7 @@ def _images(
     def whole(place: int) -> np.ndarray:
         with (
             tqdm(total=len(clip_ids), desc=f"{step} images", disable=not progress) as bar,
-            _pool() as each,
+            pool() as each,
         ):
             parts = []
             for start in range(0, len(clip_ids), _PART):
@@ -218,7 +218,7 @@ def _joined(parts: Sequence[np.ndarray], path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _pool() -> Iterator[Callable[..., Iterator[Any]]]:
+def pool() -> Iterator[Callable[..., Iterator[Any]]]:
     """A map over threads, one clip each.
 
     OpenCV, BLAS and compiled code let go of the interpreter, so that threads are as fast as processes here; the
