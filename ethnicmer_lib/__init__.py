@@ -17,7 +17,6 @@ PUBLIC = {
         "MOMENTS",
         "LABELS",
         "MAPPINGS",
-        "RACE_CODES",
         "label_emotions",
         "released_clips",
         "released_table",
