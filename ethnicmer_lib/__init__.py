@@ -19,7 +19,6 @@ PUBLIC = {
         "MAPPINGS",
         "label_emotions",
         "released_clips",
-        "released_table",
     ),
     "annotate": ("annotate_clips", "released_codes", "screen", "Rules"),
     "motion": ("optical_flow", "optical_strain", "flow_image", "motion_images", "apex_images"),
@@ -46,13 +45,10 @@ PUBLIC = {
         "group_accuracy",
     ),
     "stats": ("Estimate", "scores", "difference", "group_difference", "mean_over_draws", "holm", "cramers_v"),
-    "paper": (
-        *("RELEASED", "count_tables", "printed", "judge", "cells", "findings_table"),
-        *("label_claims", "unit_claims", "described_cells", "switch_effects", "claims_ledger"),
-    ),
+    "paper": ("RELEASED", "count_tables", "printed", "judge"),
     "store": ("recording",),
     "publish.chapters": ("parameters",),
-    "publish.saved": ("save_findings", "saved_findings", "all_findings"),
+    "publish.saved": ("save_findings", "all_findings"),
     "publish.library": ("library",),
 }
 #: Parts of the library, from below.

@@ -167,7 +167,7 @@ def annotations() -> pd.DataFrame:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> em.released_table()["emotion"].str.lower().value_counts().head(2).to_dict()
+    >>> em.clips.released_table()["emotion"].str.lower().value_counts().head(2).to_dict()
     {'others': 99, 'disgust': 73}
     """
     return _annotations().copy()

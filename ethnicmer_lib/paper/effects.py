@@ -27,7 +27,8 @@ def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> 
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> effects = em.switch_effects(em.recording("table_iv").predictions, em.recording("table_v").table("controls"))
+    >>> studies, arms = em.recording("table_iv").predictions, em.recording("table_v").table("controls")
+    >>> effects = em.paper.switch_effects(studies, arms)
     >>> effects["table"].unique().tolist()
     ['IV', 'V']
     """
@@ -53,7 +54,7 @@ def described_cells(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     --------
     >>> import ethnicmer_lib as em
     >>> drawn = em.recording("table_iv").predictions.query("study == 'svc' and draw < 5")
-    >>> em.described_cells(drawn).columns.tolist()
+    >>> em.paper.described_cells(drawn).columns.tolist()
     ['Negative', 'Non-negative', 'macro']
     """
     paper = printed("table_iv")

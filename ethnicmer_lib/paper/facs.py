@@ -91,7 +91,7 @@ def unit_claims() -> dict[str, Any]:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> list(em.unit_claims())[:2]
+    >>> list(em.paper.unit_claims())[:2]
     ['one_sided_smile', 'au26_surprise']
     """
     clips = released_clips()

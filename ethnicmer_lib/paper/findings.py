@@ -87,8 +87,8 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> found = em.judge("audit", em.RELEASED, **em.unit_claims())
-    >>> em.findings_table(found)["key"].tolist()[:2]
+    >>> found = em.judge("audit", em.RELEASED, **em.paper.unit_claims())
+    >>> em.paper.findings_table(found)["key"].tolist()[:2]
     ['one_sided_smile', 'au26_surprise']
     """
     names = [field.name for field in fields(Finding)]

@@ -48,7 +48,7 @@ def judge(
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> found = em.judge("audit", em.RELEASED, **em.unit_claims())
+    >>> found = em.judge("audit", em.RELEASED, **em.paper.unit_claims())
     >>> found[0].chapter, found[0].key
     ('audit', 'one_sided_smile')
     """
@@ -80,7 +80,7 @@ def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> d
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> list(em.cells("table_v", em.printed("table_v")))[:2]
+    >>> list(em.paper.cells("table_v", em.printed("table_v")))[:2]
     ['table_v_resnet18_negative', 'table_v_resnet18_positive']
     """
     paper = printed(table)

@@ -100,8 +100,8 @@ def claims_ledger(findings: Iterable[Finding]) -> Ledger:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> found = em.judge("claims", em.RELEASED, **em.label_claims(noise=[]))
-    >>> len(em.claims_ledger(found).table()) > 20
+    >>> found = em.judge("claims", em.RELEASED, **em.paper.label_claims(noise=[]))
+    >>> len(em.paper.claims_ledger(found).table()) > 20
     True
     """
     by_key: dict[str, list[Finding]] = defaultdict(list)

@@ -26,7 +26,7 @@ def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> sorted(em.label_claims(noise=[]))[:2]
+    >>> sorted(em.paper.label_claims(noise=[]))[:2]
     ['au12_universal', 'averages_iv']
     """
     found = _counts() | _sums() | _annotation() | _emotions() | _table_iv(noise) | _averages() | _units()

@@ -34,13 +34,7 @@ def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], No
     the new one is complete. Warnings of Jupyter Book are errors.
     """
     started = time.perf_counter()
-    overrides = dict(overrides)
-    changes = {name: value for name, value in overrides.items() if name.partition(".")[0] != "source"}
-    about = {"profile": profile, "changes": changes}
-    resolved = {}
-    for page in PAGES:
-        own = {f"{page.name}.{name}": value for name, value in about.items()} if page.reads_all else {}
-        resolved[page.name] = resolve(page, profile, overrides | own)
+    resolved = {page.name: resolve(page, profile, _told(page, profile, overrides)) for page in PAGES}
     kind = resolved[INTRO.name].source.kind
     here = [page for page in PAGES if page.left_out(kind) is None]
     pages = {
@@ -94,6 +88,14 @@ def _run(
             raise
 
 
+def _told(page: Chapter, profile: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides, and for a page about all chapters also how those were run."""
+    if not page.reads_all:
+        return dict(overrides)
+    changes = {name: value for name, value in overrides.items() if name.partition(".")[0] != "source"}
+    return {**overrides, f"{page.name}.profile": profile, f"{page.name}.changes": changes}
+
+
 def _left_out_page(page: Chapter, reason: str | None) -> str:
     """The page that stands in for a chapter which the source cannot feed."""
     label = page.name.replace("_", "-")  # other pages link to it
@@ -105,7 +107,7 @@ def rerun(
 ) -> Path:
     """Run one chapter with ``overrides`` and return a folder with its notebook, HTML page and results."""
     one = chapter(name)
-    p = resolve(one, profile, overrides, own=True)
+    p = resolve(one, profile, _told(one, profile, overrides), own=True)
     if (source := getattr(p, "source", None)) and (reason := one.left_out(source.kind)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
     content = _run(([one],), {name: p}, [], say)[f"book/{name}.ipynb"]

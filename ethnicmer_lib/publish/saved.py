@@ -53,7 +53,7 @@ def saved_findings(name: str, p: Parameters) -> list[Finding]:
     >>> import ethnicmer_lib as em
     >>> p = em.parameters("statistics", {"seed": 1})
     >>> em.save_findings(p, [])
-    >>> em.saved_findings("statistics", p)
+    >>> saved_findings("statistics", p)
     []
     """
     from ethnicmer_lib.publish import execute
