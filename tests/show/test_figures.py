@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.show.figures import activation, dataset
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures import style as figures
 from ethnicmer_lib.show.figures.prima_facie import scenario_draws
@@ -33,7 +34,7 @@ def clips() -> pd.DataFrame:
 
 def drawings(provenance: Provenance) -> dict[str, Figure]:
     face = RNG.integers(0, 255, (40, 30, 3)).astype(np.uint8)
-    field = {name: RNG.normal(size=(40, 30)).astype(np.float32) for name in ("u", "v", "strain")}
+    flow = RNG.normal(size=(40, 30, 2)).astype(np.float32)
     errors = pd.DataFrame(
         {"peak_px": [0.5, 1, 2], "error_px": [0.1, 0.1, 0.2], "zero_px": [0.2, 0.4, 0.8], "database": "SAMM"}
     )
@@ -49,17 +50,17 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
     )
     maps = {(label, g): RNG.random((7, 7)) for label in ("Positive", "Surprise") for g in "AB"}
     return {
-        "mosaic": figures.subjects_mosaic(clips(), provenance),
-        "filmstrip": figures.filmstrip(
+        "mosaic": dataset.subjects_mosaic(clips(), provenance),
+        "filmstrip": dataset.filmstrip(
             [("one", face, face), ("two", face[..., 0], face[..., 0])], provenance
         ),
-        "panels": figures_motion.motion_panels([("clip", field)], provenance, 1.0),
+        "panels": figures_motion.motion_panels([("clip", flow, np.abs(flow[..., 0]))], provenance),
         "errors": figures_motion.error_against_amplitude(errors, provenance),
         "draws": scenario_draws(
             macro, {"A only": 0.4, "Mixed": 0.4}, provenance, {"A only": 0.45, "Mixed": 0.44}
         ),
         "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
-        "maps": figures.activation_grid(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
+        "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
         "message": figures.message("nothing to draw", provenance),
     }
 
@@ -81,5 +82,5 @@ def test_every_figure_can_be_saved_and_is_not_blank():
 
 
 def test_an_empty_panel_says_so():
-    figure = figures.subjects_mosaic(clips(), SIMULATED)
+    figure = dataset.subjects_mosaic(clips(), SIMULATED)
     assert [t.get_text() for ax in figure.axes for t in ax.texts] == ["nobody"]
