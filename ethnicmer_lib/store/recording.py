@@ -53,8 +53,9 @@ class Recording:
 
     @property
     def command(self) -> str:
-        """What made the first table."""
-        return str(next(iter(self.parts.values()))["command"])
+        """What made the first table, word for word: recordings older than today's commands say theirs."""
+        first = next(iter(self.parts.values()))
+        return str(first.get("recorded_as", first["command"]))
 
     @property
     def made(self) -> Mapping[str, Any]:

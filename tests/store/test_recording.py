@@ -54,3 +54,8 @@ def test_a_changed_or_missing_table_is_refused_with_its_cure(checkout):
         recording("t").table("controls")
     with pytest.raises(StudyError, match="ethnicmer record none"):
         recording("none")
+
+
+def test_a_recording_says_the_command_that_made_it_not_the_one_of_today(checkout):
+    record("t", {"predictions": TABLE}, SOURCE, "ethnicmer record t", {}, recorded_as="ethnicmer evidence")
+    assert recording("t").command == "ethnicmer evidence"
