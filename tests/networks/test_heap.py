@@ -22,6 +22,7 @@ def resident():
     return int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize() / 2**20
 
 np.ones(1)
+start = resident()  # torch is imported and counts hundreds
 for block in (contextlib.nullcontext, kept_memory):
     with block():
         np.ones(2**26, np.uint8)
@@ -29,14 +30,14 @@ for block in (contextlib.nullcontext, kept_memory):
         for _ in range(5):
             np.ones(2**26, np.uint8)
         print(faults() - before)
-print(resident())
+print(resident() - start)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator is on Linux")
 def test_pages_are_taken_once_and_given_back():
     done = subprocess.run([sys.executable, "-c", TOUCH], capture_output=True, text=True, check=True)
-    plain, kept, resident = map(float, done.stdout.split())
+    plain, kept, grown = map(float, done.stdout.split())
     pages = 2**26 / resource.getpagesize()
     if plain < 5:
         pytest.skip(
@@ -44,7 +45,7 @@ def test_pages_are_taken_once_and_given_back():
         )
     assert kept < plain / 4
     assert kept < pages / 10
-    assert resident < 150
+    assert grown < 32, "an array of 64 MiB was not given back"
 
 
 def test_what_is_raised_inside_comes_out():

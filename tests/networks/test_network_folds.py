@@ -165,7 +165,6 @@ def test_whatever_can_change_a_prediction_trains_anew(what, monkeypatch, tmp_pat
         return fold_task.Done(task, rows.assign(predicted_group=""), 0.1)
 
     monkeypatch.setattr(folds, "timed", fake)
-    monkeypatch.setattr("ethnicmer_lib.store.kept.weights_identity", lambda name: name)
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"1")
     base = {"images": toy.images(), "weights": str(weights)}

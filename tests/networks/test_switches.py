@@ -190,6 +190,6 @@ def test_only_the_motion_is_standardised_and_a_still_channel_counts_as_zero():
     inputs = training.prepare("dual_rgb", images, IMAGES, CLIPS, Switches(standardise="imagenet"))
     assert np.allclose(inputs.motion.numpy(), standardised(images))
     assert np.allclose(inputs.motion[0, 1], -0.456 / 0.224)
-    assert np.allclose(inputs.rgb.numpy(), IMAGES)
+    assert np.allclose(inputs.faces.numpy(), IMAGES)
     plain = training.prepare("dual_rgb", images, IMAGES, CLIPS)
     assert np.array_equal(plain.motion.numpy(), images)
