@@ -75,7 +75,7 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
     )
     code = (
         "from ethnicmer_lib.publish import build, chapters\none = chapters.chapter('statistics')\n"
-        "build._run(([one],), {one.name: chapters.resolve(one)}, [], print)"
+        "build._run([one], {one.name: chapters.resolve(one)}, [], print)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     pid = small_book.page.parent / "pid.txt"
