@@ -92,7 +92,7 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
 
 
 def test_findings_are_saved_by_the_books_own_code_only_and_computed_where_they_are_missing(
-    small_book, tmp_path
+    small_book, tmp_path, monkeypatch
 ):
     small_book.write(START, FIND)
     p = chapters.resolve(STATISTICS, "quick", {"seed": 5})
