@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from checkout import ROOT
 
-from ethnicmer_lib.publish import chapters
+from ethnicmer_lib.publish import chapters, execute
 
 pytestmark = pytest.mark.book
 
@@ -94,7 +94,8 @@ def test_plain_papermill_gives_the_same_numbers_and_refuses_an_unknown_name(buil
     papermill = [str(scripts / "papermill"), str(notebook), str(out), "--cwd", str(ROOT), "-f", str(told)]
     done = run(*papermill)
     assert done.returncode == 0, done.stderr[-2000:]
-    kept = next((ethnicmer.workspace / "notebooks").glob("prima_facie-*.ipynb"))
+    name = f"prima_facie-{execute.key(one, chapters.resolve(one, 'tiny'))}.ipynb"
+    kept = ethnicmer.workspace / "notebooks" / name
     tables = [re.findall(r"<td class=num>[^<]*<", path.read_text()) for path in (out, kept)]
     assert tables[0]
     assert tables[0] == tables[1]
