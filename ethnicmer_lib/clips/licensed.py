@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,11 +19,11 @@ from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem, refuse
 from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.settling import settle
+from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
 from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
-MARKER = "SIMULATED.json"
 GROUPS = "groups.csv"
 RELEASED = "the released label table"
 
@@ -121,7 +119,8 @@ def open_licensed(
     Raises
     ------
     StudyError
-        No folder given, one simulated and the other not, or anything wrong in the folders or labels.
+        No folder given, one simulated and the other not, a file in a simulated cohort that the simulator did not
+        write, or anything wrong in the folders or labels.
     """
     given = {
         name: Path(folder).expanduser() for name, folder in ((CASME2, casme2_dir), (SAMM, samm_dir)) if folder
@@ -129,6 +128,10 @@ def open_licensed(
     if not given:
         raise StudyError("data='licensed' needs your own copy: give --casme2, --samm or both")
     root = simulated_root(given)
+    if root is not None:
+        marker = read_marker(root)
+        refuse(unsealed(root, given), policies)
+        given = {name: folder.resolve() for name, folder in given.items()}  # as they were compared
     table, source = group_labels(groups, root, mapping)
     log: list[Decision] = []
     tables, folders = [], {}
@@ -144,7 +147,6 @@ def open_licensed(
         files = frames + [(path.name, path.stat().st_size) for path in _neighbour_files(clips, folders)]
         provenance = Provenance(line, False, _fingerprint(clips, files, resized))
     else:
-        marker = read_marker(root)
         # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
         # a complete simulated cohort is known by its settings.
         content = frames if None in [size for _, size in frames] else marker["fingerprint"]
@@ -221,32 +223,6 @@ def _mapped(clips: pd.DataFrame, mapping: str, log: list[Decision]) -> pd.DataFr
     rule = f"mapping={mapping!r}"
     log += [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
     return clips[~out]
-
-
-def simulated_root(given: dict[str, Path]) -> Path | None:
-    """The folder with the simulator's marker, in or directly above every given folder; None for real data."""
-    roots = {}
-    for name, folder in given.items():
-        places = (folder.resolve(), folder.resolve().parent)
-        roots[name] = next((place for place in places if (place / MARKER).is_file()), None)
-    if len(set(roots.values())) > 1:
-        found = ", ".join(f"{name}: {root or 'not simulated'}" for name, root in roots.items())
-        raise StudyError(
-            f"the two folders are not of one cohort by {MARKER} ({found}); give both from the same one"
-        )
-    return next(iter(roots.values()))
-
-
-def read_marker(root: Path) -> dict[str, Any]:
-    """The marker of a simulated cohort; StudyError where it cannot be read."""
-    path = root / MARKER
-    try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StudyError(f"{path} is not JSON ({error}); write the simulated cohort again") from error
-    if not isinstance(marker, dict) or not isinstance(marker.get("fingerprint"), str):
-        raise StudyError(f"{path} holds no 'fingerprint'; write the simulated cohort again")
-    return marker
 
 
 def _frame_files(clips: pd.DataFrame, folders: dict[str, FrameFolders]) -> list[tuple[str, int | None]]:

@@ -140,6 +140,11 @@ PLANTS = {
     "no_folder": lambda study: shutil.rmtree(study.samm),
     "mixed_simulated": lambda study: (study.samm / "SIMULATED.json").write_text("{}"),
     "marker_unreadable": lambda study: (study.root / "SIMULATED.json").write_text("{"),
+    "foreign_file": do(
+        lambda study: study.mark_simulated(),
+        lambda study: licensed_copy.picture(study.samm / "006/006_1_2/006_05590.jpg", 9, colour=False),
+    ),
+    "changed_file": do(lambda study: study.mark_simulated(), file("reg_img86.jpg", jpeg(48, 40))),
     "no_coding_file": lambda study: (study.casme2 / CODING).unlink(),
     "several_coding_files": lambda study: shutil.copy(
         study.casme2 / CODING, study.casme2 / "CASME2-coding-20190701.xlsx"

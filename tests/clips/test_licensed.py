@@ -168,6 +168,7 @@ def test_simulated_marker_is_honoured(study):
     # Another machine's JPEG encoder may give other bytes for the same cohort.
     frame = study.samm / "006" / "006_1_2" / "006_05588.jpg"
     frame.write_bytes(frame.read_bytes() + b"\0")
+    study.seal()
     assert open_licensed(study.casme2, study.samm).provenance.fingerprint == first
 
 
@@ -183,6 +184,7 @@ def test_simulated_fingerprint_follows_settings_labels_and_completeness(study):
     study.mark_simulated("fedcba9876543210")
     other = fingerprint()
     study.write_groups(study.root / "groups.csv", ("A", "B"))
+    study.seal()
     swapped = fingerprint()
     (study.samm / "006" / "006_1_2" / "006_05588.jpg").unlink()
     assert len({first, other, swapped, fingerprint()}) == 4
