@@ -20,7 +20,7 @@ from ethnicmer_lib.clips.problems import Problem, refuse
 from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.settling import settle
 from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
-from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
+from ethnicmer_lib.clips.table import NEIGHBOURS, Clips, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -28,7 +28,7 @@ GROUPS = "groups.csv"
 RELEASED = "the released label table"
 
 
-class FrameCohort(Cohort):
+class FrameClips(Clips):
     """Clips with frames on disk.
 
     Parameters
@@ -103,7 +103,7 @@ def open_licensed(
     groups: Path | None = None,
     policies: Policies = AS_WRITTEN,
     mapping: str = "paper",
-) -> FrameCohort:
+) -> FrameClips:
     """Open the reader's CASME II and SAMM folders (one or both) as one cohort.
 
     Parameters
@@ -157,7 +157,7 @@ def open_licensed(
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
         provenance = Provenance(line, True, _fingerprint(clips, content, resized))
-    return FrameCohort(clips, provenance, folders, root, decisions, frozenset(resized))
+    return FrameClips(clips, provenance, folders, root, decisions, frozenset(resized))
 
 
 def group_labels(groups: Path | None, root: Path | None, mapping: str = "paper") -> tuple[pd.DataFrame, str]:

@@ -122,7 +122,7 @@ def test_groups_and_the_log_of_their_screening_are_written(
     from ethnicmer_lib.annotate import annotation
 
     def annotated(cohort, *args, **kwargs):
-        keys = cohort.clips[["database", "subject", "clip"]]
+        keys = cohort.table[["database", "subject", "clip"]]
         return keys.assign(
             simulated=False,
             failed=False,

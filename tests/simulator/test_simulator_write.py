@@ -19,7 +19,7 @@ from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.simulated import MARKER, SEAL, unsealed
-from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import clip_files, layout, protocol, scene, write
 from ethnicmer_lib.simulator.appearance import paint
@@ -317,7 +317,7 @@ def test_large_subjects_are_split_and_nothing_is_lost(tmp_path, monkeypatch):
     assert len(files) == len(set(files)) == sum(1 + len(numbers) for numbers in wanted.values())
 
 
-class Stored(Cohort):
+class Stored(Clips):
     """The clips of two_subjects without any loader."""
 
     def __init__(self, root: Path, is_simulated: bool = True):
@@ -353,18 +353,18 @@ def test_open_simulated_goes_through_the_licensed_loader(written, tmp_path, monk
     shutil.copytree(written, folder)
     cohort = open_clips(source, progress=False)
     assert cohort.provenance.simulated
-    assert len(cohort.clips) == 3
-    assert set(cohort.clips["database"]) == {CASME2, SAMM}
+    assert len(cohort.table) == 3
+    assert set(cohort.table["database"]) == {CASME2, SAMM}
     assert source.settings() == SETTINGS
-    for clip_id in cohort.clips["clip_id"]:
+    for clip_id in cohort.table["clip_id"]:
         flow, _, _ = truth(cohort, clip_id)
         assert cohort.frames(clip_id, "onset").shape[:2] == flow.shape[:2]
 
 
 def test_more_frames_change_no_clip_but_the_fingerprint(written, whole):
     few, many = (open_licensed(root / "CASME2", root / "SAMM") for root in (written, whole))
-    assert few.clips.equals(many.clips)
-    for clip_id in few.clips["clip_id"]:
+    assert few.table.equals(many.table)
+    for clip_id in few.table["clip_id"]:
         for moment in ("onset", "apex"):
             assert np.array_equal(few.frames(clip_id, moment), many.frames(clip_id, moment))
             assert len(few.neighbours(clip_id, moment).steps) < len(many.neighbours(clip_id, moment).steps)
