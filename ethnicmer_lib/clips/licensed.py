@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -127,7 +128,7 @@ def open_licensed(
     }
     if not given:
         raise StudyError("data='licensed' needs your own copy: give --casme2, --samm or both")
-    root = simulated_root(given)
+    root, marker = simulated_root(given), None
     if root is not None:
         marker = read_marker(root)
         refuse(unsealed(root, given), policies)
@@ -141,23 +142,29 @@ def open_licensed(
     clips = pd.concat(tables, ignore_index=True)
     clips, settled, resized = settle(_mapped(clips, mapping, log), folders, policies)
     decisions = decisions_table(log + settled)
+    source = _provenance(clips, folders, resized, marker)
+    return FrameClips(clips, source, folders, root, decisions, frozenset(resized))
+
+
+def _provenance(
+    clips: pd.DataFrame, folders: dict[str, FrameFolders], resized: list[str], marker: dict[str, Any] | None
+) -> Provenance:
+    """Where the clips come from; of simulated ones by their marker."""
     frames = _frame_files(clips, folders)
-    if root is None:
-        line = f"{' + '.join(given)}, licensed frames"
+    if marker is None:
+        line = f"{' + '.join(folders)}, licensed frames"
         files = frames + [(path.name, path.stat().st_size) for path in _neighbour_files(clips, folders)]
-        provenance = Provenance(line, False, _fingerprint(clips, files, resized))
-    else:
-        # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
-        # a complete simulated cohort is known by its settings.
-        content = frames if None in [size for _, size in frames] else marker["fingerprint"]
-        if beside := [path.name for path in _neighbour_files(clips, folders)]:
-            content = [content, beside]
-        settings = marker.get("settings", {})
-        # What differs between the groups by construction; findings say it.
-        built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
-        line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
-        provenance = Provenance(line, True, _fingerprint(clips, content, resized))
-    return FrameClips(clips, provenance, folders, root, decisions, frozenset(resized))
+        return Provenance(line, False, _fingerprint(clips, files, resized))
+    # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
+    # a complete simulated cohort is known by its settings.
+    content = frames if None in [size for _, size in frames] else marker["fingerprint"]
+    if beside := [path.name for path in _neighbour_files(clips, folders)]:
+        content = [content, beside]
+    settings = marker.get("settings", {})
+    # What differs between the groups by construction; findings say it.
+    built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
+    line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
+    return Provenance(line, True, _fingerprint(clips, content, resized))
 
 
 def group_labels(groups: Path | None, root: Path | None, mapping: str = "paper") -> tuple[pd.DataFrame, str]:
