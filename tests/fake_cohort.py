@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Provenance
 from ethnicmer_lib.store import digest
 
 EMOTIONS = {"Negative": "disgust", "Positive": "happiness", "Surprise": "surprise"}
 
 
-class FakeCohort(Cohort):
+class FakeClips(Clips):
     """``subjects`` per group, ``per_subject`` clips each; group B shows the opposite motion where ``opposed``."""
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,19 @@ class Study:
         marker = {"settings": {"size": "tiny", "seed": 7}, "fingerprint": fingerprint, "library": "0"}
         (self.root / "SIMULATED.json").write_text(json.dumps(marker))
         self.write_groups(self.root / "groups.csv")
+        return self.seal()
+
+    def seal(self) -> Study:
+        seal(self.root)
         return self
+
+
+def seal(root: Path) -> None:
+    """Seal all that is there, as if the simulator had written it."""
+    names = ("SIMULATED.json", "SIMULATED.sha256")
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name not in names]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files]
+    (root / names[1]).write_text("".join(lines))
 
 
 def save(path: Path, rows: list[list]) -> None:

@@ -70,7 +70,7 @@ def annotate(
     batch: int = BATCH,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """One record a clip, in the order of ``cohort.clips``; what was computed before is not computed again.
+    """One record a clip, in the order of ``cohort.table``; what was computed before is not computed again.
 
     Parameters
     ----------
@@ -93,21 +93,21 @@ def annotate(
         )
     if batch < 1:
         raise StudyError(f"batch={batch} frames at once is too few; give at least 1")
-    lacking = sorted(set(cohort.clips["database"]) - set(annotator.detectors))
+    lacking = sorted(set(cohort.table["database"]) - set(annotator.detectors))
     if lacking:
         raise StudyError(f"no face detector is named for {', '.join(lacking)}; name one of each database")
     inputs = {"clips": cohort, "moment": moment, "batch": batch, **annotator.identity()}
     run = Run.open("annotation", code=("annotate",), inputs=inputs, provenance=cohort.provenance)
     batches = {
-        f"clips-{start:04d}": cohort.clips.iloc[start : start + batch]
-        for start in range(0, len(cohort.clips), batch)
+        f"clips-{start:04d}": cohort.table.iloc[start : start + batch]
+        for start in range(0, len(cohort.table), batch)
     }
     network = cache(lambda: on_device(weights.load(annotator.checkpoint)))  # only if a batch is not there yet
     work = partial(_records, cohort, detectors=annotator.detectors, network=network, moment=moment)
     parts = []
     with (
         _workers() as pool,
-        tqdm(total=len(cohort.clips), desc="annotating", unit="clip", disable=not progress) as bar,
+        tqdm(total=len(cohort.table), desc="annotating", unit="clip", disable=not progress) as bar,
     ):
         missing = [name for name in batches if not (run.path / f"{name}.parquet").exists()]
         if missing:

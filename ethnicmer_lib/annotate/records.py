@@ -21,7 +21,7 @@ AGES = (*(f"{start}-{start + 9}" for start in range(0, 70, 10)), "70+")
 CLASSES: Mapping[str, tuple[str, ...]] = {"race": RACES, "gender": GENDERS, "age": AGES}
 PROBABILITIES = {head: tuple(f"p_{name}" for name in names) for head, names in CLASSES.items()}
 
-#: Column of the records -> what it holds.  One row is one clip, in the order of ``cohort.clips``.
+#: Column of the records -> what it holds.  One row is one clip, in the order of ``cohort.table``.
 COLUMNS = {
     "source": "where the frames come from; a simulated cohort says so here",
     "simulated": "True where the faces are simulated: then no value below means anything",

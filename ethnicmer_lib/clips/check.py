@@ -16,11 +16,12 @@ from ethnicmer_lib.clips.coding import MOMENTS, scan_coding
 from ethnicmer_lib.clips.decisions import Decision
 from ethnicmer_lib.clips.folders import DAMAGE, FrameFolders, Picture, look
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.licensed import RELEASED, database_frames, group_labels, read_marker, simulated_root
+from ethnicmer_lib.clips.licensed import RELEASED, database_frames, group_labels
 from ethnicmer_lib.clips.places import OPTIONS, coding_places, find_coding_file, missing_folder
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.report import Report
+from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -83,6 +84,7 @@ def _labels(
     if root is not None:
         try:
             read_marker(root)
+            problems.extend(unsealed(root, present))
         except StudyError as error:
             problems.append(
                 Problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,16 @@ from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem, refuse
 from ethnicmer_lib.clips.samm import samm_frames
 from ethnicmer_lib.clips.settling import settle
-from ethnicmer_lib.clips.table import NEIGHBOURS, Cohort, Moment, Provenance
+from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
+from ethnicmer_lib.clips.table import NEIGHBOURS, Clips, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
-MARKER = "SIMULATED.json"
 GROUPS = "groups.csv"
 RELEASED = "the released label table"
 
 
-class FrameCohort(Cohort):
+class FrameClips(Clips):
     """Clips with frames on disk.
 
     Parameters
@@ -105,7 +104,7 @@ def open_licensed(
     groups: Path | None = None,
     policies: Policies = AS_WRITTEN,
     mapping: str = "paper",
-) -> FrameCohort:
+) -> FrameClips:
     """Open the reader's CASME II and SAMM folders (one or both) as one cohort.
 
     Parameters
@@ -121,14 +120,19 @@ def open_licensed(
     Raises
     ------
     StudyError
-        No folder given, one simulated and the other not, or anything wrong in the folders or labels.
+        No folder given, one simulated and the other not, a file in a simulated cohort that the simulator did not
+        write, or anything wrong in the folders or labels.
     """
     given = {
         name: Path(folder).expanduser() for name, folder in ((CASME2, casme2_dir), (SAMM, samm_dir)) if folder
     }
     if not given:
         raise StudyError("data='licensed' needs your own copy: give --casme2, --samm or both")
-    root = simulated_root(given)
+    root, marker = simulated_root(given), None
+    if root is not None:
+        marker = read_marker(root)
+        refuse(unsealed(root, given), policies)
+        given = {name: folder.resolve() for name, folder in given.items()}  # as they were compared
     table, source = group_labels(groups, root, mapping)
     log: list[Decision] = []
     tables, folders = [], {}
@@ -138,24 +142,29 @@ def open_licensed(
     clips = pd.concat(tables, ignore_index=True)
     clips, settled, resized = settle(_mapped(clips, mapping, log), folders, policies)
     decisions = decisions_table(log + settled)
+    source = _provenance(clips, folders, resized, marker)
+    return FrameClips(clips, source, folders, root, decisions, frozenset(resized))
+
+
+def _provenance(
+    clips: pd.DataFrame, folders: dict[str, FrameFolders], resized: list[str], marker: dict[str, Any] | None
+) -> Provenance:
+    """Where the clips come from; of simulated ones by their marker."""
     frames = _frame_files(clips, folders)
-    if root is None:
-        line = f"{' + '.join(given)}, licensed frames"
+    if marker is None:
+        line = f"{' + '.join(folders)}, licensed frames"
         files = frames + [(path.name, path.stat().st_size) for path in _neighbour_files(clips, folders)]
-        provenance = Provenance(line, False, _fingerprint(clips, files, resized))
-    else:
-        marker = read_marker(root)
-        # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
-        # a complete simulated cohort is known by its settings.
-        content = frames if None in [size for _, size in frames] else marker["fingerprint"]
-        if beside := [path.name for path in _neighbour_files(clips, folders)]:
-            content = [content, beside]
-        settings = marker.get("settings", {})
-        # What differs between the groups by construction; findings say it.
-        built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
-        line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
-        provenance = Provenance(line, True, _fingerprint(clips, content, resized))
-    return FrameCohort(clips, provenance, folders, root, decisions, frozenset(resized))
+        return Provenance(line, False, _fingerprint(clips, files, resized))
+    # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
+    # a complete simulated cohort is known by its settings.
+    content = frames if None in [size for _, size in frames] else marker["fingerprint"]
+    if beside := [path.name for path in _neighbour_files(clips, folders)]:
+        content = [content, beside]
+    settings = marker.get("settings", {})
+    # What differs between the groups by construction; findings say it.
+    built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
+    line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
+    return Provenance(line, True, _fingerprint(clips, content, resized))
 
 
 def group_labels(groups: Path | None, root: Path | None, mapping: str = "paper") -> tuple[pd.DataFrame, str]:
@@ -221,32 +230,6 @@ def _mapped(clips: pd.DataFrame, mapping: str, log: list[Decision]) -> pd.DataFr
     rule = f"mapping={mapping!r}"
     log += [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
     return clips[~out]
-
-
-def simulated_root(given: dict[str, Path]) -> Path | None:
-    """The folder with the simulator's marker, in or directly above every given folder; None for real data."""
-    roots = {}
-    for name, folder in given.items():
-        places = (folder.resolve(), folder.resolve().parent)
-        roots[name] = next((place for place in places if (place / MARKER).is_file()), None)
-    if len(set(roots.values())) > 1:
-        found = ", ".join(f"{name}: {root or 'not simulated'}" for name, root in roots.items())
-        raise StudyError(
-            f"the two folders are not of one cohort by {MARKER} ({found}); give both from the same one"
-        )
-    return next(iter(roots.values()))
-
-
-def read_marker(root: Path) -> dict[str, Any]:
-    """The marker of a simulated cohort; StudyError where it cannot be read."""
-    path = root / MARKER
-    try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StudyError(f"{path} is not JSON ({error}); write the simulated cohort again") from error
-    if not isinstance(marker, dict) or not isinstance(marker.get("fingerprint"), str):
-        raise StudyError(f"{path} holds no 'fingerprint'; write the simulated cohort again")
-    return marker
 
 
 def _frame_files(clips: pd.DataFrame, folders: dict[str, FrameFolders]) -> list[tuple[str, int | None]]:

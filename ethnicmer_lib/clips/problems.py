@@ -49,7 +49,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "give both folders from the same cohort",
         ),
         "marker_unreadable": Kind(
-            "the marker of a simulated cohort cannot be read", "write the simulated cohort again"
+            "the marker or the seal of a simulated cohort cannot be read", "write the simulated cohort again"
+        ),
+        "foreign_file": Kind(
+            "a file among simulated clips that the simulator did not write",
+            "move it away; frames of real people belong in folders of their own",
+        ),
+        "changed_file": Kind(
+            "a file of a simulated cohort that is not as the simulator wrote it",
+            "delete it and have the cohort written again",
         ),
         # The coding file
         "no_coding_file": Kind("no coding file", "copy the database's spreadsheet into the folder"),

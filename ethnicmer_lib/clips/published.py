@@ -11,7 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
 from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, database_name, released_clips, subject_name
-from ethnicmer_lib.clips.table import COLUMNS, Cohort, Moment, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -26,7 +26,7 @@ GET_IT = (
 )
 
 
-class FlowCohort(Cohort):
+class FlowClips(Clips):
     """Clips whose onset-to-apex flow was published as 28x28 images; there are no frames.
 
     Parameters
@@ -68,7 +68,7 @@ class FlowCohort(Cohort):
         return self._images[self._row[clip_id]].astype(np.float32) / 255
 
 
-def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowCohort:
+def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowClips:
     """Open a folder with the published flow features.
 
     Emotion, action units and group labels come from the released label table; the 3-class label is
@@ -96,7 +96,7 @@ def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowCohort:
     images = np.stack([_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()])
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
     provenance = Provenance(SOURCE, simulated=False, fingerprint=digest(content))
-    return FlowCohort(clips, provenance, images, decisions)
+    return FlowClips(clips, provenance, images, decisions)
 
 
 def _mapped(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, pd.DataFrame]:

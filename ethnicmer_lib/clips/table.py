@@ -86,11 +86,6 @@ class Clips(ABC):
         return len(self.table)
 
     @property
-    def clips(self) -> pd.DataFrame:
-        """The table, under its old name."""
-        return self.table
-
-    @property
     def groups(self) -> list[str]:
         """The two group names, in alphabetical order ('A', 'B' or 'Asian', 'Non-Asian')."""
         return sorted(self.table["group"].unique())
@@ -148,6 +143,3 @@ def check_clips(clips: pd.DataFrame) -> pd.DataFrame:
         subject = shared.index[shared > 1][0]
         raise StudyError(f"subject {subject} is in more than one group; a subject's group must be one")
     return clips
-
-
-Cohort = Clips  # the old name, until its users have moved

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from ethnicmer_lib.clips.table import Cohort
+from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.design.classifiers import classifier as chosen
 from ethnicmer_lib.design.features import FLOW_SIZE, features
 from ethnicmer_lib.design.permutation import permutation_test, permute_scenarios
@@ -209,7 +209,7 @@ def scenario_claims(
 
 
 def record_table_iv(
-    clips: Cohort,
+    clips: Clips,
     command: str,
     n_subjects: int = 16,
     n_draws: int = 200,

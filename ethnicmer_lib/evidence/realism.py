@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.published import FlowCohort
+from ethnicmer_lib.clips.published import FlowClips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
@@ -123,7 +123,7 @@ def vectors(images: np.ndarray) -> np.ndarray:
 def transfer(
     clips: pd.DataFrame,
     features: np.ndarray,
-    real: FlowCohort,
+    real: FlowClips,
     name: str,
     *,
     seed: int = 0,
@@ -150,12 +150,12 @@ def transfer(
     return _table(real, model.predict(vectors(real_images(real))))
 
 
-def real_images(real: FlowCohort) -> np.ndarray:
+def real_images(real: FlowClips) -> np.ndarray:
     """The published features, (n, 28, 28, 3) uint8."""
-    return np.stack([np.rint(255 * real.flow(clip)).astype(np.uint8) for clip in real.clips["clip_id"]])
+    return np.stack([np.rint(255 * real.flow(clip)).astype(np.uint8) for clip in real.table["clip_id"]])
 
 
-def within_real(real: FlowCohort, name: str, *, seed: int = 0) -> pd.DataFrame:
+def within_real(real: FlowClips, name: str, *, seed: int = 0) -> pd.DataFrame:
     """Predictions of the same classifier on the real clips, one subject left out at a time (LOSO)."""
     table = _table(real, "")
     x, y = vectors(real_images(real)), table["label"].to_numpy(str)
@@ -174,8 +174,8 @@ def _loso(x: np.ndarray, y: np.ndarray, subjects: np.ndarray, name: str, seed: i
     return cross_val_predict(classifier(name, seed), x, y, groups=subjects, cv=folds, n_jobs=-1)
 
 
-def _table(real: FlowCohort, predicted: np.ndarray | str) -> pd.DataFrame:
-    table = real.clips[["clip_id", "database", "subject", "label"]].reset_index(drop=True)
+def _table(real: FlowClips, predicted: np.ndarray | str) -> pd.DataFrame:
+    table = real.table[["clip_id", "database", "subject", "label"]].reset_index(drop=True)
     table["subject"] = table["database"] + "/" + table["subject"]
     return table.assign(predicted=predicted)
 
@@ -194,7 +194,7 @@ def conditions() -> dict[str, SimulatorSettings]:
     return named | {f"without {name}": replace(base, without=(name,)) for name in COMPONENTS}
 
 
-def compare(real: FlowCohort, *, jobs: int | None = None, progress: bool = False) -> pd.DataFrame:
+def compare(real: FlowClips, *, jobs: int | None = None, progress: bool = False) -> pd.DataFrame:
     """All predictions of the realism study; resumes after the last cohort that was finished.
 
     Returns
@@ -212,13 +212,13 @@ def compare(real: FlowCohort, *, jobs: int | None = None, progress: bool = False
     return pd.concat(tables, ignore_index=True)
 
 
-def _within(real: FlowCohort) -> pd.DataFrame:
+def _within(real: FlowClips) -> pd.DataFrame:
     tables = [_condition("real", within_real(real, name), name, "as published") for name in CLASSIFIERS]
     return pd.concat(tables, ignore_index=True)
 
 
 def _predict(
-    condition: str, settings: SimulatorSettings, real: FlowCohort, jobs: int | None, progress: bool
+    condition: str, settings: SimulatorSettings, real: FlowClips, jobs: int | None, progress: bool
 ) -> pd.DataFrame:
     ablation = condition.startswith("without")
     clips, features = simulated_features(

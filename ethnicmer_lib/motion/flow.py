@@ -60,7 +60,7 @@ def optical_flow(onset: np.ndarray | Stack, apex: np.ndarray | Stack, method: st
     Parameters
     ----------
     onset, apex : one frame each, (H, W) gray or (H, W, 3) RGB, or a frame with its neighbours in time
-        (``Cohort.neighbours``).  uint8, at least 32 px a side, both of one size.  Colour is turned to gray once,
+        (``Clips.neighbours``).  uint8, at least 32 px a side, both of one size.  Colour is turned to gray once,
         with the ITU-R BT.601 weights .299 R + .587 G + .114 B.  Of neighbours every method is given the mean, see
         :func:`average.average`, and 'micro' its noise, too; the flow is scaled to what the nearest frames show, see
         :func:`average.scaled`.

@@ -154,65 +154,43 @@ def mismatches() -> pd.DataFrame:
     The explanation is made of the counts.
     """
     kept, everyone = labels.released_clips(), labels.released_groups()
-    paper = paper_tables()
-    rows = []
-    lost = sorted(set(everyone["subject"]) - set(kept["subject"]))
-    ethnicity = everyone.drop_duplicates("subject").set_index("subject")["ethnicity"]
-    for entry in paper["subjects"]["rows"]:
-        name = entry["ethnicity"]
-        ours, there = (
-            frame.loc[frame["ethnicity"] == name, "subject"].nunique() for frame in (kept, everyone)
-        )
-        gone = [subject for subject in lost if ethnicity[subject] == name]
-        rows.append(("Table I", name, entry["subjects"], ours, there, _subjects_note(gone)))
-    total = paper["subjects"]["total"]["value"]
-    rows.append(
-        (
-            "Table I",
-            TOTAL,
-            total,
-            kept["subject"].nunique(),
-            everyone["subject"].nunique(),
-            _subjects_note(lost),
-        )
-    )
-    printed = sum(entry["clips"] for entry in paper["emotions"]["rows"])
-    agrees = f"Table III prints {printed} clips in all." if printed == len(kept) else ""
-    for entry in paper["clips"]["rows"]:
-        ours, there = (int((frame["ethnicity"] == entry["ethnicity"]).sum()) for frame in (kept, everyone))
-        rows.append(("Table II", entry["ethnicity"], entry["clips"], ours, there, agrees))
-    total = sum(entry["clips"] for entry in paper["clips"]["rows"])
-    rows.append(("Table II", TOTAL, total, len(kept), len(everyone), agrees))
-    for entry in paper["emotions"]["rows"]:
-        ours = int((kept["label"] == entry["label"]).sum())
-        rows.append(("Table III", entry["label"], entry["clips"], ours, pd.NA, ""))
-    rows.append(("Table III", TOTAL, printed, len(kept), pd.NA, ""))
-    table = pd.DataFrame(rows, columns=["table", "row", "paper", "kept", "everyone", "note"])
-    table = table.astype(dict.fromkeys(("paper", "kept", "everyone"), "Int64"))
-    table["equal"] = (table["paper"] == table["kept"]).astype(bool)
-    table["explanation"] = [_explain(row) for row in table.itertuples()]
-    return table.drop(columns="note")
+    of_all = {
+        "Table I": everyone.groupby("ethnicity")["subject"].nunique(),
+        "Table II": everyone.groupby("ethnicity").size(),
+        "Table III": pd.Series(dtype="Int64"),
+    }
+    all_of = {"Table I": everyone["subject"].nunique(), "Table II": len(everyone)}
+    parts = []
+    for name, table in zip(of_all, count_tables(kept).values(), strict=True):
+        there = of_all[name].reindex(table.index).astype("Int64")
+        there[TOTAL] = all_of.get(name, pd.NA)
+        parts.append(table.rename(columns={"ours": "kept"}).assign(table=name, everyone=there))
+    table = pd.concat(parts).rename_axis("row").reset_index().astype({"equal": bool})
+    gone = everyone[~everyone["subject"].isin(kept["subject"])].drop_duplicates("subject")
+    table["explanation"] = [_explain(row, gone, len(kept)) for row in table.itertuples()]
+    return table[["table", "row", "paper", "kept", "everyone", "equal", "explanation"]]
 
 
-def _subjects_note(gone: list[str]) -> str:
-    if not gone:
-        return ""
-    one = len(gone) == 1
-    return f"{' and '.join(gone)} {'has' if one else 'have'} only clips labelled Others, which the study leaves out."
-
-
-def _explain(row) -> str:
+def _explain(row: Any, gone: pd.DataFrame, kept: int) -> str:
+    """Why a printed count differs; ``gone``: the subjects of whom no clip is kept."""
     if row.equal:
         return ""
-    parts = [f"Printed is {_than(row.paper - row.kept)} the kept clips give"]
-    if row.everyone is not pd.NA:
-        parts[0] += (
-            ", as many as all clips give"
-            if row.paper == row.everyone
-            else f" and {_than(row.paper - row.everyone)}"
-        )
-        parts[0] += "" if row.paper == row.everyone else " all clips give"
-    return " ".join([parts[0] + ".", row.note]).strip()
+    said = f"Printed is {_than(row.paper - row.kept)} the kept clips give"
+    if row.everyone is not pd.NA and row.paper == row.everyone:
+        said += ", as many as all clips give"
+    elif row.everyone is not pd.NA:
+        said += f" and {_than(row.paper - row.everyone)} all clips give"
+    if row.table == "Table II":
+        total = sum(entry["clips"] for entry in paper_tables()["emotions"]["rows"])
+        return f"{said}. Table III prints {total} clips in all." if total == kept else f"{said}."
+    names = sorted(gone.loc[(gone["ethnicity"] == row.row) | (row.row == TOTAL), "subject"])
+    have = "has" if len(names) == 1 else "have"
+    only = (
+        f" {' and '.join(names)} {have} only clips labelled Others, which the study leaves out."
+        if names
+        else ""
+    )
+    return f"{said}.{only}"
 
 
 def _than(difference: int) -> str:
@@ -229,30 +207,20 @@ def mapping_counts() -> pd.DataFrame:
     and group over the clips that stay).
     """
     complete = len(labels.released_clips())
-    rows = []
+    keys = {"group": labels.GROUPS, "database": [labels.CASME2, labels.SAMM]}
+    parts = []
     for mapping, meaning in labels.ETHNIC_MAPPINGS.items():
         clips = labels.released_clips(mapping)
         v = cramers_v(clips, "database", "group", resamples=1)
-        counted = clips.groupby(["group", "database"]).agg(
-            clips=("clip_id", "size"), subjects=("subject", "nunique")
-        )
-        index = pd.MultiIndex.from_product(
-            [labels.GROUPS, [labels.CASME2, labels.SAMM]], names=["group", "database"]
-        )
-        for (group, database), count in counted.reindex(index, fill_value=0).iterrows():
-            rows.append(
-                {
-                    "mapping": mapping,
-                    "meaning": meaning,
-                    "group": group,
-                    "database": database,
-                    "clips": int(count["clips"]),
-                    "subjects": int(count["subjects"]),
-                    "left_out": complete - len(clips),
-                    "association": np.nan if v is None else v.value,
-                }
-            )
-    return pd.DataFrame(rows)
+        found = clips.groupby(list(keys)).agg(clips=("clip_id", "size"), subjects=("subject", "nunique"))
+        found = found.reindex(
+            pd.MultiIndex.from_product(keys.values(), names=keys), fill_value=0
+        ).reset_index()
+        found.insert(0, "mapping", mapping)
+        found.insert(1, "meaning", meaning)
+        left_out, association = complete - len(clips), np.nan if v is None else v.value
+        parts.append(found.assign(left_out=left_out, association=association))
+    return pd.concat(parts, ignore_index=True)
 
 
 def associations(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -94,20 +94,3 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     names = [field.name for field in fields(Finding)]
     table = pd.DataFrame([asdict(finding) for finding in findings], columns=names)
     return table.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))
-
-
-def __getattr__(name: str):
-    # Names that moved to ``rules``; until all chapters judge by ``claims.yml``.
-    from ethnicmer_lib.paper import numbers, rules
-
-    if name in ("judge_effect", "judge_equal", "judge_number"):
-        return getattr(rules, name)
-    if name == "simulated_reason":
-        return lambda cue: (
-            "The cohort is simulated: its groups are abstract and say nothing about ethnicity. "
-            + ("No group difference is built in." if cue == 0 else
-               f"The only group difference built in is a texture of strength {cue:g}.")
-        )  # fmt: skip
-    if name in ("paper_results", "paper_tables"):
-        return getattr(numbers, name)
-    raise AttributeError(name)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ethnicmer_lib.clips.labels import BINARY, RACE_CODES, annotations, released_clips
 from ethnicmer_lib.paper import released
+from ethnicmer_lib.paper.counted import group_rules
 from ethnicmer_lib.paper.facs import UnitClaim, shown, units_named
 from ethnicmer_lib.paper.judging import cells
 from ethnicmer_lib.paper.numbers import claims_file, paper_results, paper_tables, printed
-from ethnicmer_lib.stats.association import counts_by_subject, cramers_v
+from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.means import bootstrap_mean
 
 
@@ -107,14 +107,11 @@ def _annotation() -> dict[str, Any]:
         ),
         "mapping_balances": (share, {"clips": len(clips), "holds": share.low <= 0.5 <= share.high}),
         "sixteen_subjects": (other, {"printed": " + ".join(map(str, rows)), "holds": other == named}),
-        "universality": (cramers_v(clips, "database", "group"), {"database_rule": _database_rule(clips)}),
+        "universality": (
+            cramers_v(clips, "database", "group"),
+            {"database_rule": group_rules(clips)[0].value},
+        ),
     }
-
-
-def _database_rule(clips: pd.DataFrame) -> float:
-    """Share of the clips whose group is the more frequent one of their database."""
-    counts = counts_by_subject(clips, "database", "group").sum(0)
-    return float(counts.max(1).sum() / counts.sum())
 
 
 def _emotions() -> dict[str, Any]:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,9 @@ def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], No
         for page in PAGES
         if page not in here
     }
-    lanes = (
-        [page for page in here if page.trains],
-        [page for page in here if not page.trains and not page.reads_all],
-    )
-    pages |= _run(lanes, resolved, (), say)
+    pages |= _run([page for page in here if not page.reads_all], resolved, (), say)
     others = [execute.key(page, resolved[page.name]) for page in CHAPTERS if page in here]
-    pages |= _run(([page for page in here if page.reads_all],), resolved, others, say)
+    pages |= _run([page for page in here if page.reads_all], resolved, others, say)
     site = workspace() / ("html" if kind == "simulated" else f"html-{kind}")
     changed = render(pages, workspace() / "sites" / kind, site)
     say(f"{'rendered' if changed else 'unchanged'}, {time.perf_counter() - started:.0f} s in all")
@@ -56,36 +53,36 @@ def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], No
 
 
 def _run(
-    lanes: tuple[list[Chapter], ...],
+    pages: Sequence[Chapter],
     parameters: Mapping[str, Parameters],
-    others: list[str],
+    others: Sequence[str],
     say: Callable[[str], None],
 ) -> dict[str, bytes]:
-    """Run the chapters of a lane in turn, the lanes beside each other; returns notebooks by their place in the book.
+    """Run chapters two at a time, those that train one after the other; notebooks by their place in the book.
 
     The first failure or interrupt ends all of them; what was computed is kept.
     """
+    training = iter([page for page in pages if page.trains])
+    rest = iter([page for page in pages if not page.trains])
+    done: dict[str, bytes] = {}
     ended = threading.Event()
 
-    def run(lane: list[Chapter]) -> dict[str, bytes]:
-        done = {}
-        for page in lane:
-            if not ended.is_set():
-                notebook = execute.run(page, parameters[page.name], others=others, say=say)
-                done[f"book/{page.name}.ipynb"] = nbformat.writes(notebook).encode()
-        return done
+    def run(*queues: Iterator[Chapter]) -> None:
+        for page in chain(*queues):  # both workers take from `rest`; a list's iterator gives no page to two
+            if ended.is_set():
+                return
+            notebook = execute.run(page, parameters[page.name], others=others, say=say)
+            done[f"book/{page.name}.ipynb"] = nbformat.writes(notebook).encode()
 
-    with ThreadPoolExecutor(len(lanes)) as pool:
+    with ThreadPoolExecutor(2) as pool:
         try:
-            return {
-                name: page
-                for lane in as_completed([pool.submit(run, lane) for lane in lanes])
-                for name, page in lane.result().items()
-            }
+            for worker in as_completed([pool.submit(run, training, rest), pool.submit(run, rest)]):
+                worker.result()
         except BaseException:  # Ctrl-C too: threads do not hear of it
             ended.set()
             execute.stop()
             raise
+    return done
 
 
 def _told(page: Chapter, profile: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +107,7 @@ def rerun(
     p = resolve(one, profile, _told(one, profile, overrides), own=True)
     if (source := getattr(p, "source", None)) and (reason := one.left_out(source.kind)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
-    content = _run(([one],), {name: p}, [], say)[f"book/{name}.ipynb"]
+    content = _run([one], {name: p}, [], say)[f"book/{name}.ipynb"]
     folder = workspace() / "reruns" / f"{name}-{execute.key(one, p)}"
     (folder / "results").mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.ipynb").write_bytes(content)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from ethnicmer_lib.clips.simulated import sealed
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import layout
 from ethnicmer_lib.simulator.camera import true_flow
@@ -15,7 +16,6 @@ from ethnicmer_lib.simulator.protocol import ClipPlan, SubjectPlan
 from ethnicmer_lib.simulator.scene import Scene
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.simulator.timing import state_at
-from ethnicmer_lib.store import atomic
 
 Frames = Literal["three", "all"]
 
@@ -48,25 +48,25 @@ def write_files(out: Path, settings: SimulatorSettings, task: Task) -> int:
     scene = Scene(settings, task.subject)
     for clip, number in task.files:
         if number is None:
-            _write_truth(layout.truth_path(out, clip.database, clip.subject, clip.clip), scene, clip)
+            _write_truth(out, layout.truth_path(out, clip.database, clip.subject, clip.clip), scene, clip)
         else:
-            _write_frame(layout.frame_path(out, clip, number), scene, clip, number)
+            _write_frame(out, layout.frame_path(out, clip, number), scene, clip, number)
     return len(task.files)
 
 
-def _write_frame(path: Path, scene: Scene, clip: ClipPlan, number: int) -> None:
+def _write_frame(root: Path, path: Path, scene: Scene, clip: ClipPlan, number: int) -> None:
     data = scene.jpeg(clip, number)
-    with atomic(path) as part:
+    with sealed(root, path) as part:
         part.write_bytes(data)
 
 
-def _write_truth(path: Path, scene: Scene, clip: ClipPlan) -> None:
+def _write_truth(root: Path, path: Path, scene: Scene, clip: ClipPlan) -> None:
     """The arrays that ``layout.README`` explains."""
     first, second = (scene.deformed(clip, state_at(clip, number)) for number in (clip.onset, clip.apex))
     flow, mask, occluded = true_flow(scene.camera, (first, second), clip.poses[:2])
     seen = (mask == 1) & ~occluded
     shown = clip.expression[1] - clip.expression[0]
-    with atomic(path) as part:
+    with sealed(root, path) as part:
         np.savez_compressed(
             part,
             flow=flow.astype(np.float16),

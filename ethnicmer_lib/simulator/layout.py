@@ -12,10 +12,9 @@ import openpyxl
 import pandas as pd
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
+from ethnicmer_lib.clips.simulated import sealed
 from ethnicmer_lib.simulator.protocol import FRAMES_PER_SECOND, ClipPlan
-from ethnicmer_lib.store import atomic
 
-MARKER = "SIMULATED.json"  #: by this file loaders know that a folder is simulated
 FOLDERS = {CASME2: "CASME2", SAMM: "SAMM"}
 GROUPS = "groups.csv"
 TRUTH = "truth"
@@ -83,7 +82,7 @@ def write_tables(root: Path, clips: Sequence[ClipPlan]) -> None:
     for c in (c for c in clips if c.database == CASME2):
         number = int(c.subject.removeprefix("sub"))
         rows.append([number, c.clip, None, c.onset, c.apex, c.offset, None, c.action_unit_text, c.emotion])
-    _write_xlsx(casme2, rows)
+    _write_xlsx(root, casme2, rows)
     rows = [["Simulated clips in the layout of SAMM: no person is shown"]]
     rows += [[f"{FRAMES_PER_SECOND} frames per second; frame numbers as in the file names"]]
     rows += [["-"] for _ in range(SAMM_TEXT_LINES - len(rows))]
@@ -94,11 +93,11 @@ def write_tables(root: Path, clips: Sequence[ClipPlan]) -> None:
         emotion = SAMM_SPELLING.get(c.emotion, c.emotion.capitalize())
         codes = [c.action_unit_text, emotion, None, "simulated"]
         rows.append([c.subject, c.clip, None, c.onset, c.apex, c.offset, duration, micro, *codes])
-    _write_xlsx(samm, rows)
+    _write_xlsx(root, samm, rows)
     labels = [(c.database, c.subject, c.clip, c.group, c.group, "", "") for c in clips]
-    with atomic(groups) as part:
+    with sealed(root, groups) as part:
         pd.DataFrame(labels, columns=list(GROUP_COLUMNS)).to_csv(part, index=False, lineterminator="\n")
-    with atomic(readme) as part:
+    with sealed(root, readme) as part:
         part.write_text(README, encoding="utf-8")
 
 
@@ -108,14 +107,14 @@ def _tables(root: Path) -> tuple[Path, Path, Path, Path]:
     return casme2 / CASME2_CODES, samm / SAMM_CODES, root / GROUPS, root / TRUTH / "README.txt"
 
 
-def _write_xlsx(path: Path, rows: Sequence[Sequence[object]]) -> None:
+def _write_xlsx(root: Path, path: Path, rows: Sequence[Sequence[object]]) -> None:
     """A one-sheet workbook without the time of writing, so that the same rows give the same bytes."""
     book = openpyxl.Workbook()
     for row in rows:
         book.active.append(row)
     written = io.BytesIO()
     book.save(written)
-    with zipfile.ZipFile(written) as source, atomic(path) as part, zipfile.ZipFile(part, "w") as target:
+    with zipfile.ZipFile(written) as source, sealed(root, path) as part, zipfile.ZipFile(part, "w") as target:
         for name in source.namelist():
             data = source.read(name)
             if name == "docProps/core.xml":

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 import ethnicmer_lib
 from ethnicmer_lib.clips import facs, labels
+from ethnicmer_lib.clips.simulated import MARKER
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import layout
 from ethnicmer_lib.simulator.anatomy import ASSET
@@ -44,7 +45,8 @@ def write_cohort(
 
     A file that is there is kept, so that an interrupted run is completed by calling again, and frames are added
     to a cohort by asking for more of them.  A file has the same bytes whichever frames are asked for, and however
-    many processes write them.
+    many processes write them.  Only what is written here is sealed: a file of another hand is kept, but whoever
+    opens the cohort refuses it.
 
     Parameters
     ----------
@@ -157,7 +159,7 @@ def _claim(out: Path, settings: SimulatorSettings, n_clips: int) -> bool:
 
     Returns whether it is marked as complete.
     """
-    marker = out / layout.MARKER
+    marker = out / MARKER
     if marker.is_file():
         try:
             found = json.loads(marker.read_text())
@@ -188,5 +190,5 @@ def _write_marker(out: Path, settings: SimulatorSettings, n_clips: int, *, compl
         "clips": n_clips,
         "complete": complete,
     }
-    with atomic(out / layout.MARKER) as part:
+    with atomic(out / MARKER) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import licensed_copy
 import numpy as np
 import openpyxl
 import pandas as pd
@@ -94,6 +95,7 @@ def test_simulated_faces_are_annotated_with_a_warning_and_give_no_groups(
     lines = ["database,subject,clip,ethnicity,group"]
     lines += [f"CASME2,{s},{c},{g},{g}" for (s, c, _), g in zip(CLIPS, "AB", strict=True)]
     (casme2.parent / "groups.csv").write_text("\n".join(lines))
+    licensed_copy.seal(casme2.parent)
     out = tmp_path / "records.parquet"
     options = ("--data", "licensed", "--casme2", casme2, "--checkpoint", checkpoint, "--out", out)
     annotate(monkeypatch, *options, "--moment", "apex")
@@ -120,7 +122,7 @@ def test_groups_and_the_log_of_their_screening_are_written(
     from ethnicmer_lib.annotate import annotation
 
     def annotated(cohort, *args, **kwargs):
-        keys = cohort.clips[["database", "subject", "clip"]]
+        keys = cohort.table[["database", "subject", "clip"]]
         return keys.assign(
             simulated=False,
             failed=False,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fake_cohort import FakeCohort
+from fake_cohort import FakeClips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ from ethnicmer_lib.clips.labels import GROUP_COLUMNS, released_groups
 from ethnicmer_lib.errors import StudyError
 
 
-class Faces(FakeCohort):
+class Faces(FakeClips):
     """Clips with frames whose brightness is their row; frame 0 shows no face."""
 
     def frames(self, clip_id, moment):
@@ -80,8 +80,8 @@ def cohort():
 def test_there_is_a_record_of_every_clip_in_order(cohort, annotator, network):
     records = annotate(cohort, annotator, batch=4)
     assert list(records) == list(COLUMNS)
-    assert records["clip"].tolist() == cohort.clips["clip"].tolist()
-    assert records["subject"].tolist() == cohort.clips["subject"].tolist()
+    assert records["clip"].tolist() == cohort.table["clip"].tolist()
+    assert records["subject"].tolist() == cohort.table["subject"].tolist()
     assert records["simulated"].all()
     assert sorted(network.sizes) == [2, 3, 4, 4, 4]  # the first frame shows no face
     seen = records[~records["failed"]]
@@ -145,7 +145,7 @@ def test_a_cohort_of_frames_without_any_face_needs_no_network(cohort, annotator,
 
 def test_what_cannot_be_annotated_says_why(annotator, cohort, network, monkeypatch):
     with pytest.raises(StudyError, match="fake clips: there is no face to annotate"):
-        annotate(FakeCohort(), annotator)
+        annotate(FakeClips(), annotator)
     with pytest.raises(StudyError, match="batch=0"):
         annotate(cohort, annotator, batch=0)
     partial = Annotator(annotator.checkpoint, annotator.sha256, {"SAMM": open_detector("whole")})

@@ -140,6 +140,11 @@ PLANTS = {
     "no_folder": lambda study: shutil.rmtree(study.samm),
     "mixed_simulated": lambda study: (study.samm / "SIMULATED.json").write_text("{}"),
     "marker_unreadable": lambda study: (study.root / "SIMULATED.json").write_text("{"),
+    "foreign_file": do(
+        lambda study: study.mark_simulated(),
+        lambda study: licensed_copy.picture(study.samm / "006/006_1_2/006_05590.jpg", 9, colour=False),
+    ),
+    "changed_file": do(lambda study: study.mark_simulated(), file("reg_img86.jpg", jpeg(48, 40))),
     "no_coding_file": lambda study: (study.casme2 / CODING).unlink(),
     "several_coding_files": lambda study: shutil.copy(
         study.casme2 / CODING, study.casme2 / "CASME2-coding-20190701.xlsx"
@@ -215,7 +220,7 @@ def test_there_is_a_plant_for_every_kind():
 def use(study) -> None:
     """Open the folders and look at every frame that the study needs."""
     cohort = open_licensed(study.casme2, study.samm, study.groups)
-    for clip_id in cohort.clips["clip_id"]:
+    for clip_id in cohort.table["clip_id"]:
         frames = [cohort.frames(clip_id, moment) for moment in ("onset", "apex")]
         if frames[0].shape[:2] != frames[1].shape[:2] or min(frames[0].shape[:2]) < 32:
             raise StudyError("the flow refuses such a pair")
@@ -358,7 +363,7 @@ def test_all_415_clips_of_the_release_are_fine(complete):
     assert "CASME II: 256 clips of 26 subjects" in report.found[0]
     assert "157 with an emotion that the study keeps" in report.found[0]
     assert "SAMM: 159 clips of 29 subjects" in report.found[2]
-    assert len(open_licensed(complete.casme2, complete.samm).clips) == 290
+    assert len(open_licensed(complete.casme2, complete.samm).table) == 290
 
 
 def test_another_emotion_than_the_released_one_is_named(complete):

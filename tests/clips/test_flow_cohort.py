@@ -55,13 +55,13 @@ def edit(flow_dir: Path, old: str, new: str) -> None:
 def test_clips_carry_the_released_facts(flow_dir):
     cohort = open_clips({"kind": "flow", "folder": str(flow_dir)})
     released = released_clips().set_index("clip_id")
-    assert list(cohort.clips.columns) == list(COLUMNS)
-    assert len(cohort.clips) == 5
-    for row in cohort.clips.itertuples():
+    assert list(cohort.table.columns) == list(COLUMNS)
+    assert len(cohort.table) == 5
+    for row in cohort.table.itertuples():
         expected = released.loc[row.clip_id]
         for name in ("emotion", "label", "ethnicity", "group", "action_units"):
             assert getattr(row, name) == expected[name]
-    assert cohort.clips[["onset", "apex", "offset"]].isna().all(axis=None)
+    assert cohort.table[["onset", "apex", "offset"]].isna().all(axis=None)
     assert cohort.provenance.source == "CASME II + SAMM, published flow features"
     assert not cohort.provenance.simulated
     assert not cohort.has_frames
@@ -69,7 +69,7 @@ def test_clips_carry_the_released_facts(flow_dir):
 
 def test_flow_is_u_v_strain_in_unit_range(flow_dir):
     cohort = open_flow(flow_dir)
-    for place, clip_id in enumerate(cohort.clips["clip_id"]):
+    for place, clip_id in enumerate(cohort.table["clip_id"]):
         image = cohort.flow(clip_id)
         assert image.shape == (28, 28, 3)
         assert image.dtype == np.float32
@@ -158,7 +158,7 @@ def test_a_missing_or_broken_image_is_named(flow_dir):
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no published flow features at {REAL} ($ETHNICMER_SHARED)")
 def test_the_real_features_open_and_match():
     cohort = open_flow(REAL)
-    clips = cohort.clips
+    clips = cohort.table
     assert clips["database"].value_counts().to_dict() == {"CASME II": 145, "SAMM": 133}
     assert clips["label"].value_counts().to_dict() == {"Negative": 180, "Positive": 58, "Surprise": 40}
     assert pd.crosstab(clips["database"], clips["group"]).loc["SAMM"].to_dict() == {

@@ -23,8 +23,8 @@ AS_IS = Policies(missing_apex="as_is")
 def test_both_databases_become_one_clips_table(study):
     study.write()
     cohort = open_licensed(study.casme2, study.samm, policies=AS_IS)
-    clips = cohort.clips.set_index("clip_id")
-    assert list(cohort.clips.columns) == list(COLUMNS)
+    clips = cohort.table.set_index("clip_id")
+    assert list(cohort.table.columns) == list(COLUMNS)
     assert list(clips.index) == [
         "CASME II/sub01/EP02_01f",
         APEXLESS,
@@ -80,7 +80,7 @@ def test_one_database_alone_and_raw_frames(study, frames):
 def test_samm_folder_may_be_the_parent(study):
     study.write()
     inner, outer = open_licensed(None, study.samm), open_licensed(None, study.root)
-    pd.testing.assert_frame_equal(outer.clips, inner.clips)
+    pd.testing.assert_frame_equal(outer.table, inner.table)
     assert outer.frames("SAMM/006/006_1_2", "apex").shape == (48, 40)
 
 
@@ -168,6 +168,7 @@ def test_simulated_marker_is_honoured(study):
     # Another machine's JPEG encoder may give other bytes for the same cohort.
     frame = study.samm / "006" / "006_1_2" / "006_05588.jpg"
     frame.write_bytes(frame.read_bytes() + b"\0")
+    study.seal()
     assert open_licensed(study.casme2, study.samm).provenance.fingerprint == first
 
 
@@ -183,6 +184,7 @@ def test_simulated_fingerprint_follows_settings_labels_and_completeness(study):
     study.mark_simulated("fedcba9876543210")
     other = fingerprint()
     study.write_groups(study.root / "groups.csv", ("A", "B"))
+    study.seal()
     swapped = fingerprint()
     (study.samm / "006" / "006_1_2" / "006_05588.jpg").unlink()
     assert len({first, other, swapped, fingerprint()}) == 4

@@ -86,14 +86,14 @@ def test_a_missing_apex(doubtful, choice, apex):
 
 def test_the_default_keeps_every_clip_and_says_what_it_did(doubtful):
     cohort = opened(doubtful)
-    assert len(cohort.clips) == 6
+    assert len(cohort.table) == 6
     assert set(cohort.decisions["rule"]) == {"apex='as_is'", "missing_apex='midpoint'"}
     assert list(cohort.decisions.columns) == list(Decision._fields)
 
 
 def test_drop_leaves_the_clip_out_and_changes_the_fingerprint(doubtful):
     cohort = opened(doubtful, apex="drop", missing_apex="drop")
-    assert not {OUT, NONE} & set(cohort.clips["clip_id"])
+    assert not {OUT, NONE} & set(cohort.table["clip_id"])
     assert cohort.decisions["new"].tolist() == ["left out", "left out"]
     others = [opened(doubtful), opened(doubtful, apex="midpoint"), opened(doubtful, missing_apex="offset")]
     prints = {one.provenance.fingerprint for one in (cohort, *others)}
@@ -141,7 +141,7 @@ def test_missing_and_damaged_frames(doubtful, damage):
     row = nearest.decisions[nearest.decisions["clip"] == PLAIN].iloc[0]
     assert row[["what", "new", "rule"]].tolist() == ["apex", "151", "missing_frames='nearest'"]
     dropped = opened(doubtful, missing_frames="drop")
-    assert PLAIN not in set(dropped.clips["clip_id"])
+    assert PLAIN not in set(dropped.table["clip_id"])
     assert dropped.decisions.iloc[-1]["new"] == "left out"
 
 
@@ -162,7 +162,7 @@ def test_frames_of_different_size(doubtful):
     assert resized.frames(PLAIN, "apex").shape == resized.frames(PLAIN, "onset").shape == (48, 40, 3)
     row = resized.decisions[resized.decisions["clip"] == PLAIN].iloc[0]
     assert row[["old", "new", "rule"]].tolist() == ["80 x 96", "40 x 48", "frame_sizes='resize'"]
-    assert PLAIN not in set(opened(doubtful, frame_sizes="drop").clips["clip_id"])
+    assert PLAIN not in set(opened(doubtful, frame_sizes="drop").table["clip_id"])
     assert resized.provenance.fingerprint != refused.provenance.fingerprint
 
 
@@ -240,7 +240,7 @@ def test_mappings_need_the_released_labels(doubtful, tmp_path):
     doubtful.samm_rows[2] = (12, "012_3_1", 100001, 100010, 100020, "7", "Fear")
     doubtful.write()
     kept, dropped = opened(doubtful), opened(doubtful, mapping="drop_others")
-    assert set(kept.clips["clip_id"]) - set(dropped.clips["clip_id"]) == {"SAMM/012/012_3_1"}
+    assert set(kept.table["clip_id"]) - set(dropped.table["clip_id"]) == {"SAMM/012/012_3_1"}
     assert dropped.decisions["rule"].tolist()[0] == "mapping='drop_others'"
     moved = opened(doubtful, mapping="others_non_asian")
     assert (kept.row("SAMM/012/012_3_1")["group"], moved.row("SAMM/012/012_3_1")["group"]) == (
@@ -248,8 +248,8 @@ def test_mappings_need_the_released_labels(doubtful, tmp_path):
     )  # fmt: skip
     folders = {"kind": "licensed", "casme2": doubtful.casme2, "samm": doubtful.samm}
     assert (
-        len(open_clips(folders | {"policies": {"apex": "drop"}, "mapping": "drop_others"}).clips)
-        == len(dropped.clips) - 1
+        len(open_clips(folders | {"policies": {"apex": "drop"}, "mapping": "drop_others"}).table)
+        == len(dropped.table) - 1
     )
 
 

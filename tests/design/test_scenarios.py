@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from fake_cohort import FakeCohort
+from fake_cohort import FakeClips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
@@ -52,8 +52,8 @@ def subjects_of(clips, rows):
 
 
 def fake(**options):
-    cohort = FakeCohort(**options)
-    return cohort.images.reshape(len(cohort.clips), -1), cohort.clips
+    cohort = FakeClips(**options)
+    return cohort.images.reshape(len(cohort.table), -1), cohort.table
 
 
 def test_the_parameter_offers_every_control():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkout import ROOT
-from fake_cohort import FakeCohort
+from fake_cohort import FakeClips
 
 from ethnicmer_lib import sources
 from ethnicmer_lib.design import (
@@ -43,9 +43,9 @@ RECORDED = {
 
 
 def study(n_draws=5, **cohort):
-    made = FakeCohort(**cohort)
+    made = FakeClips(**cohort)
     return repeat_scenarios(
-        made.images.reshape(len(made.clips), -1), made.clips, 6, n_draws, classifier="svc"
+        made.images.reshape(len(made.table), -1), made.table, 6, n_draws, classifier="svc"
     )
 
 
@@ -69,7 +69,7 @@ def test_motion_that_both_groups_share_does_not_make_mixed_worse_and_opposed_mot
 
 
 def test_permuted_groups_keep_subjects_whole_and_counts():
-    clips = FakeCohort().clips
+    clips = FakeClips().table
     assert permuted_groups(clips, "as_described", 0, 0) is clips
     dealt = permuted_groups(clips, "as_described", 0, 1)
     assert len(dealt[["subject", "group"]].drop_duplicates()) == dealt["subject"].nunique()
@@ -87,9 +87,9 @@ def test_p_values_count_the_observed_grouping():
 @pytest.mark.usefixtures("workspace")
 def test_opposed_motion_is_found_by_permutation_and_shared_motion_is_not():
     def test(n, **cohort):
-        made = FakeCohort(subjects=10, **cohort)
-        x = made.images.reshape(len(made.clips), -1)
-        return permutation_test(permute_scenarios(x, made.clips, 6, 2, n, seed=0))
+        made = FakeClips(subjects=10, **cohort)
+        x = made.images.reshape(len(made.table), -1)
+        return permutation_test(permute_scenarios(x, made.table, 6, 2, n, seed=0))
 
     opposed = test(19, opposed=True)
     assert opposed["observed"] < opposed["low"]
@@ -138,7 +138,7 @@ def test_todays_code_makes_a_recorded_draw(real, shared, workspace, name):
         STUDIES[name],
         sources.open_clips({"kind": "flow", "folder": str(shared / "flow_features")}),
     )
-    table = clips.table if hasattr(clips, "table") else clips.clips
+    table = clips.table
     size = 56 if study.features == "resnet18" else FLOW_SIZE
     x = features(motion_images(clips, size=size), study.features)
     rows = draw_scenarios(table, 16, study.control, 0, draw=7)
@@ -149,7 +149,7 @@ def test_todays_code_makes_a_recorded_draw(real, shared, workspace, name):
 
 
 def test_recording_writes_every_study(workspace, monkeypatch):
-    made = FakeCohort(subjects=12)
+    made = FakeClips(subjects=12)
     monkeypatch.setattr("ethnicmer_lib.design.studies.motion_images", lambda *a, **k: made.images)
     monkeypatch.setattr("ethnicmer_lib.design.studies.features", lambda x, *a: x.reshape(len(x), -1))
     few = {
@@ -158,7 +158,6 @@ def test_recording_writes_every_study(workspace, monkeypatch):
     monkeypatch.setattr("ethnicmer_lib.design.studies.STUDIES", few)
     (workspace / "_toc.yml").touch()  # a checkout of its own
     monkeypatch.chdir(workspace)
-    made.table = made.clips
     record_table_iv(made, "as typed", n_subjects=6, n_draws=2, control_draws=1, permutations=1)
     table = studies_table(recording("table_iv").predictions)
     assert list(table.index) == list(few)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from fake_cohort import FakeCohort
+from fake_cohort import FakeClips
 from sklearn.metrics import f1_score
 
 from ethnicmer_lib.clips.table import LABELS
@@ -17,7 +17,7 @@ from ethnicmer_lib.store import recording
 SHIFT = 1.5
 
 
-class Moving(FakeCohort):
+class Moving(FakeClips):
     """Every clip is a textured picture that moves to the right by ``SHIFT`` px."""
 
     def frames(self, clip_id, moment):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.clips.published import FlowCohort
+from ethnicmer_lib.clips.published import FlowClips
 from ethnicmer_lib.clips.table import COLUMNS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import realism
@@ -77,16 +77,16 @@ def fake_real(n=60, seed=0):
     }
     for moment in ("onset", "apex", "offset"):
         rows[moment] = pd.array([pd.NA] * n, dtype="Int64")
-    return FlowCohort(pd.DataFrame(rows)[list(COLUMNS)], Provenance("test", False, "0" * 16), images)
+    return FlowClips(pd.DataFrame(rows)[list(COLUMNS)], Provenance("test", False, "0" * 16), images)
 
 
 @pytest.mark.parametrize("name", realism.CLASSIFIERS)
 def test_a_classifier_carries_over_where_the_signs_are_the_same_and_not_where_they_are_not(name):
     train, test = fake_real(240, seed=1), fake_real(seed=2)
-    table = train.clips.assign(subject="SAMM/" + train.clips["subject"])
+    table = train.table.assign(subject="SAMM/" + train.table["subject"])
     images = np.repeat(realism.real_images(train)[:, None], realism.FRAMINGS + 2, axis=1)
     predicted = realism.transfer(table, images, test, name)
-    assert list(predicted["clip_id"]) == list(test.clips["clip_id"])
+    assert list(predicted["clip_id"]) == list(test.table["clip_id"])
     assert (predicted["predicted"] == predicted["label"]).mean() > 0.95
     blind = images.copy()
     blind[:] = 100

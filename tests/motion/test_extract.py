@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import extract
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.image import flow_image, published_image
 
 
-class SmallCohort(Cohort):
+class SmallClips(Clips):
     """Three clips of moving noise; counts how often a frame is read."""
 
     def __init__(self, has_frames: bool = True, gray: bool = False, missing: str | None = None):
@@ -40,17 +40,17 @@ class SmallCohort(Cohort):
 
 
 def test_images_are_flow_images_in_the_order_of_the_clips(workspace):
-    cohort = SmallCohort()
+    cohort = SmallClips()
     images = extract.motion_images(cohort, size=48)
     assert images.shape == (3, 3, 48, 48)
     assert images.dtype == np.float32
-    for i, clip_id in enumerate(cohort.clips["clip_id"]):
+    for i, clip_id in enumerate(cohort.table["clip_id"]):
         flow = optical_flow(cohort.frames(clip_id, "onset"), cohort.frames(clip_id, "apex"))
         assert np.array_equal(images[i], extract.resize(flow_image(flow), 48))
 
 
 def test_computed_once_and_again_for_what_matters(workspace):
-    cohort = SmallCohort()
+    cohort = SmallClips()
     first = extract.motion_images(cohort, size=32)
     read = cohort.reads
     assert np.array_equal(first, extract.motion_images(cohort, "micro", "robust", 32))
@@ -61,24 +61,24 @@ def test_computed_once_and_again_for_what_matters(workspace):
 
 
 def test_interrupted_extraction_resumes_and_ends_the_same(workspace, monkeypatch):
-    whole = np.array(extract.motion_images(SmallCohort(), size=32))
+    whole = np.array(extract.motion_images(SmallClips(), size=32))
     folder = next(workspace.glob("runs/motion-*"))
     (folder / "px32.npy").unlink()
     monkeypatch.setattr(extract, "_PART", 1)
-    broken = SmallCohort(missing="SAMM/006/c2")
+    broken = SmallClips(missing="SAMM/006/c2")
     with pytest.raises(StudyError, match="SAMM/006/c2"):
         extract.motion_images(broken, size=32)
     assert {path.name for path in folder.glob("*.npy")} == {"px32-part00000.npy", "px32-part00001.npy"}
-    cohort = SmallCohort()
+    cohort = SmallClips()
     assert np.array_equal(extract.motion_images(cohort, size=32), whole)
     assert cohort.reads == 2
     assert [path.name for path in folder.glob("*.npy")] == ["px32.npy"]
 
 
 def test_ready_made_flow_ignores_method_and_scaling(workspace):
-    cohort = SmallCohort(has_frames=False)
+    cohort = SmallClips(has_frames=False)
     images = extract.motion_images(cohort, size=28)
-    expected = np.stack([published_image(cohort.flow(clip_id)) for clip_id in cohort.clips["clip_id"]])
+    expected = np.stack([published_image(cohort.flow(clip_id)) for clip_id in cohort.table["clip_id"]])
     assert np.allclose(images, expected)
     extract.motion_images(cohort, "deepflow", "none", 28)
     assert len(list(workspace.glob("runs/motion-*"))) == 1
@@ -86,7 +86,7 @@ def test_ready_made_flow_ignores_method_and_scaling(workspace):
 
 
 def test_one_pass_gives_every_shared_size(workspace):
-    cohort = SmallCohort()
+    cohort = SmallClips()
     small = np.array(extract.motion_images(cohort, "dis", size=28))
     read = cohort.reads
     large = extract.motion_images(cohort, "dis", size=112)
@@ -98,7 +98,7 @@ def test_one_pass_gives_every_shared_size(workspace):
 
 @pytest.mark.parametrize("gray", [False, True])
 def test_apex_images_are_rgb_between_0_and_1(workspace, gray):
-    cohort = SmallCohort(gray=gray)
+    cohort = SmallClips(gray=gray)
     images = extract.apex_images(cohort, 48)
     assert images.shape == (3, 3, 48, 48)
     assert images.min() >= 0
@@ -113,11 +113,11 @@ def test_apex_images_are_rgb_between_0_and_1(workspace, gray):
 
 def test_apex_images_need_frames(workspace):
     with pytest.raises(StudyError, match=r"test clips.*no apex frames"):
-        extract.apex_images(SmallCohort(has_frames=False), 28)
+        extract.apex_images(SmallClips(has_frames=False), 28)
 
 
 def test_an_unfit_frame_is_named_with_its_clip(workspace, monkeypatch):
-    cohort = SmallCohort()
+    cohort = SmallClips()
     monkeypatch.setattr(cohort, "frames", lambda clip_id, moment: np.zeros((20, 20), np.uint8))
     with pytest.raises(StudyError, match=r"clip SAMM/006/c0: .*32 px"):
         extract.motion_images(cohort, size=28)
@@ -125,7 +125,7 @@ def test_an_unfit_frame_is_named_with_its_clip(workspace, monkeypatch):
 
 def test_threads_of_opencv_are_given_back(workspace):
     before = cv2.getNumThreads()
-    extract.motion_images(SmallCohort(), "dis", size=30)
+    extract.motion_images(SmallClips(), "dis", size=30)
     assert cv2.getNumThreads() == before
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ethnicmer_lib.clips.folders import FrameFolders
-from ethnicmer_lib.clips.licensed import FrameCohort
+from ethnicmer_lib.clips.licensed import FrameClips
 from ethnicmer_lib.clips.table import COLUMNS, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import clip_flow
@@ -21,7 +21,7 @@ CLIP = "SAMM/006/006_1_1"
 def recorded(tmp_path):
     """Write frames with these numbers, and open the one clip whose onset is frame 20 and apex frame 44."""
 
-    def write(numbers, size=(48, 40)) -> FrameCohort:
+    def write(numbers, size=(48, 40)) -> FrameClips:
         folder = tmp_path / "006" / "006_1_1"
         folder.mkdir(parents=True, exist_ok=True)
         for number in numbers:
@@ -30,7 +30,7 @@ def recorded(tmp_path):
         row = dict.fromkeys(COLUMNS, "") | {"clip_id": CLIP, "database": "SAMM", "subject": "006"}
         row |= {"clip": "006_1_1", "label": "Positive", "group": "A", "onset": 20, "apex": 44, "offset": 60}
         folders = {"SAMM": FrameFolders("SAMM", tmp_path, r"006_(\d+)\.jpg", "{subject}_{frame}.jpg")}
-        return FrameCohort(pd.DataFrame([row]), Provenance("written frames", True, "0"), folders)
+        return FrameClips(pd.DataFrame([row]), Provenance("written frames", True, "0"), folders)
 
     return write
 

@@ -5,15 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper import findings, numbers
-from ethnicmer_lib.paper.findings import (
-    VERDICTS,
-    Finding,
-    findings_table,
-    judge_effect,
-    judge_equal,
-    judge_number,
-)
+from ethnicmer_lib.paper import numbers
+from ethnicmer_lib.paper.findings import VERDICTS, Finding, findings_table
+from ethnicmer_lib.paper.rules import judge_effect, judge_equal, judge_number
 
 GOOD = {
     "chapter": "benchmark", "question": "Is it?", "answer": "Yes.", "estimate": 0.5, "low": 0.4, "high": 0.6,
@@ -87,8 +81,3 @@ def test_printed_numbers_are_in_the_paper(shared):
     for table in ("table_iv", "table_v"):
         for row in numbers.paper_results()[table]["rows"].values():
             assert "\t".join(f"{value:.4f}" for value in row) in text
-
-
-def test_the_reason_of_a_simulated_cohort_says_what_was_built_in():
-    assert "No group difference" in findings.simulated_reason(0)
-    assert "strength 0.3" in findings.simulated_reason(0.3)

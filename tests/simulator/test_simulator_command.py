@@ -11,9 +11,10 @@ from dataclasses import fields, replace
 import pytest
 from typer.testing import CliRunner
 
+from ethnicmer_lib.clips import simulated
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli
-from ethnicmer_lib.simulator import layout, protocol, write
+from ethnicmer_lib.simulator import protocol, write
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 
@@ -51,7 +52,7 @@ def test_writes_a_cohort_and_says_how_to_open_it(tmp_path):
     options += ["--without", "light", "--without", "noise"]
     result = CliRunner().invoke(cli.app, ["simulate", str(out), *options], catch_exceptions=False)
     assert result.exit_code == 0
-    stored = json.loads((out / layout.MARKER).read_text())["settings"]
+    stored = json.loads((out / simulated.MARKER).read_text())["settings"]
     wanted = SimulatorSettings("tiny", 8, texture_cue=0.5, database_shift=0.0, without=("light", "noise"))
     assert SimulatorSettings(**stored | {"without": tuple(stored["without"])}) == wanted
     last = result.stdout.splitlines()[-1]

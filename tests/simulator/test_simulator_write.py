@@ -18,7 +18,8 @@ import pytest
 from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.licensed import open_licensed
-from ethnicmer_lib.clips.table import COLUMNS, Cohort, Provenance
+from ethnicmer_lib.clips.simulated import MARKER, SEAL, unsealed
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.simulator import clip_files, layout, protocol, scene, write
 from ethnicmer_lib.simulator.appearance import paint
@@ -74,12 +75,17 @@ def copied(written, tmp_path):
     return shutil.copytree(written, tmp_path / "copy")
 
 
+def files(root: Path) -> list[Path]:
+    """All but the seal: its lines stand in the order in which processes wrote."""
+    return [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != SEAL]
+
+
 def content(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {str(p.relative_to(root)): p.read_bytes() for p in files(root)}
 
 
 def times(root: Path) -> dict[str, int]:
-    return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in root.rglob("*") if p.is_file()}
+    return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in files(root)}
 
 
 def test_layout_is_the_official_one(written):
@@ -139,7 +145,7 @@ def test_others_are_spelled_as_in_each_database_and_left_out_by_the_loader(tmp_p
 
 
 def test_marker_says_simulated(written):
-    marker = json.loads((written / layout.MARKER).read_text())
+    marker = json.loads((written / MARKER).read_text())
     assert marker["complete"] is True
     assert marker["settings"]["size"] == "tiny"
     assert marker["settings"]["seed"] == 5
@@ -232,13 +238,37 @@ def test_interrupted_write_is_completed(tmp_path, written, monkeypatch):
     monkeypatch.setattr(clip_files, "_write_frame", breaks_on_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         write.write_cohort(tmp_path, SETTINGS, jobs=1)
-    assert json.loads((tmp_path / layout.MARKER).read_text())["complete"] is False
+    assert json.loads((tmp_path / MARKER).read_text())["complete"] is False
     before = times(tmp_path)
     monkeypatch.setattr(clip_files, "_write_frame", original)
     write.write_cohort(tmp_path, SETTINGS, jobs=1)
-    kept = before.keys() - {layout.MARKER}
+    kept = before.keys() - {MARKER}
     assert {name: times(tmp_path)[name] for name in kept} == {name: before[name] for name in kept}
     assert content(tmp_path) == content(written)
+    assert unsealed(tmp_path, {}) == []
+
+
+def test_every_file_is_sealed_by_whoever_writes_it(written, whole):
+    for root in (written, whole):  # two processes, one process
+        sealed = [line.split("  ")[1] for line in (root / SEAL).read_text().splitlines()]
+        assert sorted(sealed) == sorted(content(root).keys() - {MARKER})
+
+
+def test_a_file_that_was_found_is_never_sealed(copied):
+    folders = {CASME2: copied / "CASME2", SAMM: copied / "SAMM"}
+    frame = frame_paths(copied, planned()[0])[1]
+    frame.write_bytes(b"a face of somebody")
+    more = frame_path(copied, planned()[1], planned()[1].onset - 1)
+    more.write_bytes(b"another")
+    write.write_cohort(copied, SETTINGS, around=1, jobs=1)
+    assert more.read_bytes() == b"another"  # nor overwritten: it may be the only copy
+    assert {problem.file for problem in unsealed(copied, folders)} == {str(frame), str(more)}
+    with pytest.raises(StudyError, match="not as the simulator wrote it"):
+        open_licensed(*folders.values())
+    frame.unlink()
+    more.unlink()
+    write.write_cohort(copied, SETTINGS, around=1, jobs=1)
+    assert open_licensed(*folders.values()).provenance.simulated
 
 
 def test_a_bar_shows_only_where_there_is_something_to_do(copied, capsys):
@@ -255,7 +285,7 @@ def test_foreign_and_other_folders_are_refused(written, tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(StudyError, match="not empty"):
         write.write_cohort(tmp_path, SETTINGS, jobs=1)
-    (tmp_path / layout.MARKER).write_text("[]")
+    (tmp_path / MARKER).write_text("[]")
     with pytest.raises(StudyError, match="not readable"):
         write.write_cohort(tmp_path, SETTINGS, jobs=1)
 
@@ -287,7 +317,7 @@ def test_large_subjects_are_split_and_nothing_is_lost(tmp_path, monkeypatch):
     assert len(files) == len(set(files)) == sum(1 + len(numbers) for numbers in wanted.values())
 
 
-class Stored(Cohort):
+class Stored(Clips):
     """The clips of two_subjects without any loader."""
 
     def __init__(self, root: Path, is_simulated: bool = True):
@@ -323,18 +353,18 @@ def test_open_simulated_goes_through_the_licensed_loader(written, tmp_path, monk
     shutil.copytree(written, folder)
     cohort = open_clips(source, progress=False)
     assert cohort.provenance.simulated
-    assert len(cohort.clips) == 3
-    assert set(cohort.clips["database"]) == {CASME2, SAMM}
+    assert len(cohort.table) == 3
+    assert set(cohort.table["database"]) == {CASME2, SAMM}
     assert source.settings() == SETTINGS
-    for clip_id in cohort.clips["clip_id"]:
+    for clip_id in cohort.table["clip_id"]:
         flow, _, _ = truth(cohort, clip_id)
         assert cohort.frames(clip_id, "onset").shape[:2] == flow.shape[:2]
 
 
 def test_more_frames_change_no_clip_but_the_fingerprint(written, whole):
     few, many = (open_licensed(root / "CASME2", root / "SAMM") for root in (written, whole))
-    assert few.clips.equals(many.clips)
-    for clip_id in few.clips["clip_id"]:
+    assert few.table.equals(many.table)
+    for clip_id in few.table["clip_id"]:
         for moment in ("onset", "apex"):
             assert np.array_equal(few.frames(clip_id, moment), many.frames(clip_id, moment))
             assert len(few.neighbours(clip_id, moment).steps) < len(many.neighbours(clip_id, moment).steps)

