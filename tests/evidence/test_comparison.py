@@ -75,6 +75,7 @@ def test_downstream_predicts_every_clip_by_every_way_and_the_truth(workspace, mo
         {"subject": np.repeat(["a", "b", "c", "d"], 3), "label": ["Negative", "Positive", "Surprise"] * 4}
     )
     clips["clip_id"] = [f"clip{i}" for i in range(12)]
+    clips[["database", "group"]] = ["simulated", "A"]
     asked = []
 
     def measure(settings, of, jobs, progress):
