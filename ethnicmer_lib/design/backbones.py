@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,19 +21,11 @@ _resnet18_weights = partial(ResNet18_Weights.IMAGENET1K_V1.get_state_dict, progr
 
 
 def resnet18_features(images: np.ndarray, weights: str, seed: int) -> np.ndarray:
-    """Off-the-shelf ResNet-18 features, in eval mode and never trained here (Section IV-A).
+    """Features (n, 512) float32 of images (n, 3, S, S) by a ResNet-18 that is never trained here (Section IV-A).
 
-    Parameters
-    ----------
-    images : (n, 3, S, S) float32, S at least 28 px.
-    weights : as in :func:`load_weights`; with 'none' the network is random, drawn from ``seed``.
-
-    Returns
-    -------
-    (n, 512) float32.
+    ``weights`` as in :func:`load_weights`; with 'none' the network is random, drawn from ``seed``.
     """
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise StudyError(f"images are {images.shape}; ResNet-18 needs (n, 3, S, S)")
+    check_images(images, "motion")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -45,7 +36,6 @@ def resnet18_features(images: np.ndarray, weights: str, seed: int) -> np.ndarray
     with torch.inference_mode():
         for start in range(0, len(images), _BATCH):
             chunk = torch.from_numpy(np.array(images[start : start + _BATCH], dtype=np.float32))
-            check_images(chunk, "images")
             features[start : start + _BATCH] = backbone(chunk.to(device)).cpu().numpy()
     return features
 
@@ -58,7 +48,7 @@ def resnet18_backbone() -> tuple[nn.Module, int]:
     return backbone, width
 
 
-def check_images(images: Tensor, name: str) -> None:
+def check_images(images: Tensor | np.ndarray, name: str) -> None:
     """StudyError unless a batch is (n, 3, S, S) and large enough."""
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
         raise StudyError(
@@ -72,64 +62,34 @@ def load_weights(
     weights: str,
     download: Callable[[], Mapping[str, Tensor]] = _resnet18_weights,
 ) -> None:
-    """Put downloaded or saved weights into a backbone, or say why not.
+    """Put weights into a backbone of ``kind`` 'resnet18' or 'tinyvit', all but its classifier; StudyError if they
+    do not fit exactly.
 
-    Parameters
-    ----------
-    kind : 'resnet18' or 'tinyvit'.
-    weights : 'none' leaves the backbone as it is; 'imagenet' is trained on ImageNet-1k, downloaded.
-        A path: a file saved by ``torch.save``: the state dict of a torchvision ResNet-18, for every ResNet-18
-        backbone; or, which 'tinyvit' needs, ``{'resnet18': state dict, 'tinyvit': state dict}``.  The classifier
-        ('fc.*', 'head.fc.*') is not used; everything else must fit exactly.
-    download : fetches the weights for 'imagenet'.
-
-    Raises
-    ------
-    StudyError
-        A failed download, or a file that is missing, unreadable or does not fit.
+    ``weights`` is 'none', which leaves the backbone as it is; 'imagenet' (ImageNet-1k, by ``download``); or a file
+    saved by ``torch.save``: the state dict of a torchvision ResNet-18, for every ResNet-18 backbone; or, which
+    'tinyvit' needs, ``{'resnet18': state dict, 'tinyvit': state dict}``.
     """
     if weights == "none":
         return
-    state = _downloaded(kind, download) if weights == "imagenet" else _from_file(kind, weights)
-    kept = {name: value for name, value in state.items() if not name.startswith(_HEADS[kind])}
     try:
+        state = (
+            download()
+            if weights == "imagenet"
+            else torch.load(Path(weights).expanduser(), map_location="cpu", weights_only=True)
+        )
+    # What a failed download or an unreadable file raises depends on the versions of several libraries.
+    except Exception as error:
+        raise StudyError(
+            f"weights={weights!r} for {kind} cannot be read ({type(error).__name__}: {str(error)[:200]}); connect once "
+            "for 'imagenet', give the path of a state dict saved with torch.save, or use 'none'"
+        ) from error
+    try:
+        state = state.get(kind, state)
+        kept = {name: value for name, value in state.items() if not name.startswith(_HEADS[kind])}
         backbone.load_state_dict(kept, strict=True)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise StudyError(
-            f"weights={weights!r} does not fit {kind}: {reason}. Give the state dict of a "
-            f"{'torchvision ResNet-18' if kind == 'resnet18' else 'timm ' + TINYVIT}, 'imagenet' or 'none'"
+            f"weights={weights!r} does not fit {kind}: {reason}. Save the state dict of a torchvision ResNet-18, or, "
+            f"which TinyViT needs, {{'resnet18': state dict, 'tinyvit': state dict of timm's {TINYVIT}}}"
         ) from error
-
-
-def _downloaded(kind: str, download: Callable[[], Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
-    try:
-        return download()
-    # What a failed download raises depends on the versions of three download libraries; none of it is a bug here.
-    except Exception as error:
-        raise StudyError(
-            f"weights='imagenet': the download of {kind} failed ({type(error).__name__}: {str(error)[:200]}). "
-            "Connect once, or fetch the file elsewhere and give its path as weights, or use weights='none'"
-        ) from error
-
-
-def _from_file(kind: str, weights: str) -> Mapping[str, Tensor]:
-    path = Path(weights).expanduser()
-    if not path.is_file():
-        raise StudyError(f"weights={weights!r} is not a file; allowed: 'none', 'imagenet' or a file's path")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise StudyError(
-            f"weights={weights!r} cannot be read ({str(error)[:200]}); save a plain state dict with torch.save"
-        ) from error
-    if isinstance(saved, Mapping) and kind in saved:
-        saved = saved[kind]
-    elif kind == "tinyvit":
-        raise StudyError(
-            f"weights={weights!r} has no TinyViT in it; save {{'resnet18': state_dict, 'tinyvit': state_dict}} with "
-            "torch.save for the variant 'tinyvit', or use 'imagenet' or 'none'"
-        )
-    if not isinstance(saved, Mapping):
-        raise StudyError(f"weights={weights!r} holds a {type(saved).__name__}, not a state dict")
-    return saved

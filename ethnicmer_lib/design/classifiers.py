@@ -18,8 +18,8 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import kept
 
 PENALTY = 100.0  #: C of the release's classifier
+ABOUT = ["clip_id", "subject", "database", "group", "label"]  #: what predictions say of their clips
 _WORTH_WORKERS = 1000  #: trees in all folds from which on several processes are faster than one
-_ABOUT = ["clip_id", "subject", "database", "group", "label"]
 
 
 def classifier(name: str | ClassifierMixin, seed: int = 0, n_trees: int = 100) -> ClassifierMixin:
@@ -49,44 +49,14 @@ def held_out(
 ) -> pd.DataFrame:
     """What a classifier says of every clip when it was fitted, anew in every fold, on the fold's training clips.
 
-    Where the classifier gives probabilities these are scikit-learn's own ``cross_val_predict`` under
-    ``LeaveOneGroupOut``; a training set of one label, which some classifiers refuse, predicts that label.
+    These are scikit-learn's own ``cross_val_predict`` under ``LeaveOneGroupOut``, whatever the number of cores; but a
+    training set of one label, which some classifiers refuse, predicts that label.  ``x`` is (n, d), row i of clip i of
+    ``table``, unless ``taken`` says which rows of ``x`` every fold takes for its clips.
 
-    Parameters
-    ----------
-    model : any classifier of scikit-learn; the result does not depend on the number of cores.
-    x : (n, d) finite numbers, row i of clip i.
-    table : clips: clip_id, subject, database, group, label.
-    folds : row numbers of ``table``.
-    taken : which rows of ``x`` every fold takes for its clips, where they are not those of its clips.
-
-    Returns
-    -------
     One row per clip, in the order of ``table``: its columns, ``fold``, ``predicted``, ``p_<label>`` (NaN where the
-    classifier gives none).
-
-    Raises
-    ------
-    StudyError
-        When rows do not match, or a feature is not finite.
+    classifier gives none).  StudyError when rows do not match, or a feature is not finite.
     """
-    labels = table["label"].to_numpy(dtype=object)
-    predicted, p = answers(model, x, labels, folds, taken)
-    rows = table[_ABOUT].reset_index(drop=True).assign(fold=-1, predicted=predicted)
-    for number, fold in enumerate(folds):
-        rows.loc[fold.test, "fold"] = number
-    return rows.assign(**{f"p_{name}": p[:, i] for i, name in enumerate(sorted(set(labels)))})
-
-
-def answers(
-    model: ClassifierMixin,
-    x: np.ndarray,
-    labels: np.ndarray,
-    folds: Sequence[Fold],
-    taken: Sequence[Fold] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`held_out` as plain arrays: (n,) answers, (n, labels in sorted order) chances."""
-    x = np.asarray(x)
+    labels, x = table["label"].to_numpy(dtype=object), np.asarray(x)
     if x.ndim != 2 or (taken is None and len(x) != len(labels)):
         raise StudyError(f"features {x.shape} do not give one row to each of the {len(labels)} clips")
     if not np.isfinite(x).all():
@@ -99,14 +69,15 @@ def answers(
         delayed(_fold)(model, x[use.train], labels[fold.train], x[use.test])
         for fold, use in zip(folds, taken or folds, strict=True)
     )
-    names = sorted(set(labels))
+    names, of_fold = sorted(set(labels)), np.full(len(labels), -1)
     predicted, chances = np.full(len(labels), "", dtype=object), np.full((len(labels), len(names)), np.nan)
-    for fold, (said, classes, p) in zip(folds, fitted, strict=True):
-        predicted[fold.test] = said
+    for number, (fold, (said, classes, p)) in enumerate(zip(folds, fitted, strict=True)):
+        of_fold[fold.test], predicted[fold.test] = number, said
         if p is not None:
             chances[fold.test] = 0.0
             chances[np.ix_(fold.test, [names.index(name) for name in classes])] = p
-    return predicted, chances
+    rows = table[ABOUT].reset_index(drop=True).assign(fold=of_fold, predicted=predicted)
+    return rows.assign(**{f"p_{name}": chances[:, i] for i, name in enumerate(names)})
 
 
 def _fold(
@@ -123,8 +94,6 @@ def _fold(
 def majority_rule(table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0) -> pd.DataFrame:
     """The most frequent training label of its fold for every clip: what answering without looking gives.
 
-    Returns
-    -------
     As of :func:`held_out`, with the arm 'majority' and ``seed``.
 
     Examples
@@ -142,17 +111,9 @@ def majority_rule(table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0) -> 
 def forest_baseline(
     images: np.ndarray, table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0, n_trees: int = 100
 ) -> pd.DataFrame:
-    """A plain random forest on the pixels of the images: the least that a network must beat.
+    """A plain random forest on the pixels of the images (n, ...): the least that a network must beat.
 
-    Parameters
-    ----------
-    images : (n, ...) numbers, row i for row i of ``table``.
-    folds : of :func:`folds.subject_folds`.
-    seed : of every fold's forest.
-
-    Returns
-    -------
-    As of :func:`held_out`, with the arm 'forest' and ``seed``.
+    As of :func:`held_out`, with the arm 'forest' and ``seed``, that of every fold's forest.
 
     Examples
     --------
@@ -164,5 +125,4 @@ def forest_baseline(
     ['clip_id', 'subject', 'database', 'group', 'label', 'fold', 'predicted']
     """
     x = np.asarray(images).reshape(len(images), -1)
-    model = classifier("forest", seed, n_trees)
-    return held_out(model, x, table, folds).assign(arm="forest", seed=seed)
+    return held_out(classifier("forest", seed, n_trees), x, table, folds).assign(arm="forest", seed=seed)

@@ -21,18 +21,8 @@ class Fold(NamedTuple):
 def subject_folds(table: pd.DataFrame, folds: Literal["loso"] | int = "loso", seed: int = 0) -> list[Fold]:
     """One fold per subject, in sorted order ('loso'; Section IV of the paper), or a number of folds of whole subjects.
 
-    A number of folds has label shares as even as whole subjects allow.
-
-    Parameters
-    ----------
-    table : clips: subject and, for a number of folds, label.
-    folds : 'loso', or 2 to the number of subjects.
-    seed : shuffles the subjects.
-
-    Raises
-    ------
-    StudyError
-        For anything else, fewer subjects than folds, or when no label has as many clips as there are folds.
+    A number of folds has label shares as even as whole subjects allow; ``seed`` shuffles the subjects.  StudyError
+    for fewer subjects than folds, or when no label has as many clips as there are folds.
 
     Examples
     --------
@@ -49,22 +39,14 @@ def subject_folds(table: pd.DataFrame, folds: Literal["loso"] | int = "loso", se
             f"folds={folds!r} of whole subjects need at least {needed} subjects; there are {found}"
         )
     if folds == "loso":
-        return [_fold(*split) for split in LeaveOneGroupOut().split(subjects, groups=subjects)]
+        return [Fold(*split) for split in LeaveOneGroupOut().split(subjects, groups=subjects)]
     counts = table["label"].value_counts()
     if counts.iloc[0] < folds:
         raise StudyError(
             f"{folds} folds asked for, but the most frequent label {counts.index[0]!r} has only {counts.iloc[0]} "
             "clips; ask for at most that many folds, or 'loso'"
         )
-    splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
-        subjects, table["label"].to_numpy(), groups=subjects
-    )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splits = splitter.split(subjects, table["label"].to_numpy(), groups=subjects)
     # Stratification may leave a fold without a subject when there are few; such a fold tests nothing.
-    return [fold for fold in (_fold(*split) for split in splits) if len(fold.test)]
-
-
-def _fold(train: np.ndarray, test: np.ndarray) -> Fold:
-    return Fold(np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64))
-
-
-make_folds = subject_folds  # the name of before, until its callers have moved
+    return [Fold(train, test) for train, test in splits if len(test)]

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.labels import binary_labels
-from ethnicmer_lib.design.classifiers import PENALTY, answers, classifier
-from ethnicmer_lib.design.folds import subject_folds
-from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios
-from ethnicmer_lib.stats.scoring import macro_f1
+from ethnicmer_lib.design.classifiers import ABOUT, PENALTY, classifier
+from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios, predict_scenarios, room_in
+from ethnicmer_lib.stats.scoring import MACRO, scores
 from ethnicmer_lib.store import Run
 
 _PART = 20  #: permutations between two files: what an interruption can cost
@@ -38,52 +36,42 @@ def permute_scenarios(
 ) -> pd.DataFrame:
     """Mixed minus mono under every permutation, with SVC(C=100), the fastest classifier of the study.
 
-    Parameters
-    ----------
-    x, table, n_subjects, n_draws, seed : as of :func:`scenarios.repeat_scenarios`; the draws of permutation 0 are
-        its first ones.
-    n_permutations : beside the observed grouping.
-    control : 'as_described', or 'one_database': only subjects of the database that holds both groups are dealt.
+    Arguments as of :func:`scenarios.repeat_scenarios`, whose first draws those of permutation 0 are.  ``control`` is
+    'as_described', or 'one_database': only subjects of the database that holds both groups are dealt.
 
-    Returns
-    -------
     One row per permutation: permutation (0: as observed), difference (mean over draws of macro F1).
     """
     inside = np.arange(len(table))
     if control == "one_database":
-        database = table.groupby("database")["group"].nunique().idxmax()
-        inside = np.flatnonzero(table["database"] == database)
-        room = table.iloc[inside].groupby("group")["subject"].nunique().min()
-        n_subjects = min(n_subjects, int(room) // 2 * 2)
-    clips = table.iloc[inside][["clip_id", "subject", "group", "database", "label"]].reset_index(drop=True)
+        both = table.groupby("database")["group"].nunique().idxmax()
+        inside = np.flatnonzero(table["database"] == both)
+        n_subjects = min(n_subjects, room_in(table, both))
+    clips = table.iloc[inside][ABOUT].reset_index(drop=True)
     inputs = {"x": x, "table": clips, "control": control, "n_subjects": n_subjects, "n_draws": n_draws}
     run = Run.open("permute_scenarios", code=("design",), inputs=inputs | {"seed": seed, "C": PENALTY})
     model, x = classifier("svc"), x[inside]
 
     def difference(permutation: int) -> float:
-        dealt = permuted_groups(clips, control, seed, permutation)
-        drawn = (draw_scenarios(dealt, n_subjects, "as_described", seed, draw) for draw in range(n_draws))
-        return float(np.mean([_drop(model, x, clips, scenarios) for scenarios in drawn]))
+        dealt, drops = permuted_groups(clips, control, seed, permutation), []
+        for draw in range(n_draws):
+            drawn = draw_scenarios(dealt, n_subjects, "as_described", seed, draw)
+            macro = scores(predict_scenarios(model, x, clips, drawn), labels=BINARY)[MACRO]
+            drops.append(macro[MIXED] - macro.drop(MIXED).mean())
+        return float(np.mean(drops))
 
-    tables = []
-    for start in tqdm(
-        range(0, n_permutations + 1, _PART), desc=f"permutations, {control}", disable=not progress
-    ):
+    def part(start: int) -> pd.DataFrame:
         numbers = range(start, min(start + _PART, n_permutations + 1))
-        name = f"part{start:05d}-{len(numbers)}"
-        tables.append(
-            run.table(
-                name, lambda n=numbers: pd.DataFrame({"permutation": n, "difference": map(difference, n)})
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+        made = {"permutation": numbers, "difference": map(difference, numbers)}
+        return run.table(f"part{start:05d}-{len(numbers)}", lambda: pd.DataFrame(made))
+
+    starts = range(0, n_permutations + 1, _PART)
+    bar = tqdm(starts, desc=f"permutations, {control}", disable=not progress)
+    return pd.concat(map(part, bar), ignore_index=True)
 
 
 def permutation_test(table: pd.DataFrame) -> dict[str, float]:
     """What :func:`permute_scenarios` says: p = (1 + b) / (1 + n), one-sided (Phipson & Smyth 2010).
 
-    Returns
-    -------
     ``observed`` difference, ``worse`` (p of so low a value), ``low`` and ``high`` (the middle 95 % of what permuted
     groups give), ``permutations``.
     """
@@ -92,15 +80,3 @@ def permutation_test(table: pd.DataFrame) -> dict[str, float]:
     low, high = np.quantile(null, [0.025, 0.975]).tolist()
     worse = float((1 + (null <= observed).sum()) / (1 + len(null)))
     return {"observed": observed, "worse": worse, "low": low, "high": high, "permutations": len(null)}
-
-
-def _drop(model: object, x: np.ndarray, clips: pd.DataFrame, scenarios: dict[str, np.ndarray]) -> float:
-    """Macro F1 of Mixed minus the mean of the mono scenarios, in one draw."""
-    macro = {}
-    for name, rows in scenarios.items():
-        drawn = clips.iloc[rows]
-        labels = binary_labels(drawn["label"]).to_numpy(object)
-        predicted, _ = answers(model, x[rows], labels, subject_folds(drawn))
-        macro[name] = macro_f1(pd.DataFrame({"label": labels, "predicted": predicted}), BINARY)
-    mixed = macro.pop(MIXED)
-    return mixed - float(np.mean(list(macro.values())))

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
-from sklearn.dummy import DummyClassifier
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.labels import binary_labels
-from ethnicmer_lib.design.classifiers import answers, held_out
+from ethnicmer_lib.design.classifiers import ABOUT, held_out, majority_rule
 from ethnicmer_lib.design.classifiers import classifier as chosen
 from ethnicmer_lib.design.folds import Fold, subject_folds
 from ethnicmer_lib.errors import StudyError
@@ -21,18 +20,14 @@ from ethnicmer_lib.store import Run
 MIXED = "Mixed"
 RULE = "majority rule"  #: arm of the rule that always says the more frequent training label, in the Mixed scenario
 NEGATIVE, NON_NEGATIVE = BINARY = ("Negative", "Non-negative")
-_COLUMNS = ["arm", "seed", "draw", "clip_id", "subject", "database", "group", "label", "predicted"]
 
 
 class Part(NamedTuple):
-    """Subjects that a scenario takes.
+    """Subjects that a scenario takes: a ``share`` of the number that was asked for.
 
-    Attributes
-    ----------
-    group : 'first' or 'second', in alphabetical order; or 'alone', the group that the database with few of the other
-        group has, and 'guest', the other one.
-    share : of the number of subjects that was asked for.
-    database : 'both', the database that holds both groups, 'other', or None: any.
+    ``group`` is 'first' or 'second', in alphabetical order; or 'alone', the group that the database with few of the
+    other group has, and 'guest', the other one.  ``database`` is 'both', the one that holds both groups, 'other', or
+    None: any.
     """
 
     group: str
@@ -44,7 +39,6 @@ class Control(NamedTuple):
     """One way to draw the scenarios; all but the first hold one thing still."""
 
     title: str
-    question: str  #: what it holds still
     scenarios: Mapping[str, tuple[Part, ...]]  #: name, with a group's role in braces -> its parts
     fewer: bool = False  #: take fewer subjects where the database that holds both groups has no more
     balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
@@ -62,30 +56,13 @@ _ACROSS = {
     MIXED: (Part("alone", 0.5, "other"), Part("guest", 0.5, "both")),
 }
 CONTROLS: Mapping[str, Control] = {
-    "as_described": Control("as described", "the draw that the paper describes", _THREE),
+    "as_described": Control("as described", _THREE),
     "one_database": Control(
-        "within one database",
-        "camera, instructions, coders: all subjects come from the database that holds both groups",
-        _INSIDE,
-        fewer=True,
-    ),
-    "two_databases": Control(
-        "same two databases",
-        "the mix of databases: one group from both databases against both groups from both databases",
-        _ACROSS,
-    ),
-    "balanced": Control(
-        "balanced classes",
-        "the share of Negative: half of the clips of every scenario",
-        _THREE,
-        balanced=True,
-    ),
-    "without_largest": Control(
-        "without the largest subject",
-        "the one subject with most clips, who is never drawn",
-        _THREE,
-        without_largest=True,
-    ),
+        "within one database", _INSIDE, fewer=True
+    ),  # camera, instructions and coders are one
+    "two_databases": Control("same two databases", _ACROSS),  # one group or both, always from both databases
+    "balanced": Control("balanced classes", _THREE, balanced=True),
+    "without_largest": Control("without the largest subject", _THREE, without_largest=True),
 }
 
 
@@ -94,20 +71,9 @@ def draw_scenarios(
 ) -> dict[str, np.ndarray]:
     """Row numbers of the clips of every scenario in one draw of subjects.
 
-    Every scenario draws from its own stream ``[seed, draw, scenario]``, so controls that differ in one thing
-    draw alike in all else.
-
-    Parameters
-    ----------
-    table : clips: subject, group, database, label.
-    n_subjects : even number of subjects per scenario; a control may need to take fewer.
-    control : a name in :data:`CONTROLS`.
-    seed, draw : which draw of which series.
-
-    Raises
-    ------
-    StudyError
-        For an unknown control, an odd ``n_subjects``, groups that are not two, or a pool with too few subjects.
+    ``n_subjects`` is the even number of subjects per scenario (a control may have to take fewer), ``control`` a name
+    in :data:`CONTROLS`.  Every scenario draws from its own stream ``[seed, draw, scenario]``, so controls that differ
+    in one thing draw alike in all else.  StudyError for groups that are not two, or a pool with too few subjects.
 
     Examples
     --------
@@ -118,42 +84,47 @@ def draw_scenarios(
     """
     if control not in CONTROLS:
         raise StudyError(f"control={control!r} is unknown; allowed: {', '.join(map(repr, CONTROLS))}")
-    rules, groups = CONTROLS[control], sorted(table["group"].unique())
-    if len(groups) != 2:
-        raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
-    roles = dict(zip(("first", "second"), groups, strict=True))
-    if any(part.database for parts in rules.scenarios.values() for part in parts):
-        roles |= _databases(table)
-    asked = n_subjects
-    if rules.fewer:
-        room = table[table["database"] == roles["both"]].groupby("group")["subject"].nunique().min()
-        n_subjects = min(n_subjects, int(room) // 2 * 2)
+    rules = CONTROLS[control]
+    roles = _roles(table, rules)
+    most = min(n_subjects, room_in(table, roles["both"])) if rules.fewer else n_subjects
     who = table[["subject", "group", "database"]].drop_duplicates()
     if rules.without_largest:
         who = who[who["subject"] != table["subject"].value_counts(sort=True).index[0]]
     out = {}
-    for number, (name, parts) in enumerate(rules.scenarios.items()):
-        rng, names = np.random.default_rng([seed, draw, number]), []
+    for number, (scenario, parts) in enumerate(rules.scenarios.items()):
+        rng, name, names = np.random.default_rng([seed, draw, number]), scenario.format(**roles), []
         for part in parts:
-            group, database, size = roles[part.group], roles.get(part.database), int(part.share * n_subjects)
+            group, database, size = roles[part.group], roles.get(part.database), int(part.share * most)
             inside = who[(who["group"] == group) & ((who["database"] == database) | (database is None))]
             pool = np.unique(inside["subject"].astype(str))
             if len(pool) < size:
                 raise StudyError(
                     f"the control {control!r} needs {size} subjects of group {group!r}"
-                    f"{f' in {database}' if database else ''} for {name.format(**roles)!r} and there are "
-                    f"{len(pool)}; set n_subjects lower than {asked}"
+                    f"{f' in {database}' if database else ''} for {name!r} and there are {len(pool)}; set n_subjects "
+                    f"lower than {n_subjects}"
                 )
             names += rng.choice(pool, size, replace=False).tolist()
         rows = np.flatnonzero(table["subject"].isin(names))
-        out[name.format(**roles)] = _balance(rows, table, rng) if rules.balanced else rows
+        out[name] = _balance(rows, table, rng) if rules.balanced else rows
     return out
 
 
-def _databases(table: pd.DataFrame) -> dict[str, str]:
-    """Which database holds both groups, the other one, the group that is alone there, and its guest."""
+def room_in(table: pd.DataFrame, database: str) -> int:
+    """How many subjects each scenario can have in a database: an even number."""
+    groups = table[table["database"] == database].groupby("group")
+    return int(groups["subject"].nunique().min()) // 2 * 2
+
+
+def _roles(table: pd.DataFrame, rules: Control) -> dict[str, str]:
+    """Which groups and databases the words of :class:`Part` stand for."""
+    groups = sorted(table["group"].unique())
+    if len(groups) != 2:
+        raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
+    roles = dict(zip(("first", "second"), groups, strict=True))
+    if not any(part.database for parts in rules.scenarios.values() for part in parts):
+        return roles
     counts = table.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
     rarer = counts.min(axis=1)
     if len(rarer) != 2 or rarer.max() < 2:
@@ -161,11 +132,11 @@ def _databases(table: pd.DataFrame) -> dict[str, str]:
             "controls within a database need two databases, one of them with two subjects of either group; "
             f"subjects of the rarer group: {rarer.to_dict()}"
         )
-    both = str(rarer.idxmax())
-    other = next(str(name) for name in rarer.index if name != both)
+    both = rarer.idxmax()
+    other = rarer.drop(both).index[0]
     alone = min(counts.columns[counts.loc[other] > 0])
-    guest = next(name for name in counts.columns if name != alone)
-    return {"both": both, "other": other, "alone": alone, "guest": guest}
+    guest = groups[1 - groups.index(alone)]
+    return roles | {"both": both, "other": other, "alone": alone, "guest": guest}
 
 
 def _balance(rows: np.ndarray, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
@@ -186,16 +157,9 @@ def predict_scenarios(
 ) -> pd.DataFrame:
     """Held-out predictions of one draw, Negative against Non-negative, LOSO inside each scenario.
 
-    Parameters
-    ----------
-    model, x, table : as of :func:`classifiers.held_out`.
-    scenarios : scenario -> rows, from :func:`draw_scenarios`.
-    flow_rows : 'own', or 'released': training and test set each take the first rows of ``x``.
-
-    Returns
-    -------
-    One row per scenario (``arm``) and clip; beside the columns of :func:`classifiers.held_out` ``majority``, what the
-    rule that always says the more frequent training label would have said.
+    ``flow_rows`` is 'own', or 'released': training and test set each take the first rows of ``x``.  One row per
+    scenario (``arm``) and clip, as of :func:`classifiers.held_out`; and ``majority``, what the rule that always says
+    the more frequent training label would have said.
     """
     if len(x) != len(table):
         raise StudyError(f"{len(x)} rows of features for {len(table)} clips; they must match row by row")
@@ -203,15 +167,10 @@ def predict_scenarios(
     for name, rows in scenarios.items():
         drawn = table.iloc[rows].assign(label=lambda rows: binary_labels(rows["label"]))
         folds = subject_folds(drawn)
-        taken = [
-            Fold(np.arange(len(fold.train)), np.arange(len(fold.test)))
-            if flow_rows == "released"
-            else Fold(rows[fold.train], rows[fold.test])
-            for fold in folds
-        ]
-        rule = DummyClassifier(strategy="most_frequent")
-        guesses, _ = answers(rule, np.zeros((len(drawn), 1)), drawn["label"].to_numpy(object), folds)
-        tables.append(held_out(model, x, drawn, folds, taken).assign(arm=name, majority=guesses))
+        own = [Fold(rows[fold.train], rows[fold.test]) for fold in folds]
+        released = [Fold(np.arange(len(fold.train)), np.arange(len(fold.test))) for fold in folds]
+        found = held_out(model, x, drawn, folds, released if flow_rows == "released" else own)
+        tables.append(found.assign(arm=name, majority=majority_rule(drawn, folds)["predicted"]))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -229,18 +188,9 @@ def repeat_scenarios(
 ) -> pd.DataFrame:
     """The study of Table IV repeated with other subjects; every draw is kept, so that more draws add only new ones.
 
-    Parameters
-    ----------
-    x, table, n_subjects, control, seed : as of :func:`draw_scenarios` and :func:`classifiers.held_out`.
-    n_draws : how often subjects are drawn.
-    classifier : 'forest', 'svc', or any classifier of scikit-learn.
-    flow_rows : 'own', or, as released, 'released': see :func:`predict_scenarios`.
-    n_trees : of 'forest'.
-
-    Returns
-    -------
-    One row per draw, scenario and clip: arm (the scenario), seed, draw, clip_id, subject, database, group, label,
-    predicted, p_<label>, majority.
+    Arguments as of :func:`draw_scenarios` and :func:`predict_scenarios`; ``classifier`` is 'forest' (of ``n_trees``),
+    'svc', or any classifier of scikit-learn.  One row per draw, scenario and clip: arm (the scenario), seed, draw,
+    clip_id, subject, database, group, label, predicted, p_<label>, majority.
 
     Examples
     --------
@@ -253,15 +203,15 @@ def repeat_scenarios(
     """
     model = chosen(classifier, seed, n_trees)
     described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]
-    inputs = {"x": x, "table": table[["clip_id", "subject", "database", "group", "label"]]}
-    inputs |= {"n_subjects": n_subjects, "control": control, "flow_rows": flow_rows, "seed": seed}
-    run = Run.open("prima_facie", code=("design",), inputs=inputs | {"classifier": described})
+    inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "control": control, "seed": seed}
+    inputs |= {"flow_rows": flow_rows, "classifier": described}
+    run = Run.open("prima_facie", code=("design",), inputs=inputs)
 
     def one(draw: int) -> pd.DataFrame:
         scenarios = draw_scenarios(table, n_subjects, control, seed, draw)
-        found = predict_scenarios(model, x, table, scenarios, flow_rows)
-        found = found.assign(seed=seed, draw=draw)
-        return found[[*_COLUMNS, *(name for name in found if name.startswith("p_")), "majority"]]
+        found = predict_scenarios(model, x, table, scenarios, flow_rows).assign(seed=seed, draw=draw)
+        chances = [name for name in found if name.startswith("p_")]
+        return found[["arm", "seed", "draw", *ABOUT, "predicted", *chances, "majority"]]
 
     bar = tqdm(range(n_draws), desc="draws of subjects", disable=not progress)
     return pd.concat([run.table(f"draw{n:04d}", lambda n=n: one(n)) for n in bar], ignore_index=True)

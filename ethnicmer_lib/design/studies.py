@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,52 +41,46 @@ class Study(NamedTuple):
 
 
 _CLASSIFIERS = {"forest": "random forest", "svc": "SVC(C=100)"}
-_FEATURES = {"flow": "the flow image", "resnet18": "ResNet-18 features", "noise": "noise"}
-_WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "noise instead of features"}
-_MARKS = {"flow": "", "resnet18": ", ResNet-18", "noise": ", noise"}
-STUDIES: Mapping[str, Study] = {
-    **{
-        f"{name}{_MARKS[kind]}": Study(f"{title} on {words}", kind, name)
-        for kind, words in _FEATURES.items()
-        for name, title in _CLASSIFIERS.items()
-    },
-    **{
-        f"{name}, released rows": Study(f"{title}, rows as released", classifier=name, flow_rows="released")
-        for name, title in _CLASSIFIERS.items()
-    },
-    **{
-        f"{name}, {control}": Study(f"{title}, {CONTROLS[control].title}", classifier=name, control=control)
-        for name, title in _CLASSIFIERS.items()
-        for control in CONTROLS
-        if control != "as_described"
-    },
+#: What follows the classifier in a study's name -> what follows it in the title, and what it sets.
+_INPUTS = {
+    "": (" on the flow image", {}),
+    ", ResNet-18": (" on ResNet-18 features", {"features": "resnet18"}),
+    ", noise": (" on noise", {"features": "noise"}),
+    ", released rows": (", rows as released", {"flow_rows": "released"}),
+}
+_HELD_STILL = {
+    f", {name}": (f", {control.title}", {"control": name})
+    for name, control in CONTROLS.items()
+    if name != "as_described"
+}
+STUDIES = {
+    f"{name}{mark}": Study(f"{_CLASSIFIERS[name]}{words}", classifier=name, **settings)
+    for (mark, (words, settings)), name in (
+        *product(_INPUTS.items(), _CLASSIFIERS),
+        *((way, name) for name in _CLASSIFIERS for way in _HELD_STILL.items()),
+    )
 }
 DESCRIBED = "forest, ResNet-18"  #: the study that is what the paper describes
 TESTED = ("as_described", "one_database")  #: controls with a permutation test
+_WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "noise instead of features"}
 
 
 def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What Table IV's scenarios differ in: means over draws, with intervals over subjects and draws together.
 
-    Parameters
-    ----------
-    predictions : of one study, as of :func:`scenarios.repeat_scenarios`.
-
-    Returns
-    -------
     One row per comparison, by name: ``title``; ``estimate``; ``below``, draws below zero, ``draws``, and ``p_sign`` of
     the sign test on single draws, where it is a difference.  The last row, the largest gap of the shares of Negative
     between scenarios, has no subjects to resample: mean and middle 95 % of draws.
     """
     rows = with_rule(predictions)
-    arms = [arm for arm in rows["arm"].unique() if arm != RULE]
+    arms = list(predictions["arm"].unique())
     mono = [arm for arm in arms if arm != MIXED]
     # Weight 0: every comparison is made on the resamples in which all arms have all labels.
     none, drop = dict.fromkeys([*arms, RULE], 0), {**dict.fromkeys(mono, -1 / len(mono)), MIXED: 1}
     compared = {
         "mixed_minus_mono": ("mixed minus mono", drop, MACRO),
         "mixed_minus_mono_non_negative": ("mixed minus mono, Non-negative F1", drop, NON_NEGATIVE),
-        "second_minus_first": ("mono: second minus first group", dict(zip(sorted(mono), (-1, 1))), MACRO),  # noqa: B905
+        "second_minus_first": ("mono: second minus first group", {min(mono): -1, max(mono): 1}, MACRO),
         "mixed_non_negative": ("mixed, Non-negative F1", {MIXED: 1}, NON_NEGATIVE),
         "mixed_minus_rule": ("mixed minus majority rule", {MIXED: 1, RULE: -1}, MACRO),
     }
@@ -95,9 +89,8 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
     found = {}
     for name, (title, weights, classes) in compared.items():
         single = per_draw(rows, weights, classes)
-        found[name] = {
-            "title": title, "estimate": mean_over_draws(rows, none | weights, classes, seed), "draws": len(single)
-        }  # fmt: skip
+        estimate = mean_over_draws(rows, none | weights, classes, seed)
+        found[name] = {"title": title, "estimate": estimate, "draws": len(single)}
         if sum(weights.values()) == 0:
             found[name] |= {"below": int((single < 0).sum()), "p_sign": sign_test(single)}
     gap = shares_of_negative(predictions).groupby("draw").agg(np.ptp)
@@ -118,45 +111,40 @@ def shares_of_negative(predictions: pd.DataFrame) -> pd.Series:
 def middle_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Table IV with its spread: median and middle 95 % of single draws, one row per scenario.
 
-    Returns
-    -------
     Estimates of ``share_negative``, the F1 of both labels, ``macro``, and ``majority``, the macro F1 of the rule that
     always says the more frequent training label; the median of ``clips``.
     """
     by_draw = scores(predictions, ["draw", "arm"]).drop(columns="uar")
-    by_draw["majority"] = scores(predictions.assign(predicted=predictions["majority"]), ["draw", "arm"])[
-        MACRO
-    ]
+    rule = predictions.assign(predicted=predictions["majority"])
+    by_draw["majority"] = scores(rule, ["draw", "arm"])[MACRO]
     by_draw.insert(0, "share_negative", shares_of_negative(predictions))
-    grouped = by_draw.groupby("arm", sort=False)
-    middle = pd.DataFrame(
-        {name: grouped[name].agg(lambda draws: [middle_of_draws(draws)]) for name in by_draw}
-    )
-    clips = predictions.groupby(["draw", "arm"]).size().groupby("arm").median()
-    return middle.map(lambda cell: cell[0]).assign(clips=clips.round().astype(int)).rename_axis("scenario")
+    middle = {
+        arm: {name: middle_of_draws(draws[name]) for name in by_draw}
+        for arm, draws in by_draw.groupby("arm", sort=False)
+    }
+    clips = predictions.groupby(["draw", "arm"]).size().groupby("arm").median().round().astype(int)
+    return pd.DataFrame.from_dict(middle, orient="index").assign(clips=clips).rename_axis("scenario")
 
 
 def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """All studies side by side, from a recording's predictions (column ``study``).
 
-    Returns
-    -------
     One row per study: ``title``; ``draws``; ``median <scenario>``; ``majority``, that of the rule on Mixed;
     ``difference``, the mean of Mixed minus the mono scenarios over subjects and draws; ``below``, the share of draws in
     which Mixed is below every mono scenario.
     """
     found = {}
     for study, part in predictions.groupby("study", sort=False):
-        wide = scores(part, ["draw", "arm"])[MACRO].unstack("arm")
-        mono = wide.drop(columns=MIXED)
-        rule = part[part["arm"] == MIXED]
+        rows = with_rule(part)
+        wide = scores(rows, ["draw", "arm"])[MACRO].unstack("arm")
+        rule, mono = wide.pop(RULE), wide.drop(columns=MIXED)
         weights = {**dict.fromkeys(mono, -1 / mono.shape[1]), MIXED: 1, RULE: 0}
         found[study] = {
             "title": STUDIES[study].title,
             "draws": len(wide),
             **{f"median {arm}": float(wide[arm].median()) for arm in wide},
-            "majority": float(scores(rule.assign(predicted=rule["majority"]), "draw")[MACRO].median()),
-            "difference": mean_over_draws(with_rule(part), weights, seed=seed),
+            "majority": float(rule.median()),
+            "difference": mean_over_draws(rows, weights, seed=seed),
             "below": float((wide[MIXED] < mono.min(axis=1)).mean()),
         }
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("study")
@@ -171,18 +159,18 @@ def scenario_claims(
 ) -> dict[str, tuple[Estimate, dict[str, Any]]]:
     """What ``paper.judge`` asks of the chapter prima facie: its keys, with the names that the words need.
 
-    Parameters
-    ----------
-    differences : of :func:`scenario_differences`.
-    predictions : what it was made of.
-    features, classifier, control : how they were made; what is not as the paper describes is a departure.
+    ``differences`` are those of :func:`scenario_differences` of the predictions; the rest says how these were made,
+    and what is not as the paper describes is a departure.
     """
     mono = sorted(set(predictions["arm"]) - {MIXED})
     shares = shares_of_negative(predictions).groupby("arm").median()
-    model, described = chosen(classifier), chosen("forest")
-    forest = type(model) is type(described)
-    departures = {"control": control, "classifier": classifier if isinstance(classifier, str) else model}
-    usual = {"classifier": forest, "control": control == "as_described"}
+    model = chosen(classifier)
+    forest = type(model) is type(chosen("forest"))
+    departures = {
+        "classifier": None if forest else classifier if isinstance(classifier, str) else model,
+        "control": None if control == "as_described" else control,
+        "features": "noise" if features == "noise" else None,
+    }
     words = {
         "first": mono[0].removesuffix(" only"),
         "second": mono[-1].removesuffix(" only"),
@@ -191,8 +179,7 @@ def scenario_claims(
         "features": _WORDS[features],
         "classifier": f"forest of {model.n_estimators} trees" if forest else str(model).replace(".0", ""),
         "shares": ", ".join(f"{arm} {shares[arm]:.0%}" for arm in [*mono, MIXED]),
-        "departures": ", ".join(f"{name}={departures[name]}" for name in usual if not usual[name])
-        + (", features=noise" if features == "noise" else ""),
+        "departures": ", ".join(f"{name}={left}" for name, left in departures.items() if left is not None),
     }
     keys = {
         "mixed_drop": "mixed_minus_mono",
@@ -222,11 +209,8 @@ def record_table_iv(
 ) -> Path:
     """Compute every study and permutation test, draw by draw in the run store, and write ``results/table_iv/``.
 
-    Parameters
-    ----------
-    clips : with the published flow, say.
-    n_draws, control_draws : draws of SVCs and of the study as described; of the other forests, which are slow.
-    permutations : of each test, on the first ten draws.
+    ``n_draws`` are those of SVCs and of the study as described, ``control_draws`` those of the other forests, which
+    are slow; ``permutations`` are those of each test, on the first ten draws.
     """
     images = {size: motion_images(clips, scaling=scaling, size=size) for size in (FLOW_SIZE, image_size)}
     tables, draws = [], {}
@@ -236,23 +220,19 @@ def record_table_iv(
         draws[name] = n_draws if study.classifier == "svc" or name == DESCRIBED else control_draws
         how = {"control": study.control, "classifier": study.classifier, "flow_rows": study.flow_rows}
         found = repeat_scenarios(x, clips.table, n_subjects, draws[name], **how, seed=seed)
-        found = found.drop(columns=[column for column in found if column.startswith("p_")])
-        tables.append(found.assign(study=name))
-    x = features(images[FLOW_SIZE], "flow")
-    tests = [
-        {"control": control}
-        | permutation_test(
-            permute_scenarios(x, clips.table, n_subjects, min(10, n_draws), permutations, control, seed)
+        found.insert(0, "study", name)
+        tables.append(found.drop(columns=[column for column in found if column.startswith("p_")]))
+    x, few = features(images[FLOW_SIZE], "flow"), min(10, n_draws)
+    tests = {
+        control: permutation_test(
+            permute_scenarios(x, clips.table, n_subjects, few, permutations, control, seed)
         )
         for control in TESTED
-    ]
-    predictions = pd.concat(tables, ignore_index=True)
-    predictions.insert(0, "study", predictions.pop("study"))
-    return record(
-        "table_iv",
-        {"predictions": predictions, "permutations": pd.DataFrame(tests)},
-        clips.provenance,
-        command,
-        {"n_subjects": n_subjects, "seed": seed, "weights": weights, "n_trees": 100, "scaling": scaling}
-        | {"image_size": image_size, "draws": draws},
-    )
+    }
+    parts = {
+        "predictions": pd.concat(tables, ignore_index=True),
+        "permutations": pd.DataFrame.from_dict(tests, orient="index").rename_axis("control").reset_index(),
+    }
+    parameters = {"n_subjects": n_subjects, "seed": seed, "weights": weights, "n_trees": 100}
+    parameters |= {"scaling": scaling, "image_size": image_size, "draws": draws}
+    return record("table_iv", parts, clips.provenance, command, parameters)

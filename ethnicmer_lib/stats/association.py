@@ -5,23 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.stats.confusions import counted
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 
 
 def cramers_v(
     clips: pd.DataFrame, rows: str, columns: str, seed: int = 0, resamples: int = 2000
 ) -> Estimate | None:
-    """Cramér's V of two columns of a table of clips, with its interval over subjects.
+    """Cramér's V of two columns of a table of clips, with its interval over subjects; None where one is constant.
 
-    V = sqrt(chi² / (N · (min(r, c) - 1))) from Pearson's chi² of the table of clips, without Yates'
-    continuity correction and without a bias correction, so that 1 is a perfect association (Cramér 1946).
+    V = sqrt(chi² / (N · (min(r, c) - 1))) without any correction, so that 1 is a perfect association (Cramér 1946).
     A resample of subjects that loses a row or column has no V and is left out. V has no sign, so chance alone lifts
     it above 0 in a resample: for 2x2 tables the interval is therefore taken of the signed V (phi) and folded at 0;
     larger tables have no sign to take, and their lower end is no test against 0.
-
-    Returns
-    -------
-    Estimate, or None where a column has only one value.
 
     Examples
     --------
@@ -45,11 +41,8 @@ def cramers_v(
 
 
 def counts_by_subject(clips: pd.DataFrame, rows: str, columns: str) -> np.ndarray:
-    """Clips per subject, row and column: (subjects, r, c) float64, all in sorted order."""
-    codes = [pd.factorize(clips[name], sort=True)[0] for name in ("subject", rows, columns)]
-    counts = np.zeros([code.max() + 1 for code in codes])
-    np.add.at(counts, tuple(codes), 1)
-    return counts
+    """Clips per subject, row and column: (subjects, r, c) int64, all in sorted order."""
+    return counted(clips, {name: sorted(clips[name].unique()) for name in ("subject", rows, columns)})
 
 
 def _v(counts: np.ndarray) -> np.ndarray:

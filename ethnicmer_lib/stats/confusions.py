@@ -15,70 +15,42 @@ def labels_in(predictions: pd.DataFrame) -> list[str]:
     return sorted({*predictions["label"].unique(), *predictions["predicted"].unique()})
 
 
-def counted(predictions: pd.DataFrame, columns: Mapping[str, Sequence]) -> np.ndarray:
+def counted(table: pd.DataFrame, columns: Mapping[str, Sequence]) -> np.ndarray:
     """How many rows hold each combination of values: int64, one axis per column, in the order of its values.
 
-    Raises
-    ------
-    StudyError
-        For an empty table, or a value that a column is not allowed to hold.
+    StudyError for an empty table, or a value that a column is not allowed to hold.
     """
-    if predictions.empty:
+    if table.empty:
         raise StudyError("the table of predictions is empty; nothing can be scored")
     codes = []
     for column, allowed in columns.items():
-        code = pd.Index(list(allowed)).get_indexer(predictions[column])
+        code = pd.Index(list(allowed)).get_indexer(table[column])
         if (code < 0).any():
-            row = predictions.iloc[int(np.argmax(code < 0))]
+            row = table.iloc[int(np.argmax(code < 0))]
             raise StudyError(
                 f"clip {row.get('clip_id', row.name)}: {column} {row[column]!r} is none of {list(allowed)}"
             )
         codes.append(code)
-    table = np.zeros([len(allowed) for allowed in columns.values()], dtype=np.int64)
-    np.add.at(table, tuple(codes), 1)
-    return table
+    counts = np.zeros([len(allowed) for allowed in columns.values()], dtype=np.int64)
+    np.add.at(counts, tuple(codes), 1)
+    return counts
 
 
-def confusions(
-    predictions: pd.DataFrame,
-    labels: Sequence[str],
-    repeat: str | None = None,
-    subjects: Sequence[str] | None = None,
-) -> np.ndarray:
-    """Confusion matrix of every repetition of the study and subject: (repetitions, subjects, truths, answers) int64.
+def confusions(predictions: pd.DataFrame, labels: Sequence[str]) -> np.ndarray:
+    """Confusion matrices, (repetitions, subjects, truths, answers) int64: rows and columns in the order of ``labels``.
 
-    Parameters
-    ----------
-    predictions : columns ``subject``, ``label`` (truth), ``predicted`` (answer).
-    labels : the classes, in the order of rows and columns.
-    repeat : column that numbers repetitions of the study; None: all rows are of one.
-    subjects : order of the subjects; by default those of the table, sorted.  One without clips gets zeros.
-
-    Raises
-    ------
-    StudyError
-        For an empty table, a label that is not in ``labels``, or a subject that is not in ``subjects``.
+    Subjects are in sorted order, and so are the repetitions, which a column ``seed`` numbers; without one all rows
+    are of one.  Errors as of :func:`counted`.
     """
-    names = sorted(predictions["subject"].unique()) if subjects is None else list(subjects)
-    columns = {"subject": names, "label": labels, "predicted": labels}
-    if repeat is None:
-        return counted(predictions, columns)[None]
-    return counted(predictions, {repeat: sorted(predictions[repeat].unique()), **columns})
+    rows = predictions if "seed" in predictions else predictions.assign(seed=0)
+    sorted_values = {name: sorted(rows[name].unique()) for name in ("seed", "subject")}
+    return counted(rows, sorted_values | {"label": labels, "predicted": labels})
 
 
 def paired_confusions(
-    a: pd.DataFrame, b: pd.DataFrame, labels: Sequence[str], repeat: str | None = None
+    a: pd.DataFrame, b: pd.DataFrame, labels: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`confusions` of two tables of predictions on the same clips, subjects in the same order.
-
-    Raises
-    ------
-    StudyError
-        When a table is empty, when the tables do not hold the same clips with the same truth, or when one
-        holds a clip unequally often.
-    """
-    if a.empty or b.empty:
-        raise StudyError("a table of predictions is empty; nothing can be paired")
+    """:func:`confusions` of two tables of predictions, which must hold the same clips, each of them equally often."""
     for table in (a, b):
         often = table["clip_id"].value_counts()
         if often.min() != often.max():
@@ -91,8 +63,12 @@ def paired_confusions(
         raise StudyError(
             f"clip {odd['clip_id'].iloc[0]} is not in both tables with the same subject and label; pair the same clips"
         )
-    names = sorted(truths[0]["subject"].unique())
-    return tuple(confusions(table, labels, repeat, names) for table in (a, b))
+    return confusions(a, labels), confusions(b, labels)
+
+
+def resampled(confusions: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pooled (repetitions, n, classes, classes) of n resamples with the weights (n, subjects)."""
+    return np.moveaxis(np.tensordot(weights, confusions, axes=(1, 1)), 1, 0)
 
 
 def class_f1(confusions: np.ndarray) -> np.ndarray:

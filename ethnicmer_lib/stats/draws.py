@@ -8,7 +8,7 @@ factors (Owen 2007, Ann. Appl. Stat. 1:386).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in
+from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in, resampled
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 from ethnicmer_lib.stats.scoring import MACRO, scores
 
@@ -27,22 +27,13 @@ def mean_over_draws(
     classes: str = MACRO,
     seed: int = 0,
     resamples: int = 2000,
-    labels: Sequence[str] | None = None,
 ) -> Estimate:
     """Mean over draws of a combination of the arms' F1, with its interval over subjects and draws.
 
-    Parameters
-    ----------
-    predictions : columns draw, arm, subject, group, label, predicted.  Subjects are resampled within
-        their group, as the arms are made of given numbers of subjects of each group.
-    weights : arm -> its coefficient: ``{"Mixed": 1, "A only": -.5, "B only": -.5}``.
-    classes : 'macro', or the label whose F1 is combined.
-    seed, resamples, labels : as of :func:`scoring.scores`.
-
-    Raises
-    ------
-    StudyError
-        When a draw lacks an arm.
+    ``predictions`` has the columns draw, arm, subject, group, label, predicted; ``weights`` gives the coefficient of
+    every arm, ``{"Mixed": 1, "A only": -.5, "B only": -.5}``; ``classes`` is 'macro', or the label whose F1 is
+    combined.  Subjects are resampled within their group, as arms are made of given numbers of subjects of each group.
+    StudyError when a draw lacks an arm.
 
     Examples
     --------
@@ -51,45 +42,37 @@ def mean_over_draws(
     >>> print(em.mean_over_draws(svc, {"Mixed": 1, "Asian only": -0.5, "Non-Asian only": -0.5}))
     -0.086 [-0.176, 0.006]
     """
-    labels = labels_in(predictions) if labels is None else list(labels)
-    chosen = slice(None) if classes == MACRO else slice(labels.index(classes), labels.index(classes) + 1)
+    labels = labels_in(predictions)
+    chosen = slice(None) if classes == MACRO else [labels.index(classes)]
     who = predictions[["subject", "group"]].drop_duplicates().sort_values("subject")
-    names, draws = who["subject"].tolist(), sorted(predictions["draw"].unique())
+    draws = sorted(predictions["draw"].unique())
     rng = np.random.default_rng([seed, resamples])
-    resampled = subject_weights(len(names), resamples, rng, who["group"])
-    columns = {"draw": draws, "arm": list(weights), "subject": names, "label": labels, "predicted": labels}
-    found = counted(predictions[predictions["arm"].isin(list(weights))], columns)
+    subjects = subject_weights(len(who), resamples, rng, who["group"])
+    columns = {"arm": list(weights), "draw": draws, "subject": who["subject"], "label": labels}
+    found = counted(predictions[predictions["arm"].isin(list(weights))], columns | {"predicted": labels})
     if (missing := np.argwhere(found.sum((2, 3, 4)) == 0)).size:
-        draw, arm = draws[missing[0][0]], list(weights)[missing[0][1]]
-        raise StudyError(f"draw {draw} has no predictions of {arm!r}; compute the draw again")
-    values, classes_squared = np.zeros((resamples, len(draws))), len(labels) ** 2
-    for j, weight in enumerate(weights.values()):
-        cells = found[:, j].reshape(len(draws), len(names), classes_squared).transpose(1, 0, 2)
-        shape = (resamples, len(draws), len(labels), len(labels))
-        boot = class_f1((resampled @ cells.reshape(len(names), -1).astype(float)).reshape(shape))
-        boot[:, np.isnan(class_f1(found[:, j].sum(1)))] = 0.0
-        values += weight * boot[..., chosen].mean(-1)
+        arm, draw = missing[0]
+        raise StudyError(
+            f"draw {draws[draw]} has no predictions of {list(weights)[arm]!r}; compute the draw again"
+        )
+    values = np.zeros((len(draws), resamples))
+    for weight, of_arm in zip(weights.values(), found, strict=True):
+        f1 = class_f1(resampled(of_arm, subjects))
+        np.copyto(f1, 0.0, where=np.isnan(class_f1(of_arm.sum(1)))[:, None])
+        values += weight * f1[..., chosen].mean(-1)
     drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples).astype(float)
-    usable = np.isfinite(values)
-    share = np.where(usable, drawn, 0)
-    total = share.sum(1)
-    sums = (np.where(usable, values, 0) * share).sum(1)
-    means = np.divide(sums, total, out=np.full(len(sums), np.nan), where=total > 0)
+    values = values.T.copy()
+    total = (drawn * np.isfinite(values)).sum(1)
+    means = np.nansum(values * drawn, axis=1) / np.where(total > 0, total, np.nan)
     clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()
-    single = per_draw(predictions, weights, classes, labels)
+    single = per_draw(predictions, weights, classes)
     return interval(single.mean(), means, subjects=effective_subjects(clips))
 
 
-def per_draw(
-    predictions: pd.DataFrame,
-    weights: Mapping[str, float],
-    classes: str = MACRO,
-    labels: Sequence[str] | None = None,
-) -> pd.Series:
+def per_draw(predictions: pd.DataFrame, weights: Mapping[str, float], classes: str = MACRO) -> pd.Series:
     """The combination of :func:`mean_over_draws` in every single draw."""
-    labels = labels_in(predictions) if labels is None else labels
     rows = predictions[predictions["arm"].isin(list(weights))]
-    wide = scores(rows, ["draw", "arm"], labels=labels)[classes].unstack("arm")
+    wide = scores(rows, ["draw", "arm"], labels=labels_in(predictions))[classes].unstack("arm")
     return (wide[list(weights)] * list(weights.values())).sum(axis=1, skipna=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -41,12 +40,8 @@ def subject_weights(
 ) -> np.ndarray:
     """How often each subject is in each bootstrap resample, (n, n_subjects) float64.
 
-    With ``strata`` (n_subjects,) the number of subjects of every stratum stays what it was.
-
-    Raises
-    ------
-    StudyError
-        With fewer than two subjects: one subject says nothing about others.
+    With ``strata`` (n_subjects,) the number of subjects of every stratum stays what it was.  StudyError with fewer
+    than two subjects: one subject says nothing about others.
     """
     if n_subjects < 2:
         raise StudyError(f"an interval over subjects needs at least 2 subjects; there are {n_subjects}")
@@ -60,28 +55,16 @@ def subject_weights(
     return weights
 
 
-@functools.lru_cache(maxsize=8)
-def resamples_of(subjects: int, n: int, seed: int) -> np.ndarray:
-    """:func:`subject_weights` of a seed, kept: scores of one study are taken on the same resamples, again and again."""
-    weights = subject_weights(subjects, n, np.random.default_rng([seed, n]))
-    weights.setflags(write=False)
-    return weights
-
-
 def effective_subjects(clips: ArrayLike) -> float:
-    """How many subjects with equally many clips would say as much: (sum of m)² / sum of m² (Kish 1965, ch. 8).
+    """How many subjects with equally many clips would say as much as subjects with these numbers of clips, m.
 
-    Parameters
-    ----------
-    clips : (subjects,) clips of each, m; zeros do not count.
+    (sum of m)² / sum of m² (Kish 1965, ch. 8); zeros do not count.
     """
     clips = np.asarray(clips, dtype=float)
     return float(clips.sum() ** 2 / (clips**2).sum())
 
 
-def interval(
-    value: float, resampled: np.ndarray, level: float = LEVEL, *, subjects: float | None = None
-) -> Estimate:
+def interval(value: float, resampled: np.ndarray, *, subjects: float | None = None) -> Estimate:
     """Percentile interval, widened for few or unequal subjects; resamples without a value (NaN) are left out.
 
     The percentile interval (Efron & Tibshirani 1993, ch. 13) is too narrow when few units were resampled:
@@ -91,30 +74,22 @@ def interval(
         a' = Phi(sqrt(n / (n - 1)) · t(a / 2; n - 1)),   a = 1 - level
 
     (expanded percentile interval; Hesterberg 2015, Am. Stat. 69:371).  Subjects count unequally where they
-    have unequally many clips, so n is their effective number (:func:`effective_subjects`).  Like the plain
-    interval it stays in the range of the score and follows monotone transformations.
+    have unequally many clips, so n is their effective number (:func:`effective_subjects`); None takes the plain
+    percentiles.  Like the plain interval it stays in the range of the score and follows monotone transformations.
 
-    Parameters
-    ----------
-    subjects : n, the effective number of subjects; None takes the plain percentiles (n is infinite).
-
-    Raises
-    ------
-    StudyError
-        When no resample has a value, or ``subjects`` is not above 1.
+    StudyError when no resample has a value, or ``subjects`` is not above 1.
     """
     resampled = resampled[np.isfinite(resampled)]
     if not len(resampled):
         raise StudyError("no bootstrap resample has a value: too few subjects or clips for this score")
-    tail = tail_probability(level, subjects)
+    tail = tail_probability(subjects)
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(float(value), float(low), float(high))
 
 
-@functools.lru_cache(maxsize=4096)
-def tail_probability(level: float = LEVEL, subjects: float | None = None) -> float:
+def tail_probability(subjects: float | None = None) -> float:
     """Share of the resamples beyond either end of the interval: a' of :func:`interval`."""
-    half = (1 - level) / 2
+    half = (1 - LEVEL) / 2
     if subjects is None:
         return half
     if subjects <= 1:

@@ -9,55 +9,28 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats.intervals import (
-    Estimate,
-    effective_subjects,
-    interval,
-    resamples_of,
-    subject_weights,
-)
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 from ethnicmer_lib.stats.permutation import p_value
-
-NO_ESTIMATE = Estimate(np.nan, np.nan, np.nan)
 
 
 def bootstrap_mean(values: ArrayLike, subjects: ArrayLike, n: int = 2000, seed: int = 0) -> Estimate:
-    """Mean over clips, with an interval from resampling whole subjects.
+    """Mean over clips of (clips,) finite numbers, with an interval from resampling whole subjects.
 
-    Parameters
-    ----------
-    values : (clips,) finite numbers.
-    subjects : (clips,) the subject of each.
-
-    Raises
-    ------
-    StudyError
-        For a value that is not finite, lengths that differ, or fewer than two subjects.
+    StudyError for a value that is not finite, or fewer than two subjects.
     """
     sums, counts, _ = _by_subject(values, subjects)
-    resampled = resamples_of(len(sums), n, seed) @ np.stack([sums, counts], axis=1)
-    return interval(
-        sums.sum() / counts.sum(), resampled[:, 0] / resampled[:, 1], subjects=effective_subjects(counts)
-    )
+    weights = subject_weights(len(sums), n, np.random.default_rng([seed, n]))
+    total, size = (weights @ np.stack([sums, counts], axis=1)).T
+    return interval(sums.sum() / counts.sum(), total / size, subjects=effective_subjects(counts))
 
 
 def mean_difference(
     values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int = 2000, seed: int = 0
 ) -> Estimate:
-    """Mean over the clips of the first group (in sorted order) minus that of the second, in units of ``values``.
+    """Mean over the clips of the first of two groups (in sorted order) minus that of the second.
 
-    Subjects are resampled within their group.
-
-    Parameters
-    ----------
-    values : (clips,) finite numbers.
-    subjects, groups : (clips,); a subject has one group, and there are two groups.
-
-    Raises
-    ------
-    StudyError
-        As :func:`bootstrap_mean`; for a subject in two groups, not exactly two groups, or a group of fewer than two
-        subjects.
+    Subjects are resampled within their group.  StudyError as of :func:`bootstrap_mean`, for a subject in two groups,
+    not exactly two groups, or a group of fewer than two subjects.
     """
     sums, counts, first = _by_subject(values, subjects, groups)
     if min(first.sum(), (~first).sum()) < 2:
@@ -88,49 +61,15 @@ def permutation_difference(
     return p_value(difference(member), difference(permuted))
 
 
-def means(
-    measured: pd.DataFrame, measures: Sequence[str], by: Sequence[str], seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
-    """Mean of every measure over the clips of every combination of ``by``, with its interval over subjects.
-
-    Parameters
-    ----------
-    measured : columns ``subject``, ``measures`` and ``by``; clips without a measure (NaN) are left out.
-
-    Returns
-    -------
-    Columns of ``by``, ``measure``, ``mean`` (an :class:`Estimate`; NaN ends with one subject), ``clips``,
-    ``subjects``, ``blank`` (clips left out).
-    """
-    rows = []
-    for key, cell in measured.groupby(list(by)):
-        part = cell.dropna(subset=list(measures))
-        subjects = part["subject"].nunique()
-        about = {"clips": len(part), "subjects": subjects, "blank": len(cell) - len(part)}
-        for measure in measures:
-            mean = Estimate(part[measure].mean(), np.nan, np.nan)
-            if subjects > 1:
-                mean = bootstrap_mean(part[measure], part["subject"], resamples, seed)
-            rows.append(dict(zip(by, key, strict=True)) | {"measure": measure, "mean": mean} | about)
-    return pd.DataFrame(rows)
-
-
 def group_difference(
     measured: pd.DataFrame, measures: Sequence[str], by: str, seed: int = 0, resamples: int = 2000
 ) -> pd.DataFrame:
     """Every measure of the first group minus that of the second, for every value of ``by``.
 
     Whole subjects are resampled within their group for the interval, and given each other's group for the p-value.
-
-    Parameters
-    ----------
-    measured : columns ``subject``, ``group`` (two groups, in sorted order), ``by`` and ``measures``; clips without a
-        measure (NaN) are left out.
-
-    Returns
-    -------
-    Columns ``by``, ``measure``, ``difference`` (an :class:`Estimate`), ``p``; NaN where a group has fewer than two
-    subjects.
+    ``measured`` has the columns ``subject``, ``group`` (two groups, in sorted order), ``by`` and ``measures``; clips
+    without a measure (NaN) are left out.  Columns of the result: ``by``, ``measure``, ``difference`` (an
+    :class:`Estimate`), ``p``; NaN where a group has fewer than two subjects.
 
     Examples
     --------
@@ -144,9 +83,9 @@ def group_difference(
         part = cell.dropna(subset=list(measures))
         enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
-            columns = (part[measure], part["subject"], part["group"])
-            estimate = mean_difference(*columns, resamples, seed) if enough else NO_ESTIMATE
-            p = permutation_difference(*columns, resamples, seed) if enough else np.nan
+            columns = (part[measure], part["subject"], part["group"], resamples, seed)
+            estimate = mean_difference(*columns) if enough else Estimate(np.nan, np.nan, np.nan)
+            p = permutation_difference(*columns) if enough else np.nan
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
 
@@ -156,21 +95,16 @@ def _by_subject(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(subjects,) sums and counts of values, and which subjects are of the first of two groups, in sorted order."""
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects).astype(str)
-    if values.shape != subjects.shape or values.ndim != 1:
-        raise StudyError(f"{values.shape} values for {subjects.shape} subjects; give one of each per clip")
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
         raise StudyError(
             f"value {row} (subject {subjects[row]}) is {values[row]}; only finite numbers have a mean"
         )
     names, codes = np.unique(subjects, return_inverse=True)
-    sums = np.bincount(codes, weights=values, minlength=len(names))
-    counts = np.bincount(codes, minlength=len(names)).astype(float)
+    sums, counts = np.bincount(codes, weights=values), np.bincount(codes).astype(float)
     if groups is None:
         return sums, counts, None
     groups = np.asarray(groups).astype(str)
-    if len(groups) != len(codes):
-        raise StudyError(f"{len(groups)} groups for {len(codes)} values; give one per clip")
     found = np.unique(groups)
     if len(found) != 2:
         raise StudyError(f"the difference needs exactly two groups; found {found.tolist()}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats.confusions import class_f1
+from ethnicmer_lib.stats.confusions import class_f1, resampled
 
 
 def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0) -> float:
@@ -21,38 +21,24 @@ def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 
     subject's two confusion matrices), and scores both anew.  This is the approximate randomisation test
     (Noreen 1989; Yeh 2000, COLING 18:947) with the subject as its unit.
 
-    Parameters
-    ----------
-    first, second : (repetitions, subjects, classes, classes) confusion matrices of either method.  A subject's
-        predictions of all repetitions are swapped together, and the score is the average over repetitions; one
-        repetition stands for any number, as that of a method without chance does.
-
-    Raises
-    ------
-    StudyError
-        When both have several repetitions, and not equally many.
+    ``first`` and ``second`` are (repetitions, subjects, classes, classes) confusion matrices.  A subject's predictions
+    of all repetitions are swapped together, and the score is the average over repetitions; one repetition stands for
+    any number, as that of a method without chance does.  StudyError for numbers of repetitions that do not fit.
     """
-    repetitions, subjects, classes = max(len(first), len(second)), first.shape[1], first.shape[-1]
+    repetitions = max(len(first), len(second))
     if not {len(first), len(second)} <= {1, repetitions}:
         raise StudyError(
             f"{len(first)} and {len(second)} repetitions; to swap the predictions of a subject both methods need "
             "equally many"
         )
-    first, second = (np.broadcast_to(side, (repetitions, *side.shape[1:])) for side in (first, second))
-    swaps = np.random.default_rng([seed, n, 2]).integers(0, 2, (n, subjects)).astype(float)
-
-    def difference(swapped: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(swapped))
-        for one, other in zip(first, second, strict=True):
-            moved = (swapped @ (other - one).reshape(subjects, -1)).reshape(-1, classes, classes)
-            found += _macro(one.sum(0) + moved) - _macro(other.sum(0) - moved)
-        return found / repetitions
-
-    return p_value(difference(np.zeros((1, subjects)))[0], difference(swaps))
-
-
-def _macro(confusions: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(class_f1(confusions)).mean(-1)
+    swaps = np.random.default_rng([seed, n, 2]).integers(0, 2, (n, first.shape[1])).astype(float)
+    moved = resampled(second - first, np.vstack([np.zeros(first.shape[1]), swaps]))  # first row: nothing
+    one, other = (
+        np.nan_to_num(class_f1(side)).mean(-1)
+        for side in (first.sum(1)[:, None] + moved, second.sum(1)[:, None] - moved)
+    )
+    found = sum(one - other) / repetitions
+    return p_value(found[0], found[1:])
 
 
 def p_value(observed: float, permuted: np.ndarray) -> float:
@@ -62,27 +48,22 @@ def p_value(observed: float, permuted: np.ndarray) -> float:
     return float((1 + extreme.sum()) / (1 + len(permuted)))
 
 
-def holm(table: pd.DataFrame, column: str = "p") -> pd.DataFrame:
+def holm(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the column ``p_holm``: p-values adjusted for all its rows, which are the family.
 
     With p(1) <= ... <= p(m): adjusted p(i) = max over j <= i of min(1, (m - j + 1) · p(j)), so that the chance of any
     false rejection stays below the level whatever the dependence between the tests (Holm 1979).  A p-value that is
     NaN stands for a test that could not be made: it does not count in the family and stays NaN.
 
-    Raises
-    ------
-    StudyError
-        For a p-value outside 0 to 1.
-
     Examples
     --------
     >>> em.holm(pd.DataFrame({"p": [0.01, 0.04, 0.03]}))["p_holm"].round(3).tolist()
     [0.03, 0.06, 0.06]
     """
-    p = table[column].astype(float)
+    p = table["p"].astype(float)
     if len(wrong := p[(p < 0) | (p > 1)]):
         raise StudyError(f"p-value {wrong.iloc[0]} of row {wrong.index[0]} is not from 0 to 1")
     made = p.dropna().sort_values(kind="stable")
     steps = made * np.arange(len(made), 0, -1)
     adjusted = pd.Series(np.minimum(np.maximum.accumulate(steps), 1), made.index)
-    return table.assign(**{f"{column}_holm": adjusted.reindex(table.index)})
+    return table.assign(p_holm=adjusted.reindex(table.index))

@@ -17,8 +17,6 @@ from sklearn.svm import SVC
 
 from ethnicmer_lib.design import (
     CONTROLS,
-    MIXED,
-    RULE,
     classifier,
     draw_scenarios,
     features,
@@ -28,8 +26,8 @@ from ethnicmer_lib.design import (
     predict_scenarios,
     repeat_scenarios,
     subject_folds,
-    with_rule,
 )
+from ethnicmer_lib.design.scenarios import MIXED, RULE, with_rule
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.parameters import PrimaFacie
 from ethnicmer_lib.stats import macro_f1, scores

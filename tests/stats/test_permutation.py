@@ -28,8 +28,8 @@ def pair(subjects: int, clips: int, seed: int = 0, skills: tuple[float, float] =
     return [pd.DataFrame(about | {"predicted": guess}) for guess in guesses]
 
 
-def swap_test(a, b, n, seed=0, repeat=None):
-    return permutation.swap_test(*paired_confusions(a, b, LABELS, repeat), n, seed)
+def swap_test(a, b, n, seed=0):
+    return permutation.swap_test(*paired_confusions(a, b, LABELS), n, seed)
 
 
 def macro(truth, guess) -> float:
@@ -87,11 +87,11 @@ def test_repetitions_are_swapped_together_and_one_stands_for_any_number():
     a, b = pair(9, 4)
     both = [pd.concat([t.assign(seed=0), t.assign(seed=1)]) for t in (a, b)]
     once = swap_test(a, b, 999)
-    assert swap_test(*both, 999, repeat="seed") == pytest.approx(once)
-    assert swap_test(both[0], b.assign(seed=0), 999, repeat="seed") == pytest.approx(once)
+    assert swap_test(*both, 999) == pytest.approx(once)
+    assert swap_test(both[0], b.assign(seed=0), 999) == pytest.approx(once)
     three = pd.concat([b.assign(seed=seed) for seed in range(3)])
     with pytest.raises(StudyError, match="2 and 3 repetitions"):
-        swap_test(both[0], three, 99, repeat="seed")
+        swap_test(both[0], three, 99)
 
 
 def test_holm_by_hand_and_with_a_test_that_was_not_made():

@@ -179,7 +179,6 @@ def altered(row, column, value):
         (lambda: scores(predictions(5, subjects=1), None, True), "there are 1"),
         (lambda: paired(predictions(20), altered(3, "label", "?")), "clip c003"),
         (lambda: paired(predictions(20), predictions(20).iloc[1:]), "clip c000 is not in both"),
-        (lambda: paired(predictions(20), predictions(20).iloc[:0]), "empty"),
         (
             lambda: paired(pd.concat([predictions(20), predictions(1)]), predictions(20)),
             "clip c000 is predicted 2 times",
