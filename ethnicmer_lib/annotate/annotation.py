@@ -10,131 +10,84 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from ethnicmer_lib.annotate.faces import FaceDetector, Found, open_detector
+from ethnicmer_lib.annotate.faces import FaceDetector, open_detector
 from ethnicmer_lib.annotate.facexformer import checkpoint as weights
 from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
 from ethnicmer_lib.annotate.facexformer.pixels import prepare
-from ethnicmer_lib.annotate.records import CLASSES, COLUMNS, PROBABILITIES, typed
-from ethnicmer_lib.annotate.screening import SUBJECT, Rules, Screening, codes_of, groups_table, screen
+from ethnicmer_lib.annotate.records import CLASSES, PROBABILITIES, typed
+from ethnicmer_lib.annotate.screening import SUBJECT, Screening, groups_table, screen
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import Run
 
-BATCH = 4  #: more is not faster on a CPU core, whose caches are small
-CONTEXTS = ("ethnicity", "gender", "age")
-AGE_SPLIT = 30  #: years: where the context 'age' divides, see :func:`groups_from`
+BATCH = 4  #: frames at once on each core; more is not faster, its caches are small
+AGE_SPLIT = 30  #: years: where the context 'age' divides
+#: Context of groups -> the column of the records that votes.
+CONTEXTS = {"ethnicity": "race_code", "gender": "gender", "age": "age"}
 
 
-@dataclass(frozen=True)
-class Annotator:
-    """What annotates: the weights and, for each database, the face detector.
-
-    Attributes
-    ----------
-    checkpoint : path of the published FaceXFormer file
-    sha256 : of that file
-    detectors : database -> FaceDetector
-    """
-
-    checkpoint: Path
-    sha256: str
-    detectors: Mapping[str, FaceDetector]
-
-    @classmethod
-    def open(cls, checkpoint: Path, detectors: Mapping[str, FaceDetector]) -> Annotator:
-        """Hash the checkpoint (it is loaded when a frame needs it); StudyError where there is none."""
-        return cls(checkpoint, weights.sha256(checkpoint), dict(detectors))
-
-    def identity(self) -> dict[str, object]:
-        """What can change a record, as JSON."""
-        detectors = {name: [one.name, one.model_sha256] for name, one in sorted(self.detectors.items())}
-        return {"checkpoint_sha256": self.sha256, "detectors": detectors}
+def annotator(checkpoint: Path, detectors: Mapping[str, FaceDetector]) -> dict[str, Any]:
+    """What can change a record, as JSON: SHA-256 of the published file (StudyError where there is none), detectors."""
+    named = {database: [one.name, one.model_sha256] for database, one in sorted(detectors.items())}
+    return {"checkpoint_sha256": weights.sha256(checkpoint), "detectors": named}
 
 
 def annotate(
     cohort: Clips,
-    annotator: Annotator,
+    checkpoint: Path,
+    detectors: Mapping[str, FaceDetector],
     moment: Literal["onset", "apex"] = "onset",
     batch: int = BATCH,
     progress: bool = False,
 ) -> pd.DataFrame:
     """One record a clip, in the order of ``cohort.table``; what was computed before is not computed again.
 
+    The table has ``records.COLUMNS``; the classes of each task sum to 1.  StudyError for a cohort without frames, a
+    missing frame, one unfit for its detector, a wrong checkpoint.
+
     Parameters
     ----------
+    checkpoint : the published FaceXFormer file.
+    detectors : database -> its face detector.
     moment : which frame of a clip is looked at; the onset is the neutral face.
     batch : frames at once on each core; an interruption costs no more than these.
-
-    Returns
-    -------
-    DataFrame with :data:`COLUMNS`; probabilities float32, the classes of each task sum to 1.
-
-    Raises
-    ------
-    StudyError
-        A cohort without frames; a missing frame; a frame unfit for its detector; a wrong checkpoint.
     """
     if not cohort.has_frames:
         raise StudyError(
             f"{cohort.provenance.source}: there is no face to annotate; use data='licensed', or 'simulated' to try "
             "the steps"
         )
-    if batch < 1:
-        raise StudyError(f"batch={batch} frames at once is too few; give at least 1")
-    lacking = sorted(set(cohort.table["database"]) - set(annotator.detectors))
-    if lacking:
-        raise StudyError(f"no face detector is named for {', '.join(lacking)}; name one of each database")
-    inputs = {"clips": cohort, "moment": moment, "batch": batch, **annotator.identity()}
+    inputs = {"clips": cohort, "moment": moment, "batch": batch, **annotator(checkpoint, detectors)}
     run = Run.open("annotation", code=("annotate",), inputs=inputs, provenance=cohort.provenance)
-    batches = {
-        f"clips-{start:04d}": cohort.table.iloc[start : start + batch]
-        for start in range(0, len(cohort.table), batch)
-    }
-    network = cache(lambda: on_device(weights.load(annotator.checkpoint)))  # only if a batch is not there yet
-    work = partial(_records, cohort, detectors=annotator.detectors, network=network, moment=moment)
-    parts = []
-    with (
-        _workers() as pool,
-        tqdm(total=len(cohort.table), desc="annotating", unit="clip", disable=not progress) as bar,
-    ):
-        missing = [name for name in batches if not (run.path / f"{name}.parquet").exists()]
-        if missing:
-            network()  # before the threads, which would load it once each
-        ahead = {name: pool.submit(work, batches[name]) for name in missing}
-        for name, clips in batches.items():
-            compute = ahead[name].result if name in ahead else partial(work, clips)
-            parts.append(run.table(name, compute))
-            bar.update(len(clips))
-    return pd.concat(parts, ignore_index=True)
+    starts = range(0, len(cohort.table), batch)
+    batches = {f"clips-{start:04d}": cohort.table.iloc[start : start + batch] for start in starts}
+    found = {name: run.read(name) for name in batches}
+    missing = [name for name, table in found.items() if table is None]
+    if missing:
+        network = on_device(weights.load(checkpoint))
+        work = partial(_records, cohort, detectors=detectors, network=network, moment=moment)
+        made = _on_every_core(work, [batches[name] for name in missing])
+        bar = tqdm(made, total=len(missing), desc="annotating", unit="batch", disable=not progress)
+        for name, table in zip(missing, bar, strict=True):
+            found[name] = run.write(name, table)
+    return pd.concat(found.values(), ignore_index=True)
 
 
 def annotate_clips(clips: Clips, checkpoint: str | Path, progress: bool = True) -> pd.DataFrame:
     """The ethnic code that FaceXFormer gives every clip, from its onset frame as it is: a frame cropped to the face.
 
-    Parameters
-    ----------
-    checkpoint : path of the published file.
-
-    Returns
-    -------
-    One row a clip: database, subject, clip, code ('' where it failed), for :func:`screening.screen`.
-
-    Raises
-    ------
-    StudyError
-        As :func:`annotate`.
+    ``checkpoint`` is the path of the published file.  One row a clip: database, subject, clip, code ('' where it
+    failed), for :func:`screening.screen`.  StudyError as :func:`annotate`.
 
     Examples
     --------
@@ -143,26 +96,21 @@ def annotate_clips(clips: Clips, checkpoint: str | Path, progress: bool = True) 
     >>> em.annotate_clips(clips, "facexformer.pt")  # doctest: +SKIP
     """
     whole = {database: open_detector("whole") for database in clips.table["database"].unique()}
-    records = annotate(clips, Annotator.open(Path(checkpoint), whole), progress=progress)
-    return codes_of(records)
+    return codes_of(annotate(clips, Path(checkpoint), whole, progress=progress))
 
 
-@contextmanager
-def _workers() -> Iterator[ThreadPoolExecutor]:
-    """Threads that annotate a batch each, one for every core; one where there is a GPU.
+def _on_every_core(work: Callable, tasks: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """What ``work`` makes of each task, in their order: a thread for every core; one where there is a GPU.
 
     Cores that share a batch wait for one another at every layer, for long where others use the machine too; and a
     batch of one core gives the same numbers on any number of cores.
     """
-    before, cores = torch.get_num_threads(), os.cpu_count() or 1
-    pool = ThreadPoolExecutor(
-        1 if torch.cuda.is_available() else cores, initializer=partial(torch.set_num_threads, 1)
-    )
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    threads = 1 if torch.cuda.is_available() else os.cpu_count()
     try:
-        yield pool
+        with ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1)) as pool:
+            yield from pool.map(work, tasks)
     finally:
-        pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
 
 
@@ -172,73 +120,52 @@ def on_device(network: FaceXFormer) -> FaceXFormer:
     return network.to(device, memory_format=torch.channels_last)
 
 
-def probabilities(network: FaceXFormer, images: torch.Tensor) -> dict[str, np.ndarray]:
-    """Class probabilities of prepared images (n, 3, 224, 224): race (n, 5), gender (n, 2), age (n, 8), float32."""
-    device = network.linear_fuse.weight.device
-    with torch.inference_mode():
-        logits = network(images.to(device), outputs=tuple(CLASSES))
-        return {head: logits[head].softmax(dim=1).cpu().numpy() for head in CLASSES}
-
-
 def _records(
     cohort: Clips,
     clips: pd.DataFrame,
     detectors: Mapping[str, FaceDetector],
-    network: Callable[[], FaceXFormer],
+    network: FaceXFormer,
     moment: Literal["onset", "apex"],
 ) -> pd.DataFrame:
     """The records of a few clips."""
     rows, images = [], []
     for clip in clips.itertuples():
         frame = cohort.frames(clip.clip_id, moment)
-        found = _face(frame, detectors[clip.database], clip.clip_id)
-        if found.box is not None:
-            images.append(prepare(frame, found.box))
-        number = getattr(clip, moment)
-        place = found.box._asdict() if found.box is not None else {}
-        source = {"source": cohort.provenance.source, "simulated": cohort.provenance.simulated}
-        known = {"moment": moment, "frame": number, "faces": found.faces}
-        names = {"database": clip.database, "subject": clip.subject, "clip": clip.clip}
-        rows.append({**source, **names, **known, **place, "failed": found.box is None})
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(object)
+        try:
+            box, faces = detectors[clip.database].find(frame)
+        except StudyError as error:
+            raise StudyError(f"clip {clip.clip_id}: {error}") from error
+        seen = {"moment": moment, "frame": getattr(clip, moment), "faces": faces, "failed": box is None}
+        rows.append({name: getattr(clip, name) for name in CLIP_KEY} | seen | (box._asdict() if box else {}))
+        if box:
+            images.append(prepare(frame, box))
+    table = pd.DataFrame(rows, index=clips.index)
+    table = table.assign(source=cohort.provenance.source, simulated=cohort.provenance.simulated)
     if images:
-        _write_classes(table, probabilities(network(), torch.stack(images)))
-    return typed(table)
+        table = table.join(_classes(network, torch.stack(images), table.index[~table["failed"]]))
+    return typed(table).reset_index(drop=True)
 
 
-def _face(frame: np.ndarray, detector: FaceDetector, clip_id: str) -> Found:
-    try:
-        return detector.find(frame)
-    except StudyError as error:
-        raise StudyError(f"clip {clip_id}: {error}") from error
-
-
-def _write_classes(table: pd.DataFrame, found: Mapping[str, np.ndarray]) -> None:
-    """Fill in the columns of the three tasks where a face was found."""
-    seen = table.index[~table["failed"].astype(bool)]
+def _classes(network: FaceXFormer, images: torch.Tensor, index: pd.Index) -> pd.DataFrame:
+    """Probabilities of the classes of each task, and the most probable ones, of prepared images (n, 3, 224, 224)."""
+    with torch.inference_mode():
+        logits = network(images.to(network.linear_fuse.weight.device))
+    parts = []
     for head, column in (("race", "ethnicity"), ("gender", "gender"), ("age", "age")):
-        best = found[head].argmax(axis=1)
-        table.loc[seen, list(PROBABILITIES[head])] = found[head]
-        table.loc[seen, column] = np.array(CLASSES[head], dtype=object)[best]
-        if head == "race":
-            table.loc[seen, "race_code"] = best
+        found = pd.DataFrame(logits[head].softmax(dim=1).cpu().numpy(), index, PROBABILITIES[head])
+        best = found.to_numpy().argmax(axis=1)
+        found[column] = np.array(CLASSES[head])[best]
+        parts.append(found.assign(race_code=best) if head == "race" else found)
+    return pd.concat(parts, axis=1)
 
 
 def screened(
-    records: pd.DataFrame,
-    context: str = "ethnicity",
-    rules: Rules | None = None,
-    corrections: pd.DataFrame | None = None,
+    records: pd.DataFrame, context: str = "ethnicity", corrections: pd.DataFrame | None = None
 ) -> Screening:
-    """One ethnic code, gender or age bin a subject, by a vote over its clips; see ``screening.screen``.
+    """One ethnic code, gender or age bin a subject, by a majority of its clips; see ``screening.screen``.
 
-    Raises
-    ------
-    StudyError
-        Unknown context, simulated faces, a subject without any face, or as ``screening.screen``.
+    StudyError for simulated faces and for a subject without any face.
     """
-    if context not in CONTEXTS:
-        raise StudyError(f"context {context!r} is unknown; allowed: {', '.join(CONTEXTS)}")
     if records["simulated"].any():
         raise StudyError(
             "these records are of simulated faces, whose groups are abstract: no group can be read off them; a "
@@ -250,49 +177,26 @@ def screened(
             f"subject {'/'.join(faceless.index[faceless][0])}: no face was found in any of its clips; annotate the "
             "other moment, or with another face detector"
         )
-    return screen(_codes(records, context), rules, corrections)
+    return screen(codes_of(records, context), corrections=corrections)
 
 
 def groups_from(
-    records: pd.DataFrame,
-    context: str = "ethnicity",
-    age_split: int = AGE_SPLIT,
-    mapping: str = "paper",
-    rules: Rules | None = None,
-    corrections: pd.DataFrame | None = None,
+    records: pd.DataFrame, context: str = "ethnicity", corrections: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Two groups from records: by the annotated ethnicity as in the paper, or by gender or age in its place.
 
     Clips vote for their subject (:func:`screened`).  By gender the groups are 'Male' and 'Female', by age 'Under 30'
     and '30 and over'.
 
-    Parameters
-    ----------
-    records : from :func:`annotate`, ``annotation_records.read_records`` or ``.released_records``.
-    context : 'ethnicity', 'gender' or 'age'.
-    age_split : context 'age' only: first age in years of the older group, a multiple of 10 from 10 to 70.
-    mapping : context 'ethnicity' only: from ethnic codes to groups, see ``screening.groups_table``.
-    rules, corrections : of the vote, see ``screening.screen``; corrections are of ethnic codes.
-
-    Returns
-    -------
-    DataFrame with the columns ``labels.GROUP_COLUMNS``, one row a clip; ``ethnicity`` is the subject's annotated one
-    whatever the context.  Saved as CSV it is what ``--annotations`` reads.
-
-    Raises
-    ------
-    StudyError
-        As :func:`screened`; an age that is no multiple of 10; a single group.
+    ``corrections`` are of ethnic codes (``screening.read_corrections``).  Columns ``labels.GROUP_COLUMNS``, one row a
+    clip; ``ethnicity`` is the subject's annotated one whatever the context.  Saved as CSV it is what ``--annotations``
+    reads.  StudyError as :func:`screened`, and for a single group.
     """
-    if age_split not in range(10, 80, 10):
-        raise StudyError(f"age_split={age_split}: ages are bins of ten years; give 10, 20, ... or 70")
-    subjects = screened(records, context, rules, corrections if context == "ethnicity" else None).subjects
-    ethnic = screened(records, "ethnicity", rules, corrections)
-    table = groups_table(_codes(records, "ethnicity"), ethnic, mapping)
+    table = groups_table(codes_of(records), screened(records, corrections=corrections))
     if context != "ethnicity":
-        value = subjects.set_index(SUBJECT)["code"].loc[pd.MultiIndex.from_frame(table[SUBJECT])]
-        table["group"] = [_group(one, context, age_split) for one in value]
-        table = table[value.ne("").to_numpy()].reset_index(drop=True)
+        subjects = screened(records, context).subjects.set_index(SUBJECT)["code"]
+        subjects = subjects.str.capitalize() if context == "gender" else subjects.map(_age_group)
+        table["group"] = subjects.loc[pd.MultiIndex.from_frame(table[SUBJECT])].to_numpy()
     if table["group"].nunique() < 2:
         raise StudyError(
             f"by {context} every subject is {table['group'].iloc[0]!r}: there is nothing to compare"
@@ -300,16 +204,12 @@ def groups_from(
     return table[list(GROUP_COLUMNS)]
 
 
-def _codes(records: pd.DataFrame, context: str) -> pd.DataFrame:
+def codes_of(records: pd.DataFrame, context: str = "ethnicity") -> pd.DataFrame:
     """The table that ``screening.screen`` reads: '' where no face was found."""
-    code = records["race_code" if context == "ethnicity" else context].astype("str")
-    return records[CLIP_KEY].assign(code=code.where(~records["failed"], "")).reset_index(drop=True)
+    code = records[CONTEXTS[context]].astype("str").mask(records["failed"], "")
+    return records[CLIP_KEY].assign(code=code).reset_index(drop=True)
 
 
-def _group(value: str, context: str, age_split: int) -> str:
-    """The group of a gender or of an age bin."""
-    if context == "gender" or not value:
-        return value.capitalize()
-    return (
-        f"{age_split} and over" if int(value.rstrip("+").split("-")[0]) >= age_split else f"Under {age_split}"
-    )
+def _age_group(years: str) -> str:
+    """The group of a bin of ten years, '20-29' or '70+'."""
+    return f"{AGE_SPLIT} and over" if int(years[:2].rstrip("-")) >= AGE_SPLIT else f"Under {AGE_SPLIT}"

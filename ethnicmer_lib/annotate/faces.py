@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.store.identity import file_digest
 
 #: Name -> what it is and which file it needs ('' for none).
 DETECTORS = {
@@ -47,35 +47,18 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class FaceDetector:
-    """A named detector: ``find(frame)`` gives the box that the annotator looks at.
-
-    Attributes
-    ----------
-    name : one of :data:`DETECTORS`
-    model_sha256 : of the model file, '' where the detector needs none
-    """
+    """One of :data:`DETECTORS`, by name; ``model_sha256`` is '' where it needs no model file."""
 
     name: str
     model_sha256: str
     _detect: Callable[[np.ndarray], np.ndarray] | None
-    _one_at_a_time: Lock = field(
-        default_factory=Lock, repr=False, compare=False
-    )  # OpenCV's detectors hold state
+    _alone: Lock = field(default_factory=Lock, repr=False, compare=False)  # OpenCV's detectors hold state
 
     def find(self, frame: np.ndarray) -> Found:
-        """The largest face, its box enlarged by half of its size and cut at the frame's borders.
+        """The largest face in a frame ((H, W) or (H, W, 3) RGB, uint8), its box :func:`enlarged`.
 
-        Parameters
-        ----------
-        frame : (H, W) or (H, W, 3) RGB, uint8.
-
-        Raises
-        ------
-        StudyError
-            A frame of another kind; with 'whole', one so wide that it cannot be a crop of a face.
+        StudyError with 'whole' for a frame so wide that it cannot be a crop of a face.
         """
-        if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
-            raise StudyError(f"frame is {frame.shape} {frame.dtype}; give (H, W) or (H, W, 3) RGB, uint8")
         height, width = frame.shape[:2]
         if self._detect is None:
             if width >= _RAW * height:
@@ -84,7 +67,7 @@ class FaceDetector:
                     f"frames ({', '.join(name for name in DETECTORS if name != 'whole')})"
                 )
             return Found(Box(0, 0, width, height), 1)
-        with self._one_at_a_time:
+        with self._alone:
             boxes = self._detect(frame)
         if len(boxes) == 0:
             return Found(None, 0)
@@ -92,21 +75,14 @@ class FaceDetector:
         return Found(enlarged(largest, width, height), len(boxes))
 
 
-def enlarged(box: np.ndarray, width: int, height: int, by: float = ENLARGED) -> Box | None:
-    """A detected box with ``by`` of its size added, cut at the borders of a frame of width x height px.
+def enlarged(box: np.ndarray, width: int, height: int) -> Box | None:
+    """A detected box (4,) px with half of its size added, cut at the borders of a frame of width x height px.
 
-    Parameters
-    ----------
-    box : (4,) x, y, width, height in px, any real numbers.
-
-    Returns
-    -------
-    Box or None
-        None where nothing of it lies inside the frame.  Corners are cut to whole pixels, as FaceXFormer does.
+    None where nothing of it lies inside the frame.  Corners are cut to whole pixels, as FaceXFormer does.
     """
-    x, y, w, h = (float(value) for value in box[:4])
-    left, right = (int(min(max(edge, 0), width)) for edge in (x - by * w / 2, x + w + by * w / 2))
-    top, bottom = (int(min(max(edge, 0), height)) for edge in (y - by * h / 2, y + h + by * h / 2))
+    start, size = np.asarray(box[:2], float), np.asarray(box[2:4], float)
+    corners = np.array([start - ENLARGED * size / 2, start + size + ENLARGED * size / 2])
+    (left, top), (right, bottom) = corners.clip(0, [width, height]).astype(int).tolist()
     return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
@@ -125,15 +101,14 @@ def open_detector(name: str, model: Path | None = None) -> FaceDetector:
     if model is None or not model.is_file():
         given = "no --face-model was given" if model is None else f"there is no file {model}"
         raise StudyError(f"face detector {name!r}: {given}. It is {DETECTORS[name]}")
-    opened = {"yunet": _yunet, "cascade": _cascade}[name]
     try:
-        detect = opened(model)
+        detect = {"yunet": _yunet, "cascade": _cascade}[name](model)
     except (cv2.error, SystemError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyError(
             f"face detector {name!r}: {model} is not its model ({reason}). It is {DETECTORS[name]}"
         ) from error
-    return FaceDetector(name, hashlib.sha256(model.read_bytes()).hexdigest(), detect)
+    return FaceDetector(name, file_digest(model), detect)
 
 
 def _yunet(model: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import pandas as pd
 
 from ethnicmer_lib.clips import label_tables, labels
 from ethnicmer_lib.errors import StudyError
 
-#: Columns of a table of codes, one row a clip. ``code`` is '' or 'Error' where the annotator failed.
-CODE_COLUMNS = ("database", "subject", "clip", "code")
-FAILED = frozenset({"", "Error"})
+FAILED = ("", "Error")  #: the code of a clip in which the annotator saw no face
 CORRECTION_COLUMNS = ("database", "subject", "code", "reason", "author")
 SUBJECT = ["database", "subject"]
+LOG_COLUMNS = ["database", "subject", "clip", "old", "new", "rule", "reason", "author"]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How a subject's clips become one code.
+    """How a subject's clips become one code; clips without one do not vote.
 
     Attributes
     ----------
     vote : 'majority', the most frequent code; 'first', the code of the first clip that has one.
     tie : of equally frequent codes 'first' takes the one that occurs first; 'none' gives none.
     conflict : a subject whose clips have different codes is kept ('flag') or gets no code ('none').
-    failed : clips without a code do not vote ('skip'), or leave their subject without one ('none').
-    least : smallest share of the votes that a majority needs, 0..1; below it there is no code.
-
-    A subject without a code is left out of :func:`groups_table` unless a correction gives it one.
 
     Examples
     --------
@@ -43,21 +37,6 @@ class Rules:
     vote: Literal["majority", "first"] = "majority"
     tie: Literal["first", "none"] = "first"
     conflict: Literal["flag", "none"] = "flag"
-    failed: Literal["skip", "none"] = "skip"
-    least: float = 0.0
-
-
-class Change(NamedTuple):
-    """One row of the log: a clip or subject, what happened to its code, by which rule, why and by whom."""
-
-    database: str
-    subject: str
-    clip: str
-    old: str
-    new: str
-    rule: str
-    reason: str = ""
-    author: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +47,8 @@ class Screening:
     ----------
     subjects : one row a subject: database, subject, clips, failed, votes ('0 x 2, 4 x 1', most frequent first),
         share (of the votes for the code), conflict, tie, flagged (bool), code ('' where none), rule.
-    log : every clip whose code the screening changed or ignored, and every subject that was left without a
-        code or corrected: the fields of :class:`Change`.
+    log : every clip whose code the screening changed or ignored, every subject that was left without a code, and
+        every correction, in this order: :data:`LOG_COLUMNS`, text.
     """
 
     subjects: pd.DataFrame
@@ -85,27 +64,9 @@ def released_codes() -> pd.DataFrame:
     >>> em.released_codes().columns.tolist()
     ['database', 'subject', 'clip', 'code']
     """
-    released = labels.annotations()
-    released = released[released["raw_race_code"] != ""]
-    return pd.DataFrame(
-        {
-            "database": [labels.database_name(name, "annotations.csv") for name in released["dataset"]],
-            "subject": released["subject"],
-            "clip": released["filename"],
-            "code": released["raw_race_code"],
-        }
-    ).reset_index(drop=True)
-
-
-def codes_of(records: pd.DataFrame, column: str = "race_code") -> pd.DataFrame:
-    """An annotator's records (``annotation_records``) as a table of codes; '' where no face was found.
-
-    Parameters
-    ----------
-    column : 'race_code', or 'gender' or 'age' to screen those.
-    """
-    code = records[column].astype(str).mask(records["failed"].astype(bool), "")
-    return records[labels.CLIP_KEY].assign(code=code)
+    released = labels.annotations().rename(columns={"filename": "clip", "raw_race_code": "code"})
+    released["database"] = [labels.database_name(name, "annotations.csv") for name in released["dataset"]]
+    return released.loc[released["code"] != "", [*labels.CLIP_KEY, "code"]].reset_index(drop=True)
 
 
 def screen(
@@ -115,15 +76,10 @@ def screen(
 
     Parameters
     ----------
-    codes : columns :data:`CODE_COLUMNS`, text; the order of a subject's clips counts for 'first'. The codes may
-        be ethnic codes, or those of gender or age.
+    codes : database, subject, clip, code, one row a clip; the order of a subject's clips counts for 'first'. The codes
+        may be ethnic codes, or those of gender or age; '' or 'Error' where the annotator failed.
     rules : how votes are counted; default: majority, conflicts flagged.
-    corrections : from :func:`read_corrections`; they have the last word.
-
-    Raises
-    ------
-    StudyError
-        A missing column, a clip twice, or a correction of a subject that has no clip.
+    corrections : from :func:`read_corrections`; they have the last word. StudyError for a subject that has no clip.
 
     Examples
     --------
@@ -133,79 +89,64 @@ def screen(
     6
     """
     rules = rules or Rules()
-    missing = [name for name in CODE_COLUMNS if name not in codes]
-    if missing:
-        raise StudyError(f"table of codes lacks the columns {missing}; needed: {', '.join(CODE_COLUMNS)}")
-    if not 0 <= rules.least <= 1:
-        raise StudyError(f"least={rules.least} is no share of votes; give a number from 0 to 1")
-    twice = codes[codes.duplicated(labels.CLIP_KEY)]
-    if len(twice):
-        raise StudyError(f"clip {labels.clip_ids(twice).iloc[0]} has two codes; keep one row of it")
-    log: list[Change] = []
-    rows = [
-        _subject(database, subject, clips, rules, log)
-        for (database, subject), clips in codes.groupby(SUBJECT, sort=False)
-    ]
-    subjects = pd.DataFrame(rows)
+    of_subject = codes.groupby(SUBJECT, sort=False)["code"]
+    subjects = pd.DataFrame(
+        [dict(zip(SUBJECT, key, strict=True)) | _vote(part, rules) for key, part in of_subject]
+    )
+    clips = codes.merge(subjects[[*SUBJECT, "code", "rule"]], on=SUBJECT, suffixes=("", "_new"))
+    clips = clips[(clips["code_new"] != "") & (clips["code"] != clips["code_new"])]
+    changed = clips.rename(columns={"code": "old", "code_new": "new"})
+    changed["rule"] = changed["rule"].mask(changed["old"].isin(FAILED), "a failed clip does not vote")
+    refused = subjects[subjects["code"] == ""].rename(columns={"voted": "old", "code": "new"}).assign(clip="")
+    logs = [changed, refused]
+    subjects = subjects.drop(columns="voted")
     if corrections is not None:
-        _correct(subjects, corrections, log)
-    return Screening(subjects, pd.DataFrame(log, columns=list(Change._fields), dtype=str))
+        subjects, corrected = _corrected(subjects, corrections)
+        logs.append(corrected)
+    log = pd.concat(logs, ignore_index=True).reindex(columns=LOG_COLUMNS)
+    return Screening(subjects, log.astype(object).fillna("").astype("str"))
 
 
-def _subject(database: str, subject: str, clips: pd.DataFrame, rules: Rules, log: list[Change]) -> dict:
-    """One subject's row; clips that do not have the subject's code go to the log."""
-    given = [code for code in clips["code"] if code not in FAILED]
-    failed = len(clips) - len(given)
-    votes = Counter(given).most_common()  # equal ones in the order of first occurrence
-    tie = len(votes) > 1 and votes[0][1] == votes[1][1]
+def _vote(codes: pd.Series, rules: Rules) -> dict[str, Any]:
+    """What the clips of one subject say; ``voted`` is the code before rules refuse it."""
+    given = codes[~codes.isin(FAILED)]
+    votes = given.groupby(given, sort=False).size().sort_values(ascending=False, kind="stable")
     conflict = len(votes) > 1
-    code = (given[0] if rules.vote == "first" else votes[0][0]) if votes else ""
-    share = dict(votes).get(code, 0) / len(given) if given else 0.0
-    rule = f"vote={rules.vote}"
+    tie = conflict and bool(votes.iloc[0] == votes.iloc[1])
+    voted = "" if given.empty else str(given.iloc[0] if rules.vote == "first" else votes.index[0])
     refusals = {
-        "no clip has a code": not votes,
-        "failed=none": failed and rules.failed == "none",
+        "no clip has a code": not voted,
         "conflict=none": conflict and rules.conflict == "none",
         "tie=none": tie and rules.vote == "majority" and rules.tie == "none",
-        f"least={rules.least:g}": rules.vote == "majority" and share < rules.least,
     }
-    refused = [name for name, applies in refusals.items() if applies]
-    if refused:
-        rule = refused[0]
-        log.append(Change(database, subject, "", code, "", rule))
-        code = ""
-    if code:
-        for clip, old in zip(clips["clip"], clips["code"], strict=True):
-            if old != code:
-                name = "failed=skip" if old in FAILED else rule
-                log.append(Change(database, subject, clip, old, code, name))
+    refused = next((rule for rule, applies in refusals.items() if applies), None)
     return {
-        "database": database,
-        "subject": subject,
-        "clips": len(clips),
-        "failed": failed,
-        "votes": ", ".join(f"{name} x {count}" for name, count in votes),
-        "share": share,
+        "clips": len(codes),
+        "failed": len(codes) - len(given),
+        "votes": ", ".join(f"{name} x {count}" for name, count in votes.items()),
+        "share": votes[voted] / len(given) if voted else 0.0,
         "conflict": conflict,
         "tie": tie,
-        "flagged": bool(conflict or refused),
-        "code": code,
-        "rule": rule,
+        "flagged": conflict or refused is not None,
+        "code": "" if refused else voted,
+        "rule": refused or f"vote={rules.vote}",
+        "voted": voted,
     }
 
 
-def _correct(subjects: pd.DataFrame, corrections: pd.DataFrame, log: list[Change]) -> None:
-    place = {key: i for i, key in enumerate(zip(subjects["database"], subjects["subject"], strict=True))}
-    for row in corrections.itertuples(index=False):
-        if (row.database, row.subject) not in place:
-            raise StudyError(
-                f"correction of subject {row.database}/{row.subject}: no clip of this subject has been annotated; "
-                "correct the subject, or delete the line"
-            )
-        i = place[row.database, row.subject]
-        old = subjects.loc[i, "code"]
-        subjects.loc[i, ["code", "rule"]] = [row.code, f"correction by {row.author}"]
-        log.append(Change(row.database, row.subject, "", old, row.code, "correction", row.reason, row.author))
+def _corrected(subjects: pd.DataFrame, corrections: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The subjects with their corrected codes, and what was corrected."""
+    found = corrections.merge(subjects[[*SUBJECT, "code"]], on=SUBJECT, how="left", suffixes=("", "_old"))
+    stray = found[found["code_old"].isna()]
+    if len(stray):
+        raise StudyError(
+            f"correction of subject {'/'.join(stray[SUBJECT].iloc[0])}: no clip of this subject has been annotated; "
+            "correct the subject, or delete the line"
+        )
+    log = found.rename(columns={"code_old": "old", "code": "new"}).assign(clip="", rule="correction")
+    new = subjects[SUBJECT].merge(corrections, on=SUBJECT, how="left")
+    rule = ("correction by " + new["author"]).fillna(subjects["rule"])
+    return subjects.assign(code=new["code"].fillna(subjects["code"]), rule=rule), log
 
 
 def read_corrections(path: Path) -> pd.DataFrame:
@@ -218,12 +159,13 @@ def read_corrections(path: Path) -> pd.DataFrame:
         code, database or subject, a subject given twice.
     """
     table = label_tables.read_csv(path, CORRECTION_COLUMNS, "corrections", "subject")
-    for line, row in enumerate(table.itertuples(index=False), start=2):
-        if row.code not in labels.RACE_CODES:
-            codes = ", ".join(f"{code} {name}" for code, name in labels.RACE_CODES.items())
-            raise StudyError(
-                f"{path} line {line} (subject {row.subject}): code {row.code!r} is none of {codes}"
-            )
+    unknown = table[~table["code"].isin(list(labels.RACE_CODES))]
+    if len(unknown):
+        codes = ", ".join(f"{code} {name}" for code, name in labels.RACE_CODES.items())
+        row = unknown.iloc[0]
+        raise StudyError(
+            f"{path} line {row.name + 2} (subject {row['subject']}): code {row['code']!r} is none of {codes}"
+        )
     table = label_tables.named(table, path)
     twice = table[table.duplicated(SUBJECT)]
     if len(twice):
@@ -231,47 +173,23 @@ def read_corrections(path: Path) -> pd.DataFrame:
     return table
 
 
-def groups_table(codes: pd.DataFrame, screening: Screening, mapping: str = "paper") -> pd.DataFrame:
-    """Group labels of every clip for ``--annotations``: columns ``labels.GROUP_COLUMNS``.
-
-    Parameters
-    ----------
-    codes : the clips that were screened.
-    mapping : one of ``labels.ETHNIC_MAPPINGS`` that looks at codes alone ('paper', 'others_non_asian',
-        'asian_only', 'drop_others'). Clips of subjects without a code, or left out by it, are not in the table.
-
-    Raises
-    ------
-    StudyError
-        For a mapping of named subjects, which belong to the released labels.
-    """
-    if mapping in ("drop_conflicting", "flip_018"):
-        raise StudyError(
-            f"mapping={mapping!r} is about subjects of the released labels; screen with conflict='none' or with "
-            "a correction instead"
-        )
-    found = screening.subjects.set_index(SUBJECT)["code"]
-    code = pd.Series(list(found.reindex(pd.MultiIndex.from_frame(codes[SUBJECT]))), index=codes.index)
-    after, group = labels.map_codes(codes["subject"], code, mapping)
-    table = codes[labels.CLIP_KEY].assign(ethnicity=after.map(dict(labels.RACE_CODES)), group=group)
-    return table[code.ne("") & group.ne(labels.LEFT_OUT)].reset_index(drop=True)
+def groups_table(codes: pd.DataFrame, screening: Screening) -> pd.DataFrame:
+    """Groups as the paper makes them, ``labels.GROUP_COLUMNS``: the clips in ``codes`` whose subject has a code."""
+    clips = codes[labels.CLIP_KEY].merge(screening.subjects[[*SUBJECT, "code"]], on=SUBJECT)
+    clips = clips[clips["code"] != ""].reset_index(drop=True)
+    code, group = labels.map_codes(clips["subject"], clips["code"], "paper")
+    return clips[labels.CLIP_KEY].assign(ethnicity=code.map(dict(labels.RACE_CODES)), group=group)
 
 
 def beside_released(screening: Screening) -> pd.DataFrame:
-    """Subjects beside their code in the released table.
-
-    Returns
-    -------
-    DataFrame with one row a subject of ``screening``: the columns of ``subjects``, ``first`` (the code of its
-    first clip that has one), ``released``, and the groups of both codes, ``group`` and ``group_released``.
-    """
+    """Subjects beside their code in the released table: the columns of ``screening.subjects``, ``first`` (the code of
+    the first clip that has one), ``released``, and the groups of both codes, ``group`` and ``group_released``."""
     table = screening.subjects.copy()
     released = labels.annotations().drop_duplicates("subject").set_index("subject")["race_code"]
     table["released"] = table["subject"].map(released)
     first = screen(released_codes(), Rules(vote="first")).subjects.set_index("subject")["code"]
     table["first"] = table["subject"].map(first)
     for name, column in (("group", "code"), ("group_released", "released")):
-        table[name] = labels.map_codes(table["subject"], table[column], "paper")[1].where(
-            table[column] != "", "none"
-        )
+        group = labels.map_codes(table["subject"], table[column], "paper")[1]
+        table[name] = group.where(table[column] != "", "none")
     return table

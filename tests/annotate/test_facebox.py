@@ -53,12 +53,6 @@ def test_a_raw_frame_is_not_taken_whole(size):
         open_detector("whole").find(np.zeros(size, np.uint8))
 
 
-@pytest.mark.parametrize("frame", [np.zeros((9, 9)), np.zeros((9, 9, 4), np.uint8), np.zeros(9, np.uint8)])
-def test_what_is_no_frame_is_refused(frame):
-    with pytest.raises(StudyError, match=r"give \(H, W\) or \(H, W, 3\) RGB, uint8"):
-        open_detector("whole").find(frame)
-
-
 def test_a_box_grows_by_half_of_its_size():
     assert enlarged(np.array([40, 60, 20, 40]), 200, 200) == Box(35, 50, 30, 60)
     assert enlarged(np.array([0, 0, 20, 40]), 200, 200) == Box(0, 0, 25, 50)

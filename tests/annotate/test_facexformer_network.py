@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ethnicmer_lib.annotate.facexformer.network import HEADS, OUTPUTS, SIDE, FaceXFormer
+from ethnicmer_lib.annotate.facexformer.network import HEADS, SIDE, FaceXFormer
 from ethnicmer_lib.annotate.facexformer.two_way import Attention, FourierPlaces
 from ethnicmer_lib.errors import StudyError
 
@@ -26,7 +26,7 @@ def images():
 @pytest.fixture(scope="module")
 def found(network, images):
     with torch.inference_mode():
-        return {head: values.numpy() for head, values in network(images).items()}
+        return {head: values.numpy() for head, values in network(images, segmentation=True).items()}
 
 
 def test_every_tensor_has_the_published_name_shape_and_type(shared):
@@ -41,7 +41,7 @@ def test_every_tensor_has_the_published_name_shape_and_type(shared):
     )
 
 
-@pytest.mark.parametrize("head", OUTPUTS)
+@pytest.mark.parametrize("head", [*HEADS, "seg"])
 def test_outputs_equal_the_golden_ones(found, shared, head):
     golden = np.load(shared / "golden" / "facexformer_golden.npz")[head]
     ours = found[head][:, :, ::8, ::8] if head == "seg" else found[head]
@@ -50,7 +50,6 @@ def test_outputs_equal_the_golden_ones(found, shared, head):
 
 
 def test_outputs_have_the_documented_shapes(found):
-    assert tuple(found) == OUTPUTS
     assert {head: values.shape for head, values in found.items() if head != "seg"} == {
         head: (2, n) for head, n in SHAPES.items()
     }
@@ -58,19 +57,17 @@ def test_outputs_have_the_documented_shapes(found):
     assert {values.dtype for values in found.values()} == {np.dtype(np.float32)}
 
 
-def test_an_image_is_seen_alone_and_outputs_can_be_chosen(network, images, found):
+def test_an_image_is_seen_alone(network, images, found):
     with torch.inference_mode():
-        one = network(images[1:], outputs=("race", "age"))
-    assert set(one) == {"race", "age"}
+        one = network(images[1:])
+    assert tuple(one) == tuple(HEADS)
     for head, values in one.items():
         assert np.abs(values.numpy() - found[head][1:]).max() < 1e-4
 
 
-def test_wrong_images_and_unknown_outputs_are_refused(network):
+def test_wrong_images_are_refused(network):
     with pytest.raises(StudyError, match=r"\(1, 3, 112, 112\); FaceXFormer needs \(n, 3, 224, 224\)"):
         network(torch.zeros(1, 3, 112, 112))
-    with pytest.raises(StudyError, match=r"no output \['smile'\]"):
-        network(torch.zeros(1, 3, SIDE, SIDE), outputs=("race", "smile"))
 
 
 def test_heads_are_in_the_order_of_their_tokens():

@@ -6,13 +6,11 @@ those of the published checkpoint, so that it loads.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import swin_b
+from torchvision.models.convnext import LayerNorm2d
 
 from ethnicmer_lib.annotate.facexformer.two_way import FourierPlaces, TwoWayTransformer
 from ethnicmer_lib.errors import StudyError
@@ -23,18 +21,15 @@ MASKS = 11  #: face parts of the segmentation
 _SWIN_WIDTHS = (128, 256, 512, 1024)
 
 #: Head -> its name in the checkpoint, its number of outputs; in the order of their tokens.
-HEADS: Mapping[str, tuple[str, int]] = MappingProxyType(
-    {
-        "landmark": ("landmarks", 136),
-        "headpose": ("pose", 3),
-        "attribute": ("attribute", 40),
-        "visibility": ("visibility", 29),
-        "age": ("age", 8),
-        "gender": ("gender", 2),
-        "race": ("race", 5),
-    }
-)
-OUTPUTS = (*HEADS, "seg")
+HEADS = {
+    "landmark": ("landmarks", 136),
+    "headpose": ("pose", 3),
+    "attribute": ("attribute", 40),
+    "visibility": ("visibility", 29),
+    "age": ("age", 8),
+    "gender": ("gender", 2),
+    "race": ("race", 5),
+}
 
 
 class FaceXFormer(nn.Module):
@@ -47,40 +42,21 @@ class FaceXFormer(nn.Module):
         self.backbone = nn.Sequential(swin.features, swin.norm)
         self.pe_layer = FourierPlaces(WIDTH)
         self.face_decoder = Decoder()
-        self.linear_c = nn.ModuleList(Projection(width) for width in _SWIN_WIDTHS)
+        self.linear_c = nn.ModuleList(
+            nn.ModuleDict({"proj": nn.Linear(width, WIDTH)}) for width in _SWIN_WIDTHS
+        )
         self.linear_fuse = nn.Conv2d(len(_SWIN_WIDTHS) * WIDTH, WIDTH, kernel_size=1, bias=False)
 
-    def forward(self, images: Tensor, outputs: Collection[str] = OUTPUTS) -> dict[str, Tensor]:
-        """The heads' raw outputs (logits, not probabilities).
+    def forward(self, images: Tensor, segmentation: bool = False) -> dict[str, Tensor]:
+        """The heads' raw outputs (logits, not probabilities), float32, of images as of ``pixels.prepare``.
 
-        Parameters
-        ----------
-        images : (n, 3, 224, 224) float32, standardised as by ``pixels.prepare``.
-        outputs : which of :data:`OUTPUTS`; leaving out 'seg' spares its upsampling.
-
-        Returns
-        -------
-        dict of float32: landmark (n, 136), headpose (n, 3), attribute (n, 40), visibility (n, 29), age (n, 8),
-        gender (n, 2), race (n, 5), seg (n, 11, 224, 224).
-
-        Raises
-        ------
-        StudyError
-            Images of another shape, or an output that the network does not have.
+        images (n, 3, 224, 224) give landmark (n, 136), headpose (n, 3), attribute (n, 40), visibility (n, 29), age
+        (n, 8), gender (n, 2), race (n, 5); if asked for, seg (n, 11, 224, 224).  StudyError for another shape.
         """
         if tuple(images.shape[1:]) != (3, SIDE, SIDE):
             raise StudyError(f"images are {tuple(images.shape)}; FaceXFormer needs (n, 3, {SIDE}, {SIDE})")
-        unknown = set(outputs) - set(OUTPUTS)
-        if unknown:
-            raise StudyError(f"FaceXFormer has no output {sorted(unknown)}; it has {', '.join(OUTPUTS)}")
         fused = self._fused(images)
-        size = fused.shape[2:]
-        found = self.face_decoder(fused.flatten(2).transpose(1, 2), self.pe_layer(*size), size, outputs)
-        if "seg" in found:
-            found["seg"] = functional.interpolate(
-                found["seg"], size=images.shape[2:], mode="bilinear", align_corners=False
-            )
-        return found
+        return self.face_decoder(fused, self.pe_layer(*fused.shape[2:]), segmentation)
 
     def _fused(self, images: Tensor) -> Tensor:
         """One feature map of the four scales, (n, 256, 56, 56).
@@ -89,28 +65,13 @@ class FaceXFormer(nn.Module):
         enlarging commute, so each scale is mixed at its own size and the enlarged results are added.
         """
         shares = self.linear_fuse.weight.flatten(1).split(WIDTH, dim=1)[::-1]
-        fused, scale, x = None, 0, images
-        for i, stage in enumerate(self.backbone[0]):
-            x = stage(x)
-            if i % 2 == 0:  # patches are embedded or merged; features are taken after the blocks that follow
-                continue
-            mixed = functional.linear(self.linear_c[scale].proj(x), shares[scale]).permute(0, 3, 1, 2)
-            if fused is None:
-                fused = mixed
-            else:
-                fused = fused + functional.interpolate(
-                    mixed, size=fused.shape[2:], mode="bilinear", align_corners=False
-                )
-            scale += 1
+        stages, x = self.backbone[0], images
+        fused = images.new_zeros(())
+        for scale, (project, share) in enumerate(zip(self.linear_c, shares, strict=True)):
+            x = stages[2 * scale + 1](stages[2 * scale](x))  # patches are embedded or merged, then blocks
+            mixed = functional.linear(project["proj"](x), share).permute(0, 3, 1, 2)
+            fused = fused + (_enlarged(mixed, fused.shape[2:]) if scale else mixed)
         return fused
-
-
-class Projection(nn.Module):
-    """A linear layer to the common width."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.proj = nn.Linear(width, WIDTH)
 
 
 class Decoder(nn.Module):
@@ -119,36 +80,32 @@ class Decoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.transformer = TwoWayTransformer(WIDTH)
-        for name, _ in HEADS.values():
-            setattr(self, f"{name}_token", nn.Embedding(1, WIDTH))
         self.mask_tokens = nn.Embedding(MASKS, WIDTH)
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(WIDTH, WIDTH // 4, kernel_size=2, stride=2),
-            ChannelNorm(WIDTH // 4, eps=1e-6),
+            LayerNorm2d(WIDTH // 4, eps=1e-6),
             nn.GELU(),
             nn.ConvTranspose2d(WIDTH // 4, WIDTH // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
         self.output_hypernetwork_mlps = Head(WIDTH // 8)
         for name, n in HEADS.values():
+            setattr(self, f"{name}_token", nn.Embedding(1, WIDTH))
             setattr(self, f"{name}_prediction_head", Head(n))
 
-    def forward(
-        self, image: Tensor, place: Tensor, size: tuple[int, int], outputs: Collection[str]
-    ) -> dict[str, Tensor]:
-        """Outputs of the heads asked for, from the image (n, h * w, 256); seg is (n, 11, 4 h, 4 w)."""
+    def forward(self, fused: Tensor, place: Tensor, segmentation: bool) -> dict[str, Tensor]:
+        """Outputs of the heads from the features (n, 256, h, w) and the places of their pixels (1, h * w, 256)."""
         tokens = [getattr(self, f"{name}_token").weight for name, _ in HEADS.values()]
-        tokens = torch.cat([*tokens, self.mask_tokens.weight]).expand(len(image), -1, -1)
-        tokens, image = self.transformer(tokens, image, place)
+        tokens = torch.cat([*tokens, self.mask_tokens.weight]).expand(len(fused), -1, -1)
+        tokens, image = self.transformer(tokens, fused.flatten(2).transpose(1, 2), place)
         found = {
             head: getattr(self, f"{name}_prediction_head")(tokens[:, i])
             for i, (head, (name, _)) in enumerate(HEADS.items())
-            if head in outputs
         }
-        if "seg" in outputs:
-            large = self.output_upscaling(image.transpose(1, 2).unflatten(2, tuple(size)))
+        if segmentation:
+            large = self.output_upscaling(image.transpose(1, 2).unflatten(2, fused.shape[2:]))
             filters = self.output_hypernetwork_mlps(tokens[:, len(HEADS) :])
-            found["seg"] = torch.einsum("nmc,nchw->nmhw", filters, large)
+            found["seg"] = _enlarged(torch.einsum("nmc,nchw->nmhw", filters, large), (SIDE, SIDE))
         return found
 
 
@@ -165,8 +122,5 @@ class Head(nn.Module):
         return self.layers[-1](x)
 
 
-class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of (n, c, h, w)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+def _enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)

@@ -8,6 +8,7 @@ image to tokens; after them the tokens read the image once more.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +16,7 @@ from torch.nn import functional
 
 
 class Attention(nn.Module):
-    """Multi-head attention that may work in fewer dimensions than it is given.
-
-    Parameters
-    ----------
-    dim : width of queries, keys, values and output.
-    inner : width inside, a multiple of ``heads``.
-    """
+    """Multi-head attention from ``dim`` to ``dim`` that works in ``inner`` dimensions, a multiple of ``heads``."""
 
     def __init__(self, dim: int, inner: int, heads: int):
         super().__init__()
@@ -39,23 +34,10 @@ class Attention(nn.Module):
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-class Perceptron(nn.Module):
-    """Two linear layers with a ReLU between, (n, t, dim) to (n, t, dim)."""
-
-    def __init__(self, dim: int, hidden: int):
-        super().__init__()
-        self.lin1, self.lin2 = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.lin2(functional.relu(self.lin1(x)))
-
-
 class TwoWayBlock(nn.Module):
     """One block: tokens among themselves, tokens to image, perceptron, image to tokens.
 
-    Parameters
-    ----------
-    first : whether the tokens still equal their own encoding; then self-attention replaces them instead of adding.
+    In the ``first`` the tokens still equal their own encoding: self-attention replaces them instead of adding.
     """
 
     def __init__(self, dim: int, hidden: int, heads: int, first: bool):
@@ -65,19 +47,17 @@ class TwoWayBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.cross_attn_token_to_image = Attention(dim, dim // 2, heads)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Perceptron(dim, hidden)
+        parts = {"lin1": nn.Linear(dim, hidden), "relu": nn.ReLU(), "lin2": nn.Linear(hidden, dim)}
+        self.mlp = nn.Sequential(OrderedDict(parts))
         self.norm3 = nn.LayerNorm(dim)
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = Attention(dim, dim // 2, heads)
 
     def forward(self, tokens: Tensor, image: Tensor, code: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (n, t, dim) and image (n, p, dim), with the tokens' encoding and the pixels' places."""
-        if self.first:
-            tokens = self.self_attn(tokens, tokens, tokens)
-        else:
-            marked = tokens + code
-            tokens = tokens + self.self_attn(marked, marked, tokens)
-        tokens = self.norm1(tokens)
+        marked = tokens if self.first else tokens + code
+        read = self.self_attn(marked, marked, tokens)
+        tokens = self.norm1(read if self.first else tokens + read)
         placed = image + place
         tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + code, placed, image))
         tokens = self.norm3(tokens + self.mlp(tokens))
@@ -116,11 +96,10 @@ class FourierPlaces(nn.Module):
     def forward(self, height: int, width: int) -> Tensor:
         """(1, height * width, dim), rows first; a pixel's place is its centre, x and y in [-1, 1]."""
         frequencies = self.positional_encoding_gaussian_matrix
-
-        def centres(n: int) -> Tensor:
-            steps = torch.arange(n, dtype=frequencies.dtype, device=frequencies.device)
-            return (2 * steps + 1) / n - 1
-
-        y, x = torch.meshgrid(centres(height), centres(width), indexing="ij")
+        y, x = (
+            (2 * torch.arange(n, dtype=frequencies.dtype, device=frequencies.device) + 1) / n - 1
+            for n in (height, width)
+        )
+        y, x = torch.meshgrid(y, x, indexing="ij")
         phase = 2 * math.pi * (torch.stack([x, y], dim=-1).flatten(0, 1) @ frequencies)
         return torch.cat([phase.sin(), phase.cos()], dim=-1)[None]

@@ -53,22 +53,16 @@ def annotate(
     corrected = None if corrections is None else read_corrections(corrections)
     faces = {CASME2: casme2_faces, SAMM: samm_faces}
     opened = {name: open_detector(name, face_model) for name in sorted(set(faces.values()))}
-    annotator = annotation.Annotator.open(
-        checkpoint, {database: opened[name] for database, name in faces.items()}
-    )
+    detectors = {database: opened[name] for database, name in faces.items()}
+    about = annotation.annotator(checkpoint, detectors) | {"moment": moment}
     clips = open_clips(values["source"])
     if clips.provenance.simulated:
         typer.echo(MEANINGLESS)
         if groups is not None:
             raise StudyError("groups are not made from simulated faces; leave out --groups")
-    found = annotation.annotate(clips, annotator, moment, progress=True)
-    about = {
-        "source": clips.provenance.source,
-        "simulated": clips.provenance.simulated,
-        "cohort": clips.provenance.fingerprint,
-        "moment": moment,
-        **annotator.identity(),
-    }
+    found = annotation.annotate(clips, checkpoint, detectors, moment, progress=True)
+    source = clips.provenance
+    about |= {"source": source.source, "simulated": source.simulated, "cohort": source.fingerprint}
     beside = records.write_records(found, out, about)
     typer.echo(
         f"{out}: {len(found)} clips, {int(found['failed'].sum())} without a face; how it was made: {beside}"
