@@ -53,38 +53,18 @@ def read_code(text: str) -> dict[int, Side]:
 
 
 @cache
-def _written() -> tuple[tuple[str, str, Code], ...]:
-    """(database, emotion, code) of every clip of the released label table with a code that can be shown."""
-    table = labels.annotations()
-    rows = zip(table["dataset"], table["emotion"], table["action_units"], strict=True)
-    read = (
-        (labels.database_name(where, "annotations.csv"), emotion.lower(), read_code(text))
-        for where, emotion, text in rows
-    )
-    return tuple(row for row in read if row[2])
-
-
-@cache
 def deck(emotion: str, database: str | None = None) -> tuple[Code, ...]:
     """The codes of the real clips of an emotion, of one database or of both (None).
 
     Where a database does not know the emotion (CASME II has no anger, SAMM no repression), the codes of its
-    clips with the same label stand in.
-
-    Raises
-    ------
-    StudyError
-        For an emotion without a code in the released table.
+    clips with the same label stand in. StudyError for an emotion without a code in the released table.
     """
-    kept = [row for row in _written() if database in (None, row[0])]
-    codes = [code for _, name, code in kept if _same(name) == _same(emotion)]
-    if not codes:
-        label = labels.label_of(emotion, "of the simulated cohort", "the protocol")
-        codes = [code for _, name, code in kept if labels.EMOTION_LABEL[name] == label]
-    if not codes:
+    clips = labels.coded_clips()
+    clips["code"] = clips["action_units"].map(read_code)
+    clips = clips[clips["code"].astype(bool) & (clips["database"].eq(database) | (database is None))]
+    of_emotion = clips["emotion"].replace("other", "others") == ("others" if emotion == "other" else emotion)
+    if not of_emotion.any():
+        of_emotion = clips["label"] == labels.label_of(emotion, "of the simulated cohort", "the protocol")
+    if not of_emotion.any():
         raise StudyError(f"emotion {emotion!r} has no code in the released label table (database {database})")
-    return tuple(codes)
-
-
-def _same(emotion: str) -> str:
-    return "others" if emotion == "other" else emotion
+    return tuple(clips.loc[of_emotion, "code"])

@@ -14,31 +14,19 @@ from ethnicmer_lib.errors import StudyError
 def read_groups(path: Path) -> pd.DataFrame:
     """Read a reader's own group labels: a CSV with the columns ``labels.GROUP_COLUMNS``; others are ignored.
 
-    Raises
-    ------
-    StudyError
-        No such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
+    StudyError for no such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
     """
-    table = named(read_csv(path, GROUP_COLUMNS, "group labels", "clip"), path)
-    return once_a_clip(table, path, "line")
+    return once_a_clip(named(read_csv(path, GROUP_COLUMNS, "group labels", "clip"), path), path, "line")
 
 
 def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataFrame:
-    """The ``columns`` of a CSV as text, blanks at their ends taken off, no cell empty.
+    """The ``columns`` of a CSV that holds ``what``, as text, blanks at their ends taken off, no cell empty.
 
-    Parameters
-    ----------
-    what : what the file holds, for the error when it is not there.
-    of : the column that tells a reader which line is meant: 'clip' or 'subject'.
-
-    Raises
-    ------
-    StudyError
-        No such file, not a CSV, a missing column, an empty cell.
+    StudyError for no such file, not a CSV, a missing column, an empty cell; ``of`` is the column that tells a reader
+    which line is meant, 'clip' or 'subject'.
     """
-    names = ",".join(columns)
     if not path.is_file():
-        raise StudyError(f"no {what} at {path}; give a CSV with the columns {names}")
+        raise StudyError(f"no {what} at {path}; give a CSV with the columns {','.join(columns)}")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -47,9 +35,12 @@ def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataF
         ) from error
     require_columns(table, columns, path)
     table = table[list(columns)].apply(lambda column: column.str.strip())
-    for line, row in enumerate(table.to_dict("records"), start=2):
-        if empty := [name for name in columns if not row[name]]:
-            raise StudyError(f"{path} line {line} ({of} {row[of]!r}): {empty[0]} is empty; fill it in")
+    empty = table[table.eq("").any(axis=1)]
+    if len(empty):
+        row = empty.iloc[0]
+        raise StudyError(
+            f"{path} line {row.name + 2} ({of} {row[of]!r}): {row.eq('').idxmax()} is empty; fill it in"
+        )
     return table
 
 

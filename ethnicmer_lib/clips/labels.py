@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
+from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
 from ethnicmer_lib.errors import StudyError
 
 CASME2, SAMM = "CASME II", "SAMM"
 
-#: Spelling in a label table (lower case, no spaces) -> the database's name in the clips table.
-DATABASES: Mapping[str, str] = MappingProxyType({"casme2": CASME2, "casmeii": CASME2, "samm": SAMM})
-
 #: Estimated emotion -> label (Table III).  None: the clip is left out, as the paper leaves out "Others".
-EMOTION_LABEL: Mapping[str, str | None] = MappingProxyType(
-    {
-        "happiness": "Positive",
-        "anger": "Negative",
-        "contempt": "Negative",
-        "disgust": "Negative",
-        "fear": "Negative",
-        "repression": "Negative",
-        "sadness": "Negative",
-        "surprise": "Surprise",
-        "others": None,  # CASME II
-        "other": None,  # SAMM
-    }
-)
-
+EMOTION_LABEL: dict[str, str | None] = {
+    "happiness": "Positive",
+    **dict.fromkeys(("anger", "contempt", "disgust", "fear", "repression", "sadness"), "Negative"),
+    "surprise": "Surprise",
+    "others": None,  # CASME II
+    "other": None,  # SAMM
+}
 #: Label -> class of the prima facie study (Section IV-A).
-BINARY: Mapping[str, str] = MappingProxyType(
-    {"Negative": "Negative", "Positive": "Non-negative", "Surprise": "Non-negative"}
-)
+BINARY = {"Negative": "Negative", "Positive": "Non-negative", "Surprise": "Non-negative"}
 
 #: Code in the released label table -> ethnic label (Table I).
-RACE_CODES: Mapping[str, str] = MappingProxyType(
-    {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
-)
-
-#: Codes whose group is Asian in the released label table: the rule "code >= 2" sends "Others" there, too.
-ASIAN_CODES = frozenset({"2", "3", "4"})
+RACE_CODES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
 GROUPS = ("Asian", "Non-Asian")
 #: The one subject whose per-clip codes are a tie of two groups.
 TIED = "018"
 
 #: Name of a mapping -> what it does with the released labels.
-ETHNIC_MAPPINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "paper": "Asian: Asian, Indian and Others (the release's rule: code 2 or higher). As in Tables I and II.",
-        "others_non_asian": "Others are Non-Asian; Asian: Asian and Indian, as the paper's text describes the groups.",
-        "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
-        "drop_others": "Subjects with the label Others are left out.",
-        "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
-        "flip_018": f"Subject {TIED}, whose clips tie between two labels, gets the other one of the two.",
-    }
-)
+ETHNIC_MAPPINGS = {
+    "paper": "Asian: Asian, Indian and Others (the release's rule: code 2 or higher). As in Tables I and II.",
+    "others_non_asian": "Others are Non-Asian; Asian: Asian and Indian, as the paper's text describes the groups.",
+    "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
+    "drop_others": "Subjects with the label Others are left out.",
+    "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
+    "flip_018": f"Subject {TIED}, whose clips tie between two labels, gets the other one of the two.",
+}
 #: Group of a clip that a mapping leaves out.
 LEFT_OUT = ""
 
@@ -70,19 +48,9 @@ CLIP_KEY = ["database", "subject", "clip"]
 
 
 def label_of(emotion: str, clip: str, source: str) -> str | None:
-    """Label of an estimated emotion, None where the clip is left out (Table III).
+    """Label of an estimated emotion in any case, None where the clip is left out (Table III).
 
-    Parameters
-    ----------
-    emotion : str
-        As the database writes it, any case.
-    clip, source : str
-        Only for the error: which clip, read from where.
-
-    Raises
-    ------
-    StudyError
-        For an emotion that Table III does not map.
+    StudyError for an emotion that Table III does not map, with the clip and the source it was read from.
     """
     name = emotion.strip().lower()
     if name not in EMOTION_LABEL:
@@ -96,10 +64,7 @@ def label_of(emotion: str, clip: str, source: str) -> str | None:
 def label_emotions(emotions: pd.Series) -> pd.Series:
     """Label of every estimated emotion, any case, by Table III; None where the clip is left out.
 
-    Raises
-    ------
-    StudyError
-        For an emotion that Table III does not map.
+    StudyError for an emotion that Table III does not map.
 
     Examples
     --------
@@ -122,43 +87,33 @@ def binary_labels(labels: pd.Series) -> pd.Series:
     unknown = labels[~labels.isin(list(BINARY))]
     if len(unknown):
         raise StudyError(f"label {unknown.iloc[0]!r} at row {unknown.index[0]} is none of {tuple(BINARY)}")
-    return labels.map(dict(BINARY))
+    return labels.map(BINARY)
 
 
 def database_name(value: str, source: str) -> str:
     """'CASME II' or 'SAMM' for any spelling of them; StudyError otherwise."""
-    key = re.sub(r"[\s_-]", "", str(value)).lower()
-    if key not in DATABASES:
-        raise StudyError(f"{source}: database {value!r} is none of {sorted(set(DATABASES.values()))}")
-    return DATABASES[key]
+    key = re.sub(r"[\s_-]", "", str(value)).lower().replace("casmeii", "casme2")
+    found = {"casme2": CASME2, "samm": SAMM}.get(key)
+    if found is None:
+        raise StudyError(f"{source}: database {value!r} is none of {[CASME2, SAMM]}")
+    return found
 
 
 def subject_name(database: str, value: object, source: str) -> str:
     """The subject as the database itself writes it: 'sub01' in CASME II, '006' in SAMM.
 
-    Spreadsheets turn both into integers (1, 6); CASME II's coding file holds integers to begin with.
-
-    Raises
-    ------
-    StudyError
-        When ``value`` is not a subject number.
+    Spreadsheets turn both into integers (1, 6); CASME II's coding file holds integers to begin with. StudyError when
+    ``value`` is not a subject number.
     """
-    text = str(value).strip()
-    match = re.fullmatch(r"(?:sub)?(\d{1,3})(?:\.0)?", text, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(?:sub)?(\d{1,3})(?:\.0)?", str(value).strip(), flags=re.IGNORECASE)
     if match is None:
         raise StudyError(f"{source}: subject {value!r} is not a subject of {database}; write its number")
-    number = int(match.group(1))
-    return f"sub{number:02d}" if database == CASME2 else f"{number:03d}"
+    return f"sub{int(match[1]):02d}" if database == CASME2 else f"{int(match[1]):03d}"
 
 
 def data_file(name: str) -> Path:
     """Path of a file that ships in this room."""
     return Path(str(resources.files("ethnicmer_lib.clips").joinpath(name)))
-
-
-@functools.cache
-def _annotations() -> pd.DataFrame:
-    return pd.read_csv(data_file("annotations.csv"), dtype=str, keep_default_na=False)
 
 
 def annotations() -> pd.DataFrame:
@@ -170,46 +125,70 @@ def annotations() -> pd.DataFrame:
     >>> em.clips.released_table()["emotion"].str.lower().value_counts().head(2).to_dict()
     {'others': 99, 'disgust': 73}
     """
-    return _annotations().copy()
+    return pd.read_csv(data_file("annotations.csv"), dtype=str, keep_default_na=False)
 
 
-def released_groups(mapping: str = "paper") -> pd.DataFrame:
-    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, all 415 clips.
+def coded_clips(mapping: str = "paper") -> pd.DataFrame:
+    """The released table as a clips table without frame numbers, all 415 clips, also those that are left out.
 
-    Parameters
-    ----------
-    mapping : str
-        One of :data:`ETHNIC_MAPPINGS`. The group of a clip that it leaves out is :data:`LEFT_OUT`.
-
-    Raises
-    ------
-    StudyError
-        For an unknown mapping.
+    The label of a clip whose emotion is not kept is None; the group of one that the mapping leaves out is
+    :data:`LEFT_OUT`. StudyError for an unknown mapping.
     """
     released = annotations()
     codes, group = map_codes(released["subject"], released["race_code"], mapping)
-    return pd.DataFrame(
+    clips = pd.DataFrame(
         {
-            "database": [database_name(name, "annotations.csv") for name in released["dataset"]],
+            "database": released["dataset"].map({"CASME2": CASME2, "SAMM": SAMM}),
             "subject": released["subject"],
             "clip": released["filename"],
-            "ethnicity": codes.map(dict(RACE_CODES)),
+            "ethnicity": codes.map(RACE_CODES),
             "group": group,
+            "emotion": released["emotion"].str.lower(),
+            "label": released["emotion"].str.lower().map(EMOTION_LABEL),
+            "action_units": released["action_units"],
         }
     )
+    clips.insert(0, "clip_id", clip_ids(clips))
+    return clips.assign(**{moment: pd.array([pd.NA] * len(clips), dtype="Int64") for moment in MOMENTS})
+
+
+def released_groups(mapping: str = "paper") -> pd.DataFrame:
+    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, as :func:`coded_clips`."""
+    return coded_clips(mapping)[list(GROUP_COLUMNS)]
+
+
+def released_clips(mapping: str = "paper") -> pd.DataFrame:
+    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290).
+
+    ``mapping`` is one of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.released_clips().groupby("group")["subject"].nunique().to_dict()
+    {'Asian': 36, 'Non-Asian': 17}
+    """
+    clips = coded_clips(mapping)
+    return clips[clips["label"].notna() & clips["group"].ne(LEFT_OUT)].reset_index(drop=True)
+
+
+def drop_left_out(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, list[Decision]]:
+    """The clips that a mapping leaves in, and the others as decisions."""
+    out = clips["group"] == LEFT_OUT
+    rule = f"mapping={mapping!r}"
+    log = [Decision(row.clip_id, "clip", row.ethnicity, DROPPED, rule) for row in clips[out].itertuples()]
+    return clips[~out].reset_index(drop=True), log
 
 
 def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.Series, pd.Series]:
     """(codes, groups) of clips under a mapping: the codes change only where the mapping gives another label.
 
-    Parameters
-    ----------
-    subjects, codes : the subject and the screened code ('0' to '4', see :data:`RACE_CODES`) of each clip.
-    mapping : one of :data:`ETHNIC_MAPPINGS`; StudyError for any other.
+    Given are the subject and the screened code ('0' to '4', see :data:`RACE_CODES`) of each clip, and one of
+    :data:`ETHNIC_MAPPINGS`; StudyError for any other.
     """
     if mapping not in ETHNIC_MAPPINGS:
         raise StudyError(f"mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
-    asian = {"others_non_asian": ASIAN_CODES - {"4"}, "asian_only": {"2"}}.get(mapping, ASIAN_CODES)
+    asian = {"others_non_asian": {"2", "3"}, "asian_only": {"2"}}.get(mapping, {"2", "3", "4"})
     if mapping == "flip_018":
         one, other = clip_codes()[TIED].unique()
         codes = codes.where(subjects != TIED, codes.map({one: other, other: one}))
@@ -236,59 +215,6 @@ def conflicting_subjects() -> list[str]:
     return [subject for subject, codes in clip_codes().items() if len(set(codes)) > 1]
 
 
-def released_clips(mapping: str = "paper") -> pd.DataFrame:
-    """The released table as a clips table without frame numbers: the clips whose emotion is kept (290).
-
-    Parameters
-    ----------
-    mapping : str
-        One of :data:`ETHNIC_MAPPINGS`; clips that it leaves out are not in the table.
-
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> em.released_clips().groupby("group")["subject"].nunique().to_dict()
-    {'Asian': 36, 'Non-Asian': 17}
-    """
-    return _released_clips(mapping).copy()
-
-
-@functools.cache
-def _released_clips(mapping: str) -> pd.DataFrame:
-    released = annotations()
-    clips = released_groups(mapping)
-    clips.insert(0, "clip_id", clip_ids(clips))
-    clips["emotion"] = released["emotion"].str.lower()
-    clips["label"] = [
-        label_of(emotion, clip, "annotations.csv")
-        for emotion, clip in zip(clips["emotion"], clips["clip_id"], strict=True)
-    ]
-    clips["action_units"] = released["action_units"]
-    for moment in ("onset", "apex", "offset"):
-        clips[moment] = pd.array([pd.NA] * len(clips), dtype="Int64")
-    return clips[clips["label"].notna() & clips["group"].ne(LEFT_OUT)].reset_index(drop=True)
-
-
 def clip_ids(clips: pd.DataFrame) -> pd.Series:
     """The unique key '<database>/<subject>/<clip>' of each row."""
     return clips["database"] + "/" + clips["subject"] + "/" + clips["clip"]
-
-
-def join_groups(clips: pd.DataFrame, groups: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Add the columns ethnicity and group to ``clips``, in the order of ``clips``.
-
-    The group may be :data:`LEFT_OUT`; such clips are for the caller to take out.
-
-    Raises
-    ------
-    StudyError
-        For the first clip that has no row in ``groups``.
-    """
-    joined = clips.merge(groups[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
-    lost = joined[joined["group"].isna()]
-    if len(lost):
-        raise StudyError(
-            f"clip {clip_ids(lost).iloc[0]} has no group label in {source} ({len(lost)} clips without one); "
-            "give labels for every kept clip with --annotations"
-        )
-    return joined

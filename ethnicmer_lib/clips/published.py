@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.decisions import LEFT_OUT, Decision, decisions_table
-from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, database_name, released_clips, subject_name
-from ethnicmer_lib.clips.table import COLUMNS, Clips, Moment, Provenance
+from ethnicmer_lib.clips.label_tables import named
+from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, coded_clips, drop_left_out
+from ethnicmer_lib.clips.table import COLUMNS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -29,13 +30,7 @@ GET_IT = (
 class FlowClips(Clips):
     """Clips whose onset-to-apex flow was published as 28x28 images; there are no frames.
 
-    Parameters
-    ----------
-    clips : DataFrame with the columns of ``clips.COLUMNS``; frame numbers are <NA>.
-    provenance : Provenance
-    images : (n, 28, 28, 3) uint8, rows as in ``clips``, channels u, v, strain.
-    decisions : DataFrame or None
-        What the loader decided.
+    ``images`` is (n, 28, 28, 3) uint8, rows as in ``clips``, channels u, v, strain; frame numbers are <NA>.
     """
 
     has_frames = False
@@ -45,7 +40,7 @@ class FlowClips(Clips):
         clips: pd.DataFrame,
         provenance: Provenance,
         images: np.ndarray,
-        decisions: pd.DataFrame | None = None,
+        decisions: Iterable[Decision] = (),
     ):
         super().__init__(clips, provenance, decisions)
         self._images = images
@@ -71,20 +66,11 @@ class FlowClips(Clips):
 def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowClips:
     """Open a folder with the published flow features.
 
-    Emotion, action units and group labels come from the released label table; the 3-class label is
-    checked against the features' own. Rows of other databases (the composite of MEGC 2019 also holds
-    SMIC) are not the paper's and are left out.
-
-    Parameters
-    ----------
-    mapping : str
-        How the released labels become two groups, one of ``labels.ETHNIC_MAPPINGS``.
-
-    Raises
-    ------
-    StudyError
-        Folder, table or image missing; an image that is not 28x28x3 of 8 bit; a clip without a
-        row in the released label table, or with another label there.
+    Emotion, action units and group labels come from the released label table, the latter by a ``mapping`` of
+    ``labels.ETHNIC_MAPPINGS``; the 3-class label is checked against the features' own. Rows of other databases (the
+    composite of MEGC 2019 also holds SMIC) are not the paper's and are left out. StudyError for a folder, table or
+    image that is missing; an image that is not 28x28x3 of 8 bit; a clip without a row in the released label table,
+    or with another label there.
     """
     if flow_dir is None:
         raise StudyError(f"data='flow' needs the folder of the published flow features: {GET_IT}")
@@ -92,44 +78,26 @@ def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowClips:
     for needed in (folder / TABLE, folder / IMAGES):
         if not needed.exists():
             raise StudyError(f"flow features: {needed} does not exist; {GET_IT}")
-    clips, decisions = _mapped(_clips(folder / TABLE), mapping)
+    clips, decisions = drop_left_out(_clips(folder / TABLE, mapping), mapping)
     images = np.stack([_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()])
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
     provenance = Provenance(SOURCE, simulated=False, fingerprint=digest(content))
     return FlowClips(clips, provenance, images, decisions)
 
 
-def _mapped(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The clips with the groups of a mapping, without those that it leaves out; and these as decisions."""
-    mapped = released_clips(mapping).set_index("clip_id")
-    out = ~clips["clip_id"].isin(mapped.index)
-    rule = f"mapping={mapping!r}"
-    log = [Decision(row.clip_id, "clip", row.ethnicity, LEFT_OUT, rule) for row in clips[out].itertuples()]
-    clips = clips[~out].reset_index(drop=True)
-    names = ["ethnicity", "group"]
-    clips[names] = mapped.loc[clips["clip_id"], names].to_numpy()
-    return clips, decisions_table(log)
-
-
-def _clips(table: Path) -> pd.DataFrame:
+def _clips(table: Path, mapping: str) -> pd.DataFrame:
+    """The released table's rows of the features' clips, in the features' order."""
     listed = pd.read_csv(table, dtype=str, keep_default_na=False)
-    missing = [name for name in ("dataset", "sub", "filename_o", "label") if name not in listed]
-    if missing:
+    columns = {"dataset": "database", "sub": "subject", "filename_o": "clip", "label": "code"}
+    if missing := [name for name in columns if name not in listed]:
         raise StudyError(f"{table} lacks the columns {missing}; {GET_IT}")
-    listed = listed[listed["dataset"].str.lower() != "smic"].reset_index(drop=True)
-    keys = pd.DataFrame(
-        {
-            "database": [database_name(value, str(table)) for value in listed["dataset"]],
-            "clip": listed["filename_o"].str.strip(),
-            "code": listed["label"].str.strip(),
-        }
-    )
-    pairs = zip(keys["database"], listed["sub"], strict=True)
-    keys["subject"] = [subject_name(database, value, str(table)) for database, value in pairs]
-    keys["clip_id"] = clip_ids(keys)
-    released = released_clips().set_index("clip_id", drop=False)
-    expected = released["label"].to_dict()
-    for clip_id, code in zip(keys["clip_id"], keys["code"], strict=True):
+    listed = listed[list(columns)].rename(columns=columns)
+    listed = listed[listed["database"].str.lower() != "smic"].apply(lambda column: column.str.strip())
+    listed = named(listed, table)
+    released = coded_clips(mapping)
+    kept = released[released["label"].notna()].set_index("clip_id", drop=False)
+    expected = kept["label"].to_dict()
+    for clip_id, code in zip(clip_ids(listed), listed["code"], strict=True):
         if clip_id not in expected:
             raise StudyError(
                 f"clip {clip_id} of {table} is not among the kept clips of the released label table, "
@@ -140,7 +108,7 @@ def _clips(table: Path) -> pd.DataFrame:
                 f"clip {clip_id}: label {code!r} in {table} is not {expected[clip_id]!r} "
                 f"({CODES}), the label of the released table; correct the row"
             )
-    return released.loc[keys["clip_id"], list(COLUMNS)].reset_index(drop=True)
+    return kept.loc[clip_ids(listed), list(COLUMNS)].reset_index(drop=True)
 
 
 def _image(folder: Path, subject: str, clip: str) -> np.ndarray:

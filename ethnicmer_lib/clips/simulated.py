@@ -26,10 +26,7 @@ SEAL = "SIMULATED.sha256"  #: a line a file, as ``sha256sum`` writes them; only 
 def simulated_root(given: Mapping[str, Path]) -> Path | None:
     """The folder with the simulator's marker, in or directly above every given folder; None for real data.
 
-    Raises
-    ------
-    StudyError
-        When the folders are not of one cohort.
+    StudyError when the folders are not of one cohort.
     """
     roots = {}
     for name, folder in given.items():
@@ -93,24 +90,23 @@ def unsealed(root: Path, given: Mapping[str, Path]) -> list[Problem]:
         for name in sorted([*links, *(name for name in files if not name.startswith("."))]):
             path = Path(folder, name)
             inside = path.relative_to(root).as_posix()
-            if inside not in (MARKER, SEAL) and not (inside in known and _sha256(path) in known[inside]):
-                found.append(_problem(root, path, inside in known, given))
+            if inside in (MARKER, SEAL):
+                continue
+            if inside not in known:
+                found.append(_problem("foreign_file", path, given))
+            elif _sha256(path) not in known[inside]:
+                found.append(_problem("changed_file", path, given))
     return found
 
 
-def _problem(root: Path, path: Path, known: bool, given: Mapping[str, Path]) -> Problem:
-    of = [name for name, folder in given.items() if folder.resolve() in path.parents]
-    database = of[0] if len(of) == 1 else " and ".join(given)
-    parts = path.relative_to(given[database].resolve()).parts if len(of) == 1 else ()
-    clip = "/".join((database, *parts[-3:-1])) if len(parts) > 2 else ""
-    if known:
-        code, what = "changed_file", "is not as the simulator wrote it"
-        fix = f"delete it and have the cohort written again; frames of real people belong outside {root}"
-    else:
-        code, what = "foreign_file", "was not written by the simulator"
-        fix = f"move it out of {root}: all that lies there is shown as simulated"
-    message = f"clip {clip}: {path} {what}; {fix}" if clip else f"{path} {what}; {fix}"
-    return Problem(code, database, message, clip, str(path), path.name)
+def _problem(code: str, path: Path, given: Mapping[str, Path]) -> Problem:
+    """The problem with the database and, where the file lies in a clip's folder, the clip."""
+    for name, folder in given.items():
+        if folder.resolve() in path.parents:
+            inside = path.relative_to(folder.resolve()).parts
+            clip = "/".join((name, *inside[-3:-1])) if len(inside) > 2 else ""
+            return Problem(code, name, clip, path, path.name)
+    return Problem(code, " and ".join(given), "", path, path.name)
 
 
 def _sha256(path: Path) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.decisions import decisions_table
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.provenance import Provenance
 
@@ -35,20 +35,32 @@ LABELS = ("Negative", "Positive", "Surprise")
 NEIGHBOURS = 8
 
 
+DROPPED = "left out"
+
+
+class Decision(NamedTuple):
+    """One decision of a loader: what of which clip, or of a whole database, went from which value to which.
+
+    ``rule`` is a policy, 'name=value', or a sentence where there is no choice. ``new`` equals ``old`` where a
+    policy leaves a doubtful value as it is, and is :data:`DROPPED` where a clip or row goes.
+    """
+
+    clip: str
+    what: str
+    old: str
+    new: str
+    rule: str
+
+
 def neighbour_steps(before: int, after: int) -> list[int]:
     """-1, 1, -2, 2, ...: up to so many frames before and after a frame, the nearest first."""
-    steps = [side * step for step in range(1, max(before, after) + 1) for side in (-1, 1)]
-    return [step for step in steps if -before <= step <= after]
+    return sorted([step for step in range(-before, after + 1) if step], key=lambda step: (abs(step), step))
 
 
 class Stack(NamedTuple):
-    """A frame and its neighbours in time.
+    """A frame and its neighbours in time: the frame itself first, then its neighbours, the nearest first.
 
-    Attributes
-    ----------
-    frames : (k, H, W) or (k, H, W, 3) RGB, uint8, all of one size: the frame itself first, then its neighbours, the
-        nearest first
-    steps : k numbers of frames, less that of the frame itself: 0 first
+    ``frames`` is (k, H, W) or (k, H, W, 3) RGB, uint8; ``steps`` are their k numbers less that of the frame itself.
     """
 
     frames: np.ndarray
@@ -58,22 +70,16 @@ class Stack(NamedTuple):
 class Clips(ABC):
     """A clips table plus access to frames, or to ready-made flow where a source has only that.
 
-    Attributes
-    ----------
-    table : DataFrame with the columns of :data:`COLUMNS`.
-    provenance : Provenance
-    decisions : DataFrame
-        What the loader decided, columns of ``decisions.Decision``; empty where nothing was to decide.
-    has_frames : bool
-        False where the source holds only flow; then ``frames`` raises and ``flow`` works.
+    ``table`` has the columns of :data:`COLUMNS`; ``decisions`` is what the loader decided, one column a field of
+    :class:`Decision`; where ``has_frames`` is False, ``frames`` raises and ``flow`` works.
     """
 
     has_frames: bool = True
 
-    def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: pd.DataFrame | None = None):
+    def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: Iterable[Decision] = ()):
         self.table = check_clips(clips)
         self.provenance = provenance
-        self.decisions = decisions_table() if decisions is None else decisions
+        self.decisions = pd.DataFrame(list(decisions), columns=list(Decision._fields), dtype=str)
         self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
 
     def row(self, clip_id: str) -> pd.Series:
@@ -97,14 +103,9 @@ class Clips(ABC):
     def neighbours(
         self, clip_id: str, moment: Moment, before: int = NEIGHBOURS, after: int = NEIGHBOURS
     ) -> Stack:
-        """A frame and those that exist up to so many frames ``before`` and ``after`` it.
+        """A frame and those that exist up to so many frames ``before`` and ``after`` it, numbers from 0.
 
-        It is alone in its stack where the source holds no others.
-
-        Raises
-        ------
-        StudyError
-            As :meth:`frames`, or where a number of frames is negative.
+        It is alone in its stack where the source holds no others. StudyError as :meth:`frames`.
         """
         if min(before, after) < 0:
             raise StudyError(f"before={before}, after={after}: give numbers of frames from 0")

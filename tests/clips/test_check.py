@@ -15,11 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ethnicmer_lib.clips import labels
-from ethnicmer_lib.clips.check import check
+from ethnicmer_lib.clips.check import FINE, UNUSABLE, WARNINGS, check
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
-from ethnicmer_lib.clips.problems import KINDS
-from ethnicmer_lib.clips.report import FINE, UNUSABLE, WARNINGS
+from ethnicmer_lib.clips.problems import KINDS, SETTLED
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli
 from ethnicmer_lib.simulator import protocol, write
@@ -208,13 +207,9 @@ def test_a_sound_copy_is_silent(sound):
 
 def test_there_is_a_plant_for_every_kind():
     assert set(PLANTS) | RELEASED_ONLY == set(KINDS)
-    assert len(KINDS) >= 25
-    for kind in KINDS.values():
-        assert kind.meaning
-        assert kind.fix
-        if kind.policy:
-            choices = Policies.__dataclass_fields__[kind.policy]
-            assert choices.default not in kind.unsettled or kind.stops
+    assert all(kind.meaning and kind.fix for kind in KINDS.values())
+    for policy, _ in SETTLED.values():
+        assert hasattr(Policies(), policy)
 
 
 def use(study) -> None:
@@ -236,9 +231,9 @@ def test_a_planted_problem_is_named_and_nothing_else(sound, code):
     assert report.exit_code == (UNUSABLE if stops else WARNINGS)
     text = report.text()
     assert KINDS[code].fix in text
-    for part in (problem.clip, problem.file, problem.value):
+    for part in (problem.clip, str(problem.file), problem.value):
         assert part in text
-    assert len(problem.message) > 30
+        assert part in problem.message
     row = report.table().iloc[0]
     assert (row["kind"], row["stops"], row["fix"]) == (code, stops, KINDS[code].fix)
     # The loader stops where the check says so, and opens otherwise.
@@ -402,7 +397,9 @@ def test_no_folder_at_all_is_one_line(monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: data check: give --casme2 DIR, --samm DIR or both\n"
+    assert (
+        capsys.readouterr().err == "error: your own copy is needed: give --casme2 DIR, --samm DIR or both\n"
+    )
 
 
 def test_folders_that_are_not_there_are_problems_and_no_traceback(tmp_path):

@@ -114,21 +114,6 @@ def test_database_names(name):
         labels.database_name("SMIC", "s")
 
 
-@settings(deadline=None, max_examples=12)
-@given(order=st.permutations(range(12)), lost=st.integers(0, 11))
-def test_joining_keeps_rows_and_order_and_names_a_lost_clip(order, lost):
-    clips = labels.released_clips().iloc[:12].drop(columns=["ethnicity", "group"])
-    groups = labels.released_groups()
-    joined = labels.join_groups(clips.iloc[list(order)], groups, "s")
-    assert joined["clip_id"].tolist() == clips["clip_id"].iloc[list(order)].tolist()
-    expected = labels.released_clips().set_index("clip_id").loc[joined["clip_id"], "group"]
-    assert joined["group"].tolist() == expected.tolist()
-    name = clips["clip_id"].iloc[lost]
-    without = groups[labels.clip_ids(groups) != name]
-    with pytest.raises(StudyError, match=rf"clip {name} has no group label in s \(1 clips"):
-        labels.join_groups(clips, without, "s")
-
-
 @pytest.mark.parametrize(
     ("mapping", "clips", "subjects", "asian"),
     [

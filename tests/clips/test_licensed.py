@@ -89,7 +89,7 @@ def test_open_cohort_dispatches(study, tmp_path):
     groups = study.write_groups(tmp_path / "mine.csv", ("X", "Y"))
     source = {"kind": "licensed", "casme2": study.casme2, "samm": study.samm, "annotations": groups}
     assert open_clips(source).groups == ["X", "Y"]
-    with pytest.raises(StudyError, match="--casme2, --samm or both"):
+    with pytest.raises(StudyError, match="--casme2 DIR, --samm DIR or both"):
         open_clips({"kind": "licensed"})
 
 
@@ -114,7 +114,7 @@ def test_missing_frame_names_clip_file_value_and_fix(study):
         cohort.frames("CASME II/sub01/EP02_01f", "apex")
     for part in ("CASME II/sub01/EP02_01f", "reg_img59.jpg", "apex frame 59", "46 to 86", "copy the frame"):
         assert part in str(error.value)
-    with pytest.raises(StudyError, match=r"007_100001\.jpg.* missing or holds no frame"):
+    with pytest.raises(StudyError, match=r"007_100001\.jpg.* holds no frame, or is missing"):
         cohort.frames("SAMM/007/007_6_1", "onset")
 
 
@@ -129,7 +129,9 @@ def test_unreadable_frame_and_doubled_number(study):
     with pytest.raises(StudyError, match=r"reg_img46\.jpg.* not a readable image"):
         cohort.frames("CASME II/sub01/EP02_01f", "onset")
     shutil.copy(folder / "006_05588.jpg", folder / "006_5588.jpg")
-    with pytest.raises(StudyError, match="both frame 5588; keep one"):
+    with pytest.raises(
+        StudyError, match=r"clip SAMM/006/006_1_2: .*006_05588\.jpg and 006_5588\.jpg .*; keep one"
+    ):
         open_licensed(study.casme2, study.samm)
 
 
@@ -206,17 +208,20 @@ def test_simulated_and_real_never_mix(study, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ((1, "EP02_01f", 46, 59, 86, 12, "joy"), "clip CASME II/sub01/EP02_01f: emotion 'joy'"),
+        ((1, "EP02_01f", 46, 59, 86, 12, "joy"), "clip CASME II/sub01/EP02_01f: .*emotion 'joy'"),
         (
             (1, "EP02_01f", 46, "fifty", 86, 12, "fear"),
-            r"clip CASME II/sub01/EP02_01f: apex 'fifty' in .* row 2",
+            r"clip CASME II/sub01/EP02_01f: .*apex 'fifty' .*row 2",
         ),
         ((1, "EP02_01f", -5, 59, 86, 12, "fear"), "onset '-5'"),
         ((1, "EP02_01f", 1.5, 59, 86, 12, "fear"), r"onset '1\.5'"),
         (("1a", "EP02_01f", 46, 59, 86, 12, "fear"), "subject '1a' is not a subject of CASME II"),
-        ((1, "", 46, 59, 86, 12, "fear"), "no Filename beside subject '1'"),
-        ((1, "EP99_99", 46, 59, 86, 12, "fear"), "clip CASME II/sub01/EP99_99 has no group label .*released"),
-        ((2, "EP01_11f", 46, 59, 86, 12, "fear"), "clip CASME II/sub02/EP01_11f is given twice"),
+        ((1, "", 46, 59, 86, 12, "fear"), "without Filename: beside subject '1'"),
+        (
+            (1, "EP99_99", 46, 59, 86, 12, "fear"),
+            "clip CASME II/sub01/EP99_99: .* without group label.*released",
+        ),
+        ((2, "EP01_11f", 46, 59, 86, 12, "fear"), "clip CASME II/sub02/EP01_11f: two different rows"),
     ],
 )
 def test_a_wrong_row_is_named(study, row, message):
@@ -232,15 +237,15 @@ def test_a_missing_or_doubled_coding_file_is_named(study):
     coding = study.casme2 / "CASME2-coding-20140508.xlsx"
     shutil.copy(coding, study.casme2 / "CASME2-coding-20190701.xlsx")
     with pytest.raises(
-        StudyError, match=r"CASME2-coding-20140508\.xlsx, CASME2-coding-20190701\.xlsx; keep the one"
+        StudyError, match=r"CASME2-coding-20140508\.xlsx, CASME2-coding-20190701\.xlsx .*; keep the one"
     ):
         open_licensed(study.casme2, None)
     (study.casme2 / "CASME2-coding-20190701.xlsx").unlink()
     coding.write_bytes(b"no spreadsheet")
-    with pytest.raises(StudyError, match=r"20140508\.xlsx cannot be read"):
+    with pytest.raises(StudyError, match=r"cannot be read as \.xlsx.*20140508\.xlsx"):
         open_licensed(study.casme2, None)
     coding.unlink()
-    with pytest.raises(StudyError, match=r"no coding file CASME2-coding-\*\.xlsx .*--casme2"):
+    with pytest.raises(StudyError, match=r"no coding file: CASME2-coding-\*\.xlsx .*--casme2"):
         open_licensed(study.casme2, None)
 
 
@@ -252,22 +257,22 @@ def test_the_header_is_found_and_must_be_whole(study):
     pd.DataFrame([[6, "006_1_2"]], columns=["Subject", "Filename"]).to_excel(
         study.samm / "SAMM_Micro_FACS_Codes_v2.xlsx", index=False
     )
-    with pytest.raises(StudyError, match=r"row 1.* lacks the columns \['onsetframe'"):
+    with pytest.raises(StudyError, match=r"lacks columns: onsetframe, .*row 1"):
         open_licensed(None, study.samm)
 
 
 def test_missing_folders_are_named(study, tmp_path):
     study.write()
-    with pytest.raises(StudyError, match=r"CASME II: .*nowhere is not a folder; .*--casme2"):
+    with pytest.raises(StudyError, match=r"CASME II: .*not a folder .*nowhere.*--casme2"):
         open_licensed(tmp_path / "nowhere", study.samm)
-    with pytest.raises(StudyError, match=r"SAMM: .*nowhere is not a folder; .*--samm"):
+    with pytest.raises(StudyError, match=r"SAMM: .*not a folder .*nowhere.*--samm"):
         open_licensed(study.casme2, tmp_path / "nowhere")
     shutil.rmtree(study.casme2 / "Cropped")
-    with pytest.raises(StudyError, match="neither Cropped/ nor CASME2_RAW_selected/"):
+    with pytest.raises(StudyError, match="no folder of frames: Cropped/ nor CASME2_RAW_selected/"):
         open_licensed(study.casme2, None)
     for subject in ("006", "007"):
         shutil.rmtree(study.samm / subject)
-    with pytest.raises(StudyError, match="no subject folder such as 006/"):
+    with pytest.raises(StudyError, match="no folder of frames: 006/"):
         open_licensed(None, study.samm)
 
 

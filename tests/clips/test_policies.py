@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.clips.coding import outside
-from ethnicmer_lib.clips.decisions import Decision
-from ethnicmer_lib.clips.folders import FrameFolders, Picture, look
 from ethnicmer_lib.clips.licensed import open_licensed
-from ethnicmer_lib.clips.places import find_coding_file
+from ethnicmer_lib.clips.pictures import Picture, look
 from ethnicmer_lib.clips.policies import Policies
-from ethnicmer_lib.clips.settling import estimate_apex
+from ethnicmer_lib.clips.table import Decision
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.sources import open_clips
 
@@ -35,17 +33,9 @@ def doubtful(study):
     folder = study.casme2 / "Cropped" / "sub01"
     for frame in range(46, 87, 10):
         licensed_copy.picture(folder / "EP02_01f" / f"reg_img{frame}.jpg", frame, colour=True)
-    moving(folder / "EP02_01f", dict.fromkeys(range(46, 87, 10), 0) | {66: 9, 76: 4})
-    moving(folder / "EP19_05f", {111: 0, 150: 3, 176: 8, 241: 1})
+    for frame in (150, 176):
+        licensed_copy.picture(folder / "EP19_05f" / f"reg_img{frame}.jpg", frame, colour=True)
     return study
-
-
-def moving(folder, shifts: dict[int, int]) -> None:
-    """Frames of a bright square that has moved by so many pixels."""
-    for frame, shift in shifts.items():
-        image = np.full((48, 40, 3), 60, np.uint8)
-        image[10:25, 5 + shift : 20 + shift] = 200
-        assert cv2.imwrite(str(folder / f"reg_img{frame}.jpg"), image)
 
 
 def opened(study, mapping="paper", **policies):
@@ -58,7 +48,7 @@ def frames_of(cohort, clip_id) -> list[int]:
 
 @pytest.mark.parametrize(
     ("choice", "apex", "new"),
-    [("as_is", 99, "99 (onset 46, offset 86)"), ("midpoint", 66, "66"), ("offset", 86, "86"), ("estimate", 66, "66")],
+    [("as_is", 99, "99 (onset 46, offset 86)"), ("midpoint", 66, "66"), ("offset", 86, "86")],
 )  # fmt: skip
 def test_an_apex_outside_its_clip(doubtful, choice, apex, new):
     cohort = opened(doubtful, apex=choice)
@@ -68,9 +58,7 @@ def test_an_apex_outside_its_clip(doubtful, choice, apex, new):
     assert frames_of(cohort, PLAIN) == [46, 91]
 
 
-@pytest.mark.parametrize(
-    ("choice", "apex"), [("as_is", None), ("midpoint", 176), ("offset", 241), ("estimate", 176)]
-)
+@pytest.mark.parametrize(("choice", "apex"), [("as_is", None), ("midpoint", 176), ("offset", 241)])
 def test_a_missing_apex(doubtful, choice, apex):
     cohort = opened(doubtful, missing_apex=choice)
     assert frames_of(cohort, NONE) == [111, apex]
@@ -106,26 +94,6 @@ def test_a_policy_without_what_it_needs_says_so(doubtful):
     doubtful.write_coding()
     with pytest.raises(StudyError, match=rf"clip {NONE}: .*missing_apex='midpoint' needs the offset"):
         opened(doubtful)
-    doubtful.casme2_rows[1] = (1, "EP19_05f", 111, "/", 241, "4", "disgust")
-    doubtful.write_coding()
-    for frame in (150, 176, 241):
-        (doubtful.casme2 / "Cropped/sub01/EP19_05f" / f"reg_img{frame}.jpg").unlink()
-    with pytest.raises(StudyError, match=rf"clip {NONE}: no frame after onset 111 .*cannot be estimated"):
-        opened(doubtful, missing_apex="estimate")
-
-
-def test_an_estimate_takes_no_change_of_light_for_motion(tmp_path):
-    folder = tmp_path / "sub01" / "clip"
-    folder.mkdir(parents=True)
-    moving(folder, {1: 0, 2: 2, 3: 0, 4: 1})
-    lit = cv2.imread(str(folder / "reg_img3.jpg"))
-    cv2.imwrite(str(folder / "reg_img3.jpg"), lit + 50)
-    folders = FrameFolders("CASME II", tmp_path, r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg")
-    assert estimate_apex(folders, "sub01", "clip", 1, 4) == 2
-    cv2.imwrite(str(folder / "reg_img2.jpg"), lit[:40])
-    folders = FrameFolders("CASME II", tmp_path, r"reg_img(\d+)\.jpg", "reg_img{frame}.jpg")
-    with pytest.raises(StudyError, match="frames 1 and 2 differ in size"):
-        estimate_apex(folders, "sub01", "clip", 1, 4)
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "truncated", "text"])
@@ -153,24 +121,11 @@ def test_nearest_needs_another_frame(doubtful):
         opened(doubtful, missing_frames="nearest")
 
 
-def test_frames_of_different_size(doubtful):
-    path = doubtful.casme2 / "Cropped/sub02/EP01_11f/reg_img91.jpg"
-    cv2.imwrite(str(path), np.full((96, 80, 3), 7, np.uint8))
-    refused = opened(doubtful)
-    assert refused.frames(PLAIN, "apex").shape == (96, 80, 3)
-    resized = opened(doubtful, frame_sizes="resize")
-    assert resized.frames(PLAIN, "apex").shape == resized.frames(PLAIN, "onset").shape == (48, 40, 3)
-    row = resized.decisions[resized.decisions["clip"] == PLAIN].iloc[0]
-    assert row[["old", "new", "rule"]].tolist() == ["80 x 96", "40 x 48", "frame_sizes='resize'"]
-    assert PLAIN not in set(opened(doubtful, frame_sizes="drop").table["clip_id"])
-    assert resized.provenance.fingerprint != refused.provenance.fingerprint
-
-
 @pytest.mark.parametrize(("choice", "apex"), [("first", 91), ("last", 140)])
 def test_double_rows(doubtful, choice, apex):
     doubtful.casme2_rows.append((2, "EP01_11f", 46, 140, 151, "4+L10", "repression"))
     doubtful.write_coding()
-    with pytest.raises(StudyError, match=rf"clip {PLAIN} is given twice, in rows 4, 6"):
+    with pytest.raises(StudyError, match=rf"clip {PLAIN}: two different rows are given: rows 4, 6"):
         opened(doubtful)
     cohort = opened(doubtful, double_rows=choice)
     assert frames_of(cohort, PLAIN) == [46, apex]
@@ -193,11 +148,11 @@ def test_coding_files(doubtful):
     older = opened(doubtful, coding_file="0508")
     assert frames_of(older, PLAIN) == [46, 91]
     assert "CASME2-coding-20140508.xlsx" in older.decisions["new"].tolist()
-    with pytest.raises(StudyError, match=r"coding_file='2011' is in the names of 0 of"):
+    with pytest.raises(StudyError, match=r"coding_file='2011' fits 0 of"):
         opened(doubtful, coding_file="2011")
     shutil.move(first, doubtful.casme2 / "CASME2-coding-updated.xlsx")
-    with pytest.raises(StudyError, match="cannot tell by the dates"):
-        find_coding_file([doubtful.casme2], "CASME II", "newest")
+    with pytest.raises(StudyError, match=r"coding_file='newest' fits 0 of"):
+        opened(doubtful, coding_file="newest")
 
 
 def test_cropped_and_raw_frames(doubtful):
@@ -210,7 +165,7 @@ def test_cropped_and_raw_frames(doubtful):
         assert ("casme2_frames='any'" in set(cohort.decisions["rule"])) == (choice == "any")
         assert cohort.frames(PLAIN, "apex").shape == (48, 40, 3)
     shutil.rmtree(doubtful.casme2 / "CASME2_RAW_selected")
-    with pytest.raises(StudyError, match=r"CASME2_RAW_selected/ in .*casme2_frames"):
+    with pytest.raises(StudyError, match=r"CASME2_RAW_selected/ .*casme2_frames"):
         opened(doubtful, casme2_frames="raw")
 
 

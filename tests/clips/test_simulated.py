@@ -55,15 +55,15 @@ def linked(cohort, real):
 @pytest.mark.parametrize(
     ("plant", "names"),
     [
-        (over(FRAME), f"clip {CLIP}: .*006_05588.jpg is not as the simulator wrote it; delete it"),
-        (into(f"{CLIP}/006_05589.jpg"), f"clip {CLIP}: .*006_05589.jpg was not written by .*; move it out"),
+        (over(FRAME), f"clip {CLIP}: .* not as the simulator wrote it: 006_05588.jpg .*; delete it"),
+        (into(f"{CLIP}/006_05589.jpg"), f"clip {CLIP}: .*not written by the simulator: 006_05589.jpg .*; move it out"),
         (into("SAMM/009/009_1_1/009_00001.jpg"), "clip SAMM/009/009_1_1: .*; move it out"),
-        (over(CODING), "CASME2-coding-20140508.xlsx is not as the simulator wrote it"),
-        (into("CASME2/CASME2-coding-20190701.xlsx"), "CASME2-coding-20190701.xlsx was not written"),
-        (into("holiday.jpg"), "holiday.jpg was not written by the simulator"),
-        (lambda cohort, real: cohort.write_groups(cohort.root / "groups.csv", ("A", "B")), "groups.csv is not"),
-        (lambda cohort, real: shutil.copytree(real.root, cohort.root / "mine"), "mine/.* was not written"),
-        (linked, "006_1_2 was not written by the simulator"),
+        (over(CODING), "not as the simulator wrote it: CASME2-coding-20140508.xlsx"),
+        (into("CASME2/CASME2-coding-20190701.xlsx"), "not written by the simulator: CASME2-coding-20190701.xlsx"),
+        (into("holiday.jpg"), "not written by the simulator: holiday.jpg"),
+        (lambda cohort, real: cohort.write_groups(cohort.root / "groups.csv", ("A", "B")), "it: groups.csv"),
+        (lambda cohort, real: shutil.copytree(real.root, cohort.root / "mine"), "not written by .*mine/"),
+        (linked, "not written by the simulator: 006_1_2"),
         (lambda cohort, real: (cohort.root / SEAL).unlink(), "SIMULATED.sha256 is missing"),
     ],
 )  # fmt: skip
@@ -77,7 +77,7 @@ def test_what_another_hand_put_there_is_refused(cohort, real, plant, names):
 def test_real_folders_beside_or_below_a_marker_are_never_simulated(cohort, real):
     copied = shutil.copytree(real.casme2, cohort.root / "CASME2-mine")
     for folder in (copied, cohort.casme2):  # opened themselves, or merely there
-        with pytest.raises(StudyError, match=r"CASME2-mine/.* was not written by the simulator"):
+        with pytest.raises(StudyError, match=r"not written by the simulator: .*CASME2-mine/"):
             open_licensed(folder, None)
     for name in (MARKER, SEAL):  # a marker and a seal that were copied prove nothing
         shutil.copy(cohort.root / name, real.root / name)

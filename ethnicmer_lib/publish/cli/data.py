@@ -26,8 +26,8 @@ def check_folders(
     """Check your folders of CASME II and SAMM: what is there, what is wrong, what to do, and a fingerprint.
 
     Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
-    -p (apex, missing_apex, missing_frames, frame_sizes, double_rows, coding_file, casme2_frames; for a chapter it is
-    called source.policies.apex) is judged by.
+    -p (apex, missing_apex, missing_frames, double_rows, coding_file, casme2_frames; for a chapter it is called
+    source.policies.apex) is judged by.
     """
     from ethnicmer_lib.clips.check import check
     from ethnicmer_lib.publish import chapters
