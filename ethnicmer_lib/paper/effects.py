@@ -9,13 +9,8 @@ from ethnicmer_lib.stats.draws import mean_change, mean_over_draws, per_draw
 from ethnicmer_lib.stats.scoring import difference
 
 
-def switches() -> pd.DataFrame:
-    """One row per switch: table, parameter, described, changed, kind ('as released', 'control'), arm, reference."""
-    return pd.DataFrame(read_yaml("switches.yml"))
-
-
 def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Every switch with its measured ``effect``, an Estimate.
+    """Every switch of ``switches.yml``, one a row, with its measured ``effect``, an Estimate.
 
     Parameters
     ----------
@@ -23,47 +18,31 @@ def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> 
         scenarios, draw by draw; the interval is over draws alone, as subjects are the same on both sides.
     arms : recorded predictions of Table V's controls: the effect is on macro F1, the interval over subjects.
     seed : of the resamples of subjects.
-
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> studies, arms = em.recording("table_iv").predictions, em.recording("table_v").table("controls")
-    >>> effects = em.paper.switch_effects(studies, arms)
-    >>> effects["table"].unique().tolist()
-    ['IV', 'V']
     """
-    table = switches()
+    table = pd.DataFrame(read_yaml("switches"))
     of_iv, of_v = (table[table["table"] == name] for name in ("IV", "V"))
-    drops = {study: drop(studies, study) for study in {*of_iv["arm"], *of_iv["reference"]}}
+    drops = {
+        study: _drop(studies[studies["study"] == study]) for study in {*of_iv["arm"], *of_iv["reference"]}
+    }
     effects = [mean_change(drops[row.arm], drops[row.reference]) for row in of_iv.itertuples()]
     effects += list(difference(arms, of_v[["arm", "reference"]].itertuples(index=False), seed)["difference"])
     return table.assign(effect=effects)
 
 
-def drop(studies: pd.DataFrame, study: str) -> pd.Series:
-    """Macro F1 of Mixed minus the mean of the mono scenarios, in every draw of a study."""
-    rows = studies[studies["study"] == study]
+def _drop(rows: pd.DataFrame) -> pd.Series:
+    """Macro F1 of Mixed minus the mean of the mono scenarios, in every draw."""
     mono = [arm for arm in rows["arm"].unique() if arm != "Mixed"]
     return per_draw(rows, {"Mixed": 1, **dict.fromkeys(mono, -1 / len(mono))})
 
 
 def described_cells(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws.
-
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> drawn = em.recording("table_iv").predictions.query("study == 'svc' and draw < 5")
-    >>> em.paper.described_cells(drawn).columns.tolist()
-    ['Negative', 'Non-negative', 'macro']
-    """
+    """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws."""
     paper = printed("table_iv")
-    # Weight 0: all cells are taken on the resamples in which every scenario has both labels.
-    none = dict.fromkeys(paper.index, 0)
-    found = {
-        cell: [mean_over_draws(predictions, none | {arm: 1}, cell, seed, 1000) for arm in paper.index]
-        for cell in paper
-    }
-    return pd.DataFrame(
-        {cell: pd.Series(values, paper.index, dtype=object) for cell, values in found.items()}
-    )
+    none = dict.fromkeys(
+        paper.index, 0
+    )  # all cells are taken on resamples in which every scenario has both labels
+    found = {}
+    for cell in paper:
+        values = [mean_over_draws(predictions, none | {arm: 1}, cell, seed, 1000) for arm in paper.index]
+        found[cell] = pd.Series(values, paper.index, dtype=object)
+    return pd.DataFrame(found)

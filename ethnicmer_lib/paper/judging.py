@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
@@ -12,21 +12,15 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import NOT_HERE, Finding
-from ethnicmer_lib.paper.numbers import claims_file, printed
-from ethnicmer_lib.paper.rules import KINDS
+from ethnicmer_lib.paper.numbers import printed, read_yaml
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
-#: What one key takes: a value, why there is none, or either with names for the words of the finding.
-Given = Any
+Words = Mapping[str, Any]  #: what a rule and a chapter say, by name
 
 
 def judge(
-    chapter: str,
-    of: Any,
-    departures: Sequence[str] = (),
-    about: Mapping[str, Any] | None = None,
-    **estimates: Given,
+    chapter: str, of: Any, departures: Sequence[str] = (), about: Words | None = None, **estimates: Any
 ) -> list[Finding]:
     """Findings of a chapter, one per keyword, by the rules of ``claims.yml``.
 
@@ -52,42 +46,33 @@ def judge(
     >>> found[0].chapter, found[0].key
     ('audit', 'one_sided_smile')
     """
-    source = provenance_of(of)
-    shared = {"departures": ", ".join(departures), **(about or {})}
-    return [_finding(chapter, key, given, source, shared) for key, given in estimates.items()]
+    left = ", ".join(departures)
+    protocol = f"departs from the paper's protocol: {left}" if left else "the paper's protocol"
+    shared = {"departures": left, "protocol": protocol, **(about or {})}
+    return [_finding(chapter, key, given, provenance_of(of), shared) for key, given in estimates.items()]
 
 
 def rules_of(chapter: str) -> dict[str, dict[str, Any]]:
     """Key -> rule of a chapter, what its keys share filled in; StudyError for a chapter without rules."""
-    known = claims_file()["findings"]
+    known = read_yaml("claims")["findings"]
     if chapter not in known:
         raise StudyError(f"claims.yml has no findings of chapter {chapter!r}; it has {', '.join(known)}")
-    rules = dict(known[chapter])
-    default = rules.pop("default", {})
-    return {key: default | rule for key, rule in rules.items()}
+    default = known[chapter].get("default", {})
+    return {key: default | rule for key, rule in known[chapter].items() if key != "default"}
 
 
-def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> dict[str, Given]:
+def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> dict[str, Any]:
     """The printed cells of a table that ``scores`` holds, as keywords for :func:`judge`.
 
-    Parameters
-    ----------
-    table : 'table_i', 'table_ii', 'table_iii', 'table_iv' or 'table_v'.
-    scores : rows and columns as in :func:`printed`; cells are Estimates or numbers.
-    prefix : of the keys, by default the table's name.
-    names : for the words of every cell.
-
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> list(em.paper.cells("table_v", em.printed("table_v")))[:2]
-    ['table_v_resnet18_negative', 'table_v_resnet18_positive']
+    ``scores`` has rows and columns as :func:`printed` has them, Estimates or numbers; ``prefix`` of the keys is the
+    table's name where none is given; ``names`` are for the words of every cell.
     """
     paper = printed(table)
     found = {}
     for arm in paper.index.intersection(scores.index, sort=False):
         for cell in paper.columns.intersection(scores.columns, sort=False):
-            words = {"arm": arm, "cell": cell, "paper": float(paper.loc[arm, cell]), "what": _score(cell)}
+            what = cell if cell in ("clips", "subjects") else f"{cell} F1"
+            words = {"arm": arm, "cell": cell, "paper": float(paper.loc[arm, cell]), "what": what}
             found[cell_key(prefix or table, arm, cell)] = (scores.loc[arm, cell], words | names)
     return found
 
@@ -97,136 +82,143 @@ def cell_key(table: str, arm: str, cell: str) -> str:
     return re.sub(r"\W", "_", f"{table}_{arm}_{cell}".lower())
 
 
-def _score(cell: str) -> str:
-    if cell in ("clips", "subjects"):
-        return cell
-    return "macro F1" if cell == "macro" else f"{cell} F1"
+def effect(found: Estimate, words: Words) -> str:
+    """On a claimed effect: is the interval on the claimed side (``direction`` -1 or 1) of ``against``, or of 0?"""
+    low, high = (end - words.get("against", 0) for end in (found.low, found.high))
+    if low <= 0 <= high:
+        return "not supported"
+    return _holds((low > 0) == (words["direction"] > 0))
 
 
-def _finding(chapter: str, key: str, given: Given, source: Provenance, shared: Mapping[str, Any]) -> Finding:
-    value, names = given if _is_pair(given) else (given, {})
+def equal(found: Estimate, words: Words) -> str:
+    """On a claimed absence of a difference, as two one-sided tests decide (Schuirmann 1987): reproduced when the
+    interval is inside (-margin, margin); crossing it, finding no difference is not finding that there is none."""
+    margin = words["margin"]
+    if -margin < found.low and found.high < margin:
+        return "reproduced"
+    return "contradicted" if found.low >= margin or found.high <= -margin else "not supported"
+
+
+def number(found: Estimate, words: Words) -> str:
+    """On a printed number: is it inside our interval?"""
+    return "reproduced" if found.low <= words["paper"] <= found.high else "not reproduced"
+
+
+def _exact(found: Estimate, words: Words) -> str:
+    return _holds(round(found.value, words["decimals"]) == round(words["paper"], words["decimals"]))
+
+
+def _small(found: Estimate, words: Words) -> str:
+    if found.low >= words["large"]:
+        return "contradicted"
+    return "reproduced" if found.high < words["small"] else "not supported"
+
+
+def _test(found: Estimate, words: Words) -> str:
+    if max(words["p"], words["p_samm"]) > words["level"]:
+        return "not supported"
+    return _holds(words["difference"] * words["direction"] > 0)
+
+
+def _told(found: Estimate, words: Words) -> str:
+    return _holds(words["holds"])
+
+
+def _open(found: Estimate, words: Words) -> str:
+    return NOT_HERE
+
+
+def _holds(holds: bool) -> str:
+    return "reproduced" if holds else "contradicted"
+
+
+#: Kind of rule, as ``claims.yml`` explains it -> the verdict, from the estimate and the words.
+KINDS: Mapping[str, Callable[[Estimate, Words], str]] = {
+    "effect": effect, "equal": equal, "number": number, "exact": _exact, "small": _small, "test": _test,
+    "counts": _told, "holds": _told, "open": _open,
+}  # fmt: skip
+
+
+def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Words) -> Finding:
+    value, names = given if isinstance(given, tuple) and isinstance(given[-1], Mapping) else (given, {})
     rule = _rule(chapter, key)
-    protocol = (
-        f"departs from the paper's protocol: {shared['departures']}"
-        if shared["departures"]
-        else "the paper's protocol"
-    )
-    side, other = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
-    words = {"protocol": protocol, "side": side, "other": other, **rule, **shared, **names}
+    sides = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
+    words = {"side": sides[0], "other": sides[1], "says": "", **rule, **shared, **names, "key": key}
     if isinstance(words.get("paper"), Mapping):
         words["paper"] = _printed(**words["paper"])
-    where = f"finding {key} of chapter {chapter}"
     if isinstance(value, pd.DataFrame):
         value, counted = _counted(value)
         words |= counted
+    about = {"key": key, "source": source.source, "simulated": source.simulated, "mode": rule["mode"]}
     if isinstance(value, str):
-        texts = _Texts({"says": "", **words}, where)
-        missing = rule.get("missing", "Not measured.")
-        return Finding(
-            chapter, texts["question"], missing, None, None, None, NOT_HERE, f"{value.rstrip('.')}.",
-            key, source.source, source.simulated, rule["mode"],
-        )  # fmt: skip
-    numbers = _numbers(value)
-    e = Estimate(*(numbers if numbers[1] is not None else numbers[:1] * 3))
-    verdict = KINDS[rule["rule"]](e, words)
+        missing, why = rule.get("missing", "Not measured."), f"{value.rstrip('.')}."
+        question = _fill(words["question"], words)
+        return Finding(chapter, question, missing, None, None, None, NOT_HERE, why, **about)
+    alone = value is None or isinstance(value, Real)
+    ends = (None if value is None else float(value), None, None) if alone else tuple(map(float, value))
+    estimate = Estimate(*(ends[:1] * 3 if alone else ends))
+    verdict = KINDS[rule["rule"]](estimate, words)
     verdict = rule.get("instead", {}).get(verdict, verdict)
-    texts = _Texts(words | {"estimate": e, **e._asdict()}, where)
-    reason = texts["reason"]
-    for wrapped in _untestable(rule, source, texts):
-        verdict = NOT_HERE
-        reason = texts.fill(wrapped, reason=reason)
-    return Finding(
-        chapter, texts["question"], texts["answer"], *numbers, verdict, reason,
-        key, source.source, source.simulated, rule["mode"],
-    )  # fmt: skip
-
-
-def _is_pair(given: Given) -> bool:
-    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping)
+    words |= {"estimate": estimate, **estimate._asdict()}
+    reason = _fill(words["reason"], words)
+    for wrapped in _untestable(rule, source, words):
+        verdict, reason = NOT_HERE, _fill(wrapped, words | {"reason": reason})
+    texts = (_fill(words[name], words) for name in ("question", "answer"))
+    return Finding(chapter, *texts, *ends, verdict, reason, **about)
 
 
 def _rule(chapter: str, key: str) -> dict[str, Any]:
     rules = rules_of(chapter)
-    names = [name for name in rules if name == key] or [name for name in rules if fnmatchcase(key, name)]
-    if not names:
+    name = key if key in rules else next((one for one in rules if fnmatchcase(key, one)), None)
+    if name is None:
         raise StudyError(f"chapter {chapter} has no finding {key!r} in claims.yml; it has {', '.join(rules)}")
-    return rules[names[0]]
+    return rules[name]
 
 
 def _printed(table: str, cell: str, rows: Mapping[str, float]) -> float:
-    column = printed(table)[cell]
-    return float(sum(weight * column[row] for row, weight in rows.items()))
+    return float(sum(weight * printed(table).loc[row, cell] for row, weight in rows.items()))
 
 
-def _numbers(value: Any) -> tuple[float | None, float | None, float | None]:
-    """Value and interval as a finding holds them."""
-    if isinstance(value, Real) or value is None:
-        return (None if value is None else float(value), None, None)
-    found, low, high = (float(one) for one in value)
-    return found, low, high
-
-
-def _counted(table: pd.DataFrame) -> tuple[float, dict[str, Any]]:
+def _counted(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:
     """The total of a table of counts, and what differs from the printed one, in words."""
-    rows, total = table.iloc[:-1], table.iloc[-1]
+    rows, ours, paper = table.iloc[:-1], int(table["ours"].iloc[-1]), int(table["paper"].iloc[-1])
     differs = rows[rows["ours"].ne(rows["paper"]).fillna(True)]
     listed = ", ".join(f"{row.Index} {row.ours} (printed {row.paper})" for row in differs.itertuples())
-    ours, paper = int(total["ours"]), int(total["paper"])
     said = f"different: {listed}" if listed else "every row is equal"
-    return float(ours), {
-        "ours": ours, "paper": paper, "different": said, "holds": not listed and ours == paper
-    }  # fmt: skip
+    return ours, {"ours": ours, "paper": paper, "different": said, "holds": not listed and ours == paper}
 
 
-def _untestable(rule: Mapping[str, Any], source: Provenance, texts: _Texts) -> Iterator[str]:
+def _untestable(rule: Words, source: Provenance, words: dict[str, Any]) -> Iterator[str]:
     """The words around the reason, one for everything that makes the finding untestable."""
     for entry in rule.get("untestable", ()):
-        kind, words = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
-        if _applies(kind, rule, source, texts):
-            yield words or claims_file()["untestable"][kind]
-
-
-def _applies(kind: str, rule: Mapping[str, Any], source: Provenance, texts: _Texts) -> bool:
-    words = texts.words
-    if kind == "simulated":
-        words["built_in"] = _built_in(source)
-        return source.simulated
-    if kind == "departures":
-        return bool(words["departures"])
-    if kind == "groups":
-        return not source.simulated and [words["first"], words["second"]] != rule["groups"]
-    if kind == "few":
-        what, least = next(iter(rule["least"].items()))
-        words.update(what=what, least=least)
-        return words[what] < least
-    raise StudyError(f"claims.yml: {kind!r} under untestable is none of simulated, departures, groups, few")
+        kind, said = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
+        if kind == "simulated":
+            applies = source.simulated
+            words["built_in"] = _built_in(source)
+        elif kind == "groups":
+            applies = not source.simulated and [words["first"], words["second"]] != rule["groups"]
+        elif kind == "few":
+            words["what"], words["least"] = next(iter(rule["least"].items()))
+            applies = words[words["what"]] < words["least"]
+        else:
+            applies = bool(words["departures"])
+        if applies:
+            yield said or read_yaml("claims")["untestable"][kind]
 
 
 def _built_in(source: Provenance) -> str:
     """What differs between the groups of a simulated cohort by construction; its source line says it."""
     built = re.findall(r"(texture_cue|action_unit_effect)=([\d.]+)", source.source)
-    if not built:
-        return "No group difference is built in."
     said = {"texture_cue": "a texture", "action_unit_effect": "a difference of Action Units"}
     listed = " and ".join(f"{said[name]} of strength {value}" for name, value in built)
-    return f"The only group difference built in is {listed}."
+    return f"The only group difference built in is {listed}." if built else "No group difference is built in."
 
 
-class _Texts:
-    """The templates of a rule, filled in with what the rule and the chapter say."""
-
-    def __init__(self, words: Mapping[str, Any], where: str) -> None:
-        self.words = dict(words)
-        self.where = where
-
-    def __getitem__(self, name: str) -> str:
-        return self.fill(str(self.words[name]))
-
-    def fill(self, template: str, **more: Any) -> str:
-        """A template with its names replaced; StudyError for one that nobody gave."""
-        for part in ("when", "interval"):  # templates themselves
-            template = template.replace(f"{{{part}}}", str(self.words.get(part, "")))
-        try:
-            return template.format_map(self.words | more)
-        except KeyError as error:
-            raise StudyError(f"{self.where}: give {error.args[0]!r} for {template!r}") from None
+def _fill(template: str, words: Words) -> str:
+    """A template with its names replaced; StudyError for one that nobody gave."""
+    for part in ("when", "interval"):  # templates themselves
+        template = template.replace(f"{{{part}}}", str(words.get(part, "")))
+    try:
+        return template.format_map(words)
+    except KeyError as error:
+        raise StudyError(f"finding {words['key']}: give {error.args[0]!r} for {template!r}") from None

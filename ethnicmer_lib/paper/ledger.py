@@ -3,168 +3,108 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS, Finding
 from ethnicmer_lib.paper.judging import cell_key
-from ethnicmer_lib.paper.numbers import claims_file, paper_results, paper_tables, printed
+from ethnicmer_lib.paper.numbers import named_subjects, printed, read_yaml
 
 #: Why nothing was found where no chapter of this copy could look.
 _NO_FACES = (
     "The faces of CASME II and SAMM are under licence and not part of this copy; with them, or simulated, the chapter "
     "{page} measures it."
 )
-_CELLS = {
+#: Printed table -> the chapter that shows more.
+_PAGES = {
     "table_i": "dataset",
     "table_ii": "dataset",
     "table_iii": "dataset",
     "table_iv": "audit",
     "table_v": "benchmark",
 }
+_ANSWER = ("mode", "source", "simulated", "answer", "low", "high")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A claim of the paper with every answer to it.
-
-    Attributes
-    ----------
-    key : unique name.
-    where : where it stands in the paper; ``place`` is the table it is a cell of, or 'Sentences and figures'.
-    says : the claim in our words; for a cell the row and the column.
-    printed : the printed number of a cell, else None.
-    page : the chapter that shows more.
-    answers : findings; at least one.
-    """
-
-    key: str
-    where: str
-    place: str
-    says: str
-    printed: float | None
-    page: str
-    answers: tuple[Finding, ...]
-
-    @property
-    def deciding(self) -> Finding:
-        """The answer that decides: one that could be tested before others, then by mode, then the first."""
-        return min(self.answers, key=lambda found: (found.verdict == NOT_HERE, MODES.index(found.mode)))
-
-    @property
-    def verdict(self) -> str:
-        """One of ``findings.VERDICTS``."""
-        return self.deciding.verdict
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """All entries, in the order of the paper's tables and then of its sentences."""
-
-    entries: tuple[Entry, ...]
-
-    def __getitem__(self, key: str) -> Entry:
-        return next(entry for entry in self.entries if entry.key == key)
-
-    def counts(self) -> dict[str, int]:
-        """How many entries have each verdict."""
-        return {verdict: sum(entry.verdict == verdict for entry in self.entries) for verdict in VERDICTS}
-
-    def table(self) -> pd.DataFrame:
-        """One row per claim and answer: the fields of claim and finding, and whether this answer decides."""
-        rows = []
-        for entry in self.entries:
-            claim = {
-                name: getattr(entry, name) for name in ("key", "where", "place", "says", "printed", "page")
-            }
-            for one in entry.answers:
-                found = {
-                    name: getattr(one, name)
-                    for name in ("mode", "source", "simulated", "answer", "low", "high")
-                }
-                found |= {"value": one.estimate, "verdict": one.verdict, "reason": one.reason}
-                rows.append(claim | found | {"decides": one is entry.deciding})
-        return pd.DataFrame(rows)
-
-
-def claims_ledger(findings: Iterable[Finding]) -> Ledger:
-    """The ledger of what the chapters have found.
+def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
+    """The ledger of what the chapters have found: one row per claim and answer, in the order of the paper's tables and
+    then of its sentences.
 
     Parameters
     ----------
     findings : of all chapters, as they were saved, and those on the labels (``judge("claims", ...)``).
         Of several with one key those on real clips count, in their order; simulated ones only where there is no other.
 
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> found = em.judge("claims", em.RELEASED, **em.paper.label_claims(noise=[]))
-    >>> len(em.paper.claims_ledger(found).table()) > 20
-    True
+    Returns
+    -------
+    DataFrame: key; where it stands in the paper; ``place``, the table that it is a cell of or 'Sentences and figures';
+    what it ``says``, in our words; the ``printed`` number of a cell, else NaN; the ``page`` that shows more; the answer
+    as in a finding (``value`` is its estimate); and ``decides`` (bool). Of the answers to a claim that one decides
+    which could be tested, then by mode, then the first.
     """
     by_key: dict[str, list[Finding]] = defaultdict(list)
     for found in findings:
         by_key[found.key].append(found)
-    return Ledger((*_cells(by_key), *_sentences(by_key)))
+    rows = []
+    for claim, keys, otherwise in (*_cells(), *_sentences()):
+        nothing = (
+            claim["says"],
+            "Not measured.",
+            None,
+            None,
+            None,
+            NOT_HERE,
+            otherwise,
+            claim["key"],
+            "none",
+        )
+        for one in _answers(keys, by_key) or [Finding("claims", *nothing)]:
+            answer = {name: getattr(one, name) for name in _ANSWER}
+            rows.append(
+                claim | answer | {"value": one.estimate, "verdict": one.verdict, "reason": one.reason}
+            )
+    table = pd.DataFrame(rows)
+    order = table[["key"]].assign(open=table["verdict"] == NOT_HERE, mode=table["mode"].map(MODES.index))
+    first = order.sort_values(["open", "mode"], kind="stable").drop_duplicates("key").index
+    return table.assign(verdict=pd.Categorical(table["verdict"], VERDICTS), decides=table.index.isin(first))
 
 
-def _sentences(found: Mapping[str, list[Finding]]) -> Iterator[Entry]:
-    for row in claims_file()["claims"]:
+def _sentences() -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
+    """Every claim that is a sentence, the keys that answer it, and why nothing was found where nothing was."""
+    for row in read_yaml("claims")["claims"]:
         page = row["page"].replace("-", "_")
-        answers = _answers(row.get("answers", [row["key"]]), found)
-        answers = answers or (
-            _nothing(row["key"], row["says"], row.get("else") or _NO_FACES.format(page=page)),
-        )
-        yield Entry(row["key"], row["where"], "Sentences and figures", row["says"], None, page, answers)
+        place = {"place": "Sentences and figures", "says": row["says"], "printed": None, "page": page}
+        claim = {"key": row["key"], "where": row["where"], **place}
+        yield claim, row.get("answers", [row["key"]]), row.get("else") or _NO_FACES.format(page=page)
 
 
-def _cells(found: Mapping[str, list[Finding]]) -> Iterator[Entry]:
-    """The printed cells of Tables I to V, and the number of subjects that the text names."""
-    for table, page in _CELLS.items():
-        where = f"Table {table.rpartition('_')[2].upper()}"
+def _cells() -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
+    """The same of the printed cells of Tables I to V, and of the number of subjects that the text names."""
+    for table, page in _PAGES.items():
+        place = f"Table {table.rpartition('_')[2].upper()}"
         paper = printed(table)
-        heads = dict(
-            zip(paper.columns, paper_results().get(table, {}).get("columns", paper.columns), strict=True)
-        )
-        for arm, row in paper.iterrows():
-            for cell, value in row.items():
-                key = cell_key(table, arm, cell)
-                keys = [key, key.replace("table_iv", "released_iv")] if table == "table_iv" else [key]
-                yield _cell(key, keys, where, where, f"{arm}, {heads[cell]}", float(value), page, found)
+        heads = read_yaml("results").get(table, {}).get("columns", paper.columns)
+        named = [
+            (cell_key(table, arm, cell), place, place, f"{arm}, {head}", float(row[cell]))
+            for arm, row in paper.iterrows()
+            for cell, head in zip(paper, heads, strict=True)
+        ]
         if table == "table_ii":
-            total = paper_tables()["subjects"]["total"]
-            yield _cell(
-                "subjects_total", ["subjects_total"], total["where"], "Table I", "All subjects", float(total["value"]),
-                page, found,
-            )  # fmt: skip
+            where = read_yaml("counts")["subjects"]["total"]["where"]
+            named.append(("subjects_total", where, "Table I", "All subjects", float(named_subjects())))
+        for one in named:
+            claim = dict(zip(("key", "where", "place", "says", "printed"), one, strict=True)) | {"page": page}
+            keys = dict.fromkeys([claim["key"], claim["key"].replace("table_iv", "released_iv")])
+            yield claim, list(keys), _NO_FACES.format(page=page)
 
 
-def _cell(
-    key: str,
-    keys: Sequence[str],
-    where: str,
-    place: str,
-    says: str,
-    value: float,
-    page: str,
-    found: Mapping[str, list[Finding]],
-) -> Entry:
-    answers = _answers(keys, found) or (_nothing(key, says, _NO_FACES.format(page=page)),)
-    return Entry(key, where, place, says, value, page, answers)
-
-
-def _answers(keys: Sequence[str], found: Mapping[str, list[Finding]]) -> tuple[Finding, ...]:
+def _answers(keys: Sequence[str], found: dict[str, list[Finding]]) -> list[Finding]:
     """Of every key the findings that count: measured on real clips, measured at all, or what there is."""
     chosen: list[Finding] = []
     for key in keys:
-        mine = found.get(key, [])
-        measured = [one for one in mine if one.estimate is not None]
-        real = [one for one in measured or mine if not one.simulated]
-        chosen += list(dict.fromkeys(real or measured or mine))
-    return tuple(chosen)
-
-
-def _nothing(key: str, says: str, why: str) -> Finding:
-    return Finding("claims", says, "Not measured.", None, None, None, NOT_HERE, why, key, "none")
+        measured = [one for one in found[key] if one.estimate is not None] or found[key]
+        real = [one for one in measured if not one.simulated]
+        chosen += dict.fromkeys(real or measured)
+    return chosen

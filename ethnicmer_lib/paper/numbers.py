@@ -15,45 +15,25 @@ from ethnicmer_lib.errors import StudyError
 
 #: The cells of a row of Table IV, and of Table V, as scores are called: F1 of each class, and macro F1.
 CELLS = {"table_iv": (*dict.fromkeys(BINARY.values()), "macro"), "table_v": (*LABELS, "macro")}
-_COUNTS = {
-    "table_i": ("subjects", "subjects"),
-    "table_ii": ("clips", "clips"),
-    "table_iii": ("emotions", "clips"),
+#: Table of counts -> its name in ``counts.yml``, what names its rows, what is counted.
+COUNTS = {
+    "table_i": ("subjects", "ethnicity", "subjects"),
+    "table_ii": ("clips", "ethnicity", "clips"),
+    "table_iii": ("emotions", "label", "clips"),
 }
 
 
 @functools.cache
 def read_yaml(name: str) -> Any:
-    """A YAML file of this room."""
-    return yaml.safe_load(resources.files("ethnicmer_lib.paper").joinpath(name).read_text(encoding="utf-8"))
-
-
-def paper_tables() -> dict[str, Any]:
-    """The numbers printed in Tables I-III, with the place of each."""
-    return read_yaml("counts.yml")
-
-
-def paper_results() -> dict[str, Any]:
-    """The numbers printed in Tables IV and V and the paper's protocol, with where they stand."""
-    return read_yaml("results.yml")
-
-
-def claims_file() -> dict[str, Any]:
-    """The claims and the rules that judge them: ``claims.yml``."""
-    return read_yaml("claims.yml")
+    """A file of this room: 'counts' (Tables I to III), 'results' (IV, V, the protocol), 'claims' (and the rules that
+    judge them), 'switches'."""
+    text = resources.files("ethnicmer_lib.paper").joinpath(f"{name}.yml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
 
 
 def printed(table: str) -> pd.DataFrame:
-    """A printed table: one row per arm (scenario, variant; ethnicity, label), columns as scores are called.
-
-    Parameters
-    ----------
-    table : 'table_i', 'table_ii', 'table_iii', 'table_iv' or 'table_v'.
-
-    Raises
-    ------
-    StudyError
-        For another table.
+    """A printed table ('table_i' to 'table_v'): one row per arm (scenario, variant; ethnicity, label), columns as
+    scores are called; StudyError for another name.
 
     Examples
     --------
@@ -61,12 +41,15 @@ def printed(table: str) -> pd.DataFrame:
     >>> float(em.printed("table_v").loc["tinyvit", "macro"])
     0.6826
     """
-    if table in _COUNTS:
-        name, count = _COUNTS[table]
-        rows = paper_tables()[name]["rows"]
-        index = pd.Index([row.get("ethnicity", row.get("label")) for row in rows], name="arm")
-        return pd.DataFrame({count: [row[count] for row in rows]}, index)
+    if table in COUNTS:
+        name, arm, count = COUNTS[table]
+        return pd.DataFrame(read_yaml("counts")[name]["rows"]).set_index(arm)[[count]].rename_axis("arm")
     if table not in CELLS:
-        raise StudyError(f"no printed table {table!r}; there are {', '.join((*_COUNTS, *CELLS))}")
-    rows = paper_results()[table]["rows"]
+        raise StudyError(f"no printed table {table!r}; there are {', '.join((*COUNTS, *CELLS))}")
+    rows = read_yaml("results")[table]["rows"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS[table])).rename_axis("arm")
+
+
+def named_subjects() -> int:
+    """How many subjects the text names, before Table I."""
+    return read_yaml("counts")["subjects"]["total"]["value"]

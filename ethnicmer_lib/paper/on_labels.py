@@ -9,9 +9,9 @@ import numpy as np
 from ethnicmer_lib.clips.labels import BINARY, RACE_CODES, annotations, released_clips
 from ethnicmer_lib.paper import released
 from ethnicmer_lib.paper.counted import group_rules
-from ethnicmer_lib.paper.facs import UnitClaim, shown, units_named
+from ethnicmer_lib.paper.facs import in_words, shown, units_named
 from ethnicmer_lib.paper.judging import cells
-from ethnicmer_lib.paper.numbers import claims_file, paper_results, paper_tables, printed
+from ethnicmer_lib.paper.numbers import named_subjects, printed, read_yaml
 from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.means import bootstrap_mean
 
@@ -19,141 +19,106 @@ from ethnicmer_lib.stats.means import bootstrap_mean
 def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
     """Every claim that needs no clips: key -> value and words.
 
-    Parameters
-    ----------
-    noise : classifiers through which pure noise gives the printed Table IV; by default it is computed, in seconds.
-
-    Examples
-    --------
-    >>> import ethnicmer_lib as em
-    >>> sorted(em.paper.label_claims(noise=[]))[:2]
-    ['au12_universal', 'averages_iv']
+    ``noise`` are the classifiers through which pure noise gives the printed Table IV; by default it is computed, in
+    seconds.
     """
-    found = _counts() | _sums() | _annotation() | _emotions() | _table_iv(noise) | _averages() | _units()
-    return {key: (value, {"says": _said(key), **words}) for key, (value, words) in found.items()}
+    noise = released.equal_from_noise() if noise is None else noise
+    found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _averages() | _units()
+    found["random_forest"] = (None, {"equal": " and ".join(noise)})
+    says = {
+        key: row["says"]
+        for row in read_yaml("claims")["claims"]
+        for key in (row["key"], *row.get("answers", ()))
+    }
+    return {key: (value, {"says": says.get(key, ""), **words}) for key, (value, words) in found.items()}
 
 
-def _said(key: str) -> str:
-    return next(
-        (row["says"] for row in claims_file()["claims"] if key in (row["key"], *row.get("answers", ()))), ""
-    )
+def _whether(holds: bool, **words: Any) -> tuple[None, dict[str, Any]]:
+    """What holds or not, in words alone."""
+    return None, {**words, "holds": bool(holds)}
 
 
 def _counts() -> dict[str, Any]:
-    """Tables I to III cell by cell, and how many subjects there are."""
-    clips = released_clips()
+    """Tables I to III cell by cell, how many subjects there are, and whether the printed counts add up."""
+    clips, named = released_clips(), named_subjects()
     people = clips.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip_id", "size"))
     emotions = clips.groupby("label").agg(clips=("clip_id", "size"))
-    total = {"arm": "All subjects", "what": "subjects", "paper": paper_tables()["subjects"]["total"]["value"]}
-    found = {"subjects_total": (clips["subject"].nunique(), total)}
-    for table, counted in (("table_i", people), ("table_ii", people), ("table_iii", emotions)):
-        found |= cells(table, counted)
-    return found
-
-
-def _sums() -> dict[str, Any]:
-    people, by_ethnicity, by_emotion = (
-        int(printed(f"table_{n}").to_numpy().sum()) for n in ("i", "ii", "iii")
-    )
-    named = paper_tables()["subjects"]["total"]["value"]
-    printed_sums = {
-        "by_ethnicity": by_ethnicity,
-        "by_emotion": by_emotion,
-        "holds": by_ethnicity == by_emotion,
-    }
+    total, by_ethnicity, by_emotion = (int(printed(f"table_{n}").sum().item()) for n in ("i", "ii", "iii"))
     return {
-        "subjects_add_up": (None, {"total": people, "named": named, "holds": people == named}),
-        "clips_add_up": (None, printed_sums),
+        "subjects_total": (
+            clips["subject"].nunique(),
+            {"arm": "All subjects", "what": "subjects", "paper": named},
+        ),
+        **cells("table_i", people),
+        **cells("table_ii", people),
+        **cells("table_iii", emotions),
+        "subjects_add_up": _whether(total == named, total=total, named=named),
+        "clips_add_up": _whether(
+            by_ethnicity == by_emotion, by_ethnicity=by_ethnicity, by_emotion=by_emotion
+        ),
     }
 
 
-def _annotation() -> dict[str, Any]:
-    """Who was given which label, how, and what two groups make of it."""
+def _ethnicity() -> dict[str, Any]:
+    """Which labels there are, and what two groups make of them."""
     table, clips = annotations(), released_clips()
     ethnic = sorted(set(table["race_code"].map(dict(RACE_CODES))))
-    complete = int(((table["gender"] != "") & (table["age_bin"] != "")).sum())
-    raw = table[table["raw_race_code"] != ""]
-    first = (
-        raw[raw["raw_race_code"] != "Error"].drop_duplicates("subject").set_index("subject")["raw_race_code"]
-    )
-    changed = raw[raw["race_code"] != raw["subject"].map(first)]
     by_rule = np.where(table["race_code"].astype(int) >= 2, "Asian", "Non-Asian") == table["mapped_label"]
     equal = f"all {len(table)}" if by_rule.all() else f"{by_rule.sum()} of {len(table)}"
+    by_hand = table.loc[table["race_code"] == "4", "subject"].nunique()
     share = bootstrap_mean((clips["group"] == "Asian").to_numpy(float), clips["subject"])
     other = clips.loc[clips["group"] == "Non-Asian", "subject"].nunique()
-    rows = [row["subjects"] for row in paper_tables()["subjects"]["rows"] if row["group"] == "Non-Asian"]
-    named = paper_results()["protocol"]["prima_facie_subjects"]
+    rows = [
+        str(row["subjects"]) for row in read_yaml("counts")["subjects"]["rows"] if row["group"] == "Non-Asian"
+    ]
+    sixteen = other == read_yaml("results")["protocol"]["prima_facie_subjects"]
     return {
-        "five_categories": (None, {"n": len(ethnic), "listed": ", ".join(ethnic), "holds": len(ethnic) == 5}),
-        "gender_and_age": (
-            None,
-            {"complete": complete, "clips": len(table), "holds": complete == len(table)},
-        ),
-        "screening_corrects": (
-            None,
-            {
-                "subjects": raw["subject"].nunique(),
-                "changed": changed["subject"].nunique(),
-                "holds": len(changed) > 0,
-            },
-        ),
-        "others_by_hand": (
-            None,
-            {
-                "equal": equal,
-                "subjects": table.loc[table["race_code"] == "4", "subject"].nunique(),
-                "holds": not by_rule.all(),
-            },
-        ),
+        "five_categories": _whether(len(ethnic) == 5, n=len(ethnic), listed=", ".join(ethnic)),
+        "others_by_hand": _whether(not by_rule.all(), equal=equal, subjects=by_hand),
         "mapping_balances": (share, {"clips": len(clips), "holds": share.low <= 0.5 <= share.high}),
-        "sixteen_subjects": (other, {"printed": " + ".join(map(str, rows)), "holds": other == named}),
-        "universality": (
-            cramers_v(clips, "database", "group"),
-            {"database_rule": group_rules(clips)[0].value},
-        ),
+        "sixteen_subjects": (other, {"printed": " + ".join(rows), "holds": sixteen}),
+        "universality": (cramers_v(clips, "database", "group"), {"database_rule": group_rules(clips)[0]}),
+    }
+
+
+def _screening() -> dict[str, Any]:
+    """What else was written down, and whether screening changed it."""
+    table = annotations()
+    complete = int(((table["gender"] != "") & (table["age_bin"] != "")).sum())
+    raw = table[table["raw_race_code"] != ""]
+    first = raw[raw["raw_race_code"] != "Error"].groupby("subject")["raw_race_code"].first()
+    changed = raw.loc[raw["race_code"] != raw["subject"].map(first), "subject"].nunique()
+    return {
+        "gender_and_age": _whether(complete == len(table), complete=complete, clips=len(table)),
+        "screening_corrects": _whether(changed > 0, subjects=raw["subject"].nunique(), changed=changed),
     }
 
 
 def _emotions() -> dict[str, Any]:
     table, kept = annotations(), len(released_clips())
     others = int((table["mapped_emotion"] == "Other").sum())
-    many = table.assign(emotion=table["emotion"].str.lower()).groupby("mapped_emotion")["emotion"].nunique()
+    many = table["emotion"].str.lower().groupby(table["mapped_emotion"]).nunique()
     counted = {label.lower(): int(many[label]) for label in ("Positive", "Surprise", "Negative")}
     single = counted["positive"] == counted["surprise"] == 1 < counted["negative"]
     return {
-        "others_left_out": (
-            None, {"others": others, "clips": len(table), "kept": kept, "holds": others + kept == len(table)}
-        ),
-        "single_emotions": (None, counted | {"holds": single}),
-    }  # fmt: skip
+        "others_left_out": _whether(others + kept == len(table), others=others, clips=len(table), kept=kept),
+        "single_emotions": _whether(single, **counted),
+    }
 
 
-def _table_iv(noise: list[str] | None) -> dict[str, Any]:
-    """What Table IV's own labels say: its draw, its balance, and what noise gives."""
+def _table_iv() -> dict[str, Any]:
+    """What Table IV's own labels say: its draw and its balance."""
     drawn, paper = released.draw(released.kept_clips()), printed("table_iv")
     shares = {name: float((rows["label"] == "Negative").mean()) for name, rows in drawn.items()}
-    always = released.score({name: rows.assign(predicted="Negative") for name, rows in drawn.items()})
-    rule, merged = (
-        float(always.loc["Mixed", "macro"]),
-        [label for label, two in BINARY.items() if two != "Negative"],
-    )
-    noise = released.equal_from_noise() if noise is None else noise
-    columns = [column for column in paper if column != "macro"]
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    always = released.score({"Mixed": drawn["Mixed"].assign(predicted="Negative")})
+    rule = float(always.loc["Mixed", "macro"])
+    merged = " and ".join(label for label, two in BINARY.items() if two != "Negative")
+    classes = [column for column in paper if column != "macro"]
     return {
-        "released_shares": (
-            max(shares.values()) - min(shares.values()),
-            {"shares": ", ".join(f"{name} {share:.0%}" for name, share in shares.items())},
-        ),
+        "released_shares": (max(shares.values()) - min(shares.values()), {"shares": listed}),
         "balanced_labels": (rule, {"holds": rule < paper.loc["Mixed", "macro"]}),
-        "smaller_classes": (
-            None,
-            {
-                "classes": " and ".join(columns),
-                "merged": " and ".join(merged),
-                "holds": "Positive" in columns,
-            },
-        ),
-        "random_forest": (None, {"equal": " and ".join(noise)}),
+        "smaller_classes": _whether("Positive" in classes, classes=" and ".join(classes), merged=merged),
     }
 
 
@@ -164,14 +129,14 @@ def _averages() -> dict[str, Any]:
         paper = printed(table)
         # Inputs are rounded to 4 decimals, so their mean is known to half a unit, and so is the printed one.
         off = float((paper.drop(columns="macro").mean(axis=1) - paper["macro"]).abs().max())
-        found[key] = (None, {"rows": len(paper), "off": off, "holds": off <= 1e-4 + 1e-9})
+        found[key] = _whether(off <= 1e-4 + 1e-9, rows=len(paper), off=off)
     return found
 
 
 def _units() -> dict[str, Any]:
-    seen = shown(UnitClaim(12, False, "Positive", "Asian"), released_clips())
+    seen, p = in_words(shown(released_clips(), 12, False, "Positive"))
     return {
         "units_positive": units_named("Positive", (6, 12)),
         "units_surprise": units_named("Surprise", (1, 2, 5, 26)),
-        "au12_universal": (None, {"seen": seen, "p": seen.p, "holds": seen.p > 0.05}),
+        "au12_universal": _whether(p > 0.05, seen=seen, p=p),
     }

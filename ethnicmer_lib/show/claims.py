@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterable
 
+import pandas as pd
 from IPython.display import HTML
 
-from ethnicmer_lib.paper.findings import VERDICTS, Finding
-from ethnicmer_lib.paper.ledger import Entry, Ledger
-from ethnicmer_lib.show.tables import badge
+from ethnicmer_lib.show.tables import badge, summary
 from ethnicmer_lib.store.provenance import Provenance
 
 #: Shows and hides rows; without it the whole ledger is there.
@@ -39,18 +39,20 @@ _SCRIPT = """
 """
 
 
-def ledger(found: Ledger) -> HTML:
-    """All entries, each unfolding to its answers, with fields that filter them; and the same as JSON, folded."""
-    places = list(dict.fromkeys(entry.place for entry in found.entries))
+def ledger(found: pd.DataFrame) -> HTML:
+    """All claims, each unfolding to its answers, with fields that filter them; and the same as JSON, folded.
+
+    ``found`` is a table of ``paper.claims_ledger``.
+    """
     form = (
         "<form class='ledger-filter' hidden>"
-        + _field("Verdict", _options("verdict", VERDICTS))
-        + _field("Place", _options("place", places))
-        + _field("Words", "<input name='words' type='search'>")
+        + _field("Verdict", "verdict", found["verdict"].cat.categories)
+        + _field("Place", "place", found["place"].unique())
+        + "<label>Words <input name='words' type='search'></label>"
         + "<output class='ledger-count'></output></form>"
     )
-    rows = "".join(_row(entry) for entry in found.entries)
-    records = json.loads(found.table().to_json(orient="records"))
+    rows = "".join(_claim(answers) for _, answers in found.groupby("key", sort=False))
+    records = json.loads(found.to_json(orient="records"))
     text = html.escape(json.dumps(records, indent=1, ensure_ascii=False))
     return HTML(
         f"<div class='findings ledger'>{form}{rows}<script>{_SCRIPT}</script></div>"
@@ -58,30 +60,26 @@ def ledger(found: Ledger) -> HTML:
     )
 
 
-def _field(title: str, field: str) -> str:
-    return f"<label>{title} {field}</label>"
-
-
-def _options(name: str, values: tuple[str, ...] | list[str]) -> str:
+def _field(title: str, name: str, values: Iterable[str]) -> str:
     options = "".join(f"<option>{html.escape(value)}</option>" for value in values)
-    return f"<select name='{name}'><option value=''>all</option>{options}</select>"
+    return f"<label>{title} <select name='{name}'><option value=''>all</option>{options}</select></label>"
 
 
-def _row(entry: Entry) -> str:
+def _claim(answers: pd.DataFrame) -> str:
+    claim = answers[answers["decides"]].iloc[0]
     printed = ""
-    if entry.printed is not None:
-        printed = f"printed {entry.printed:g}" if entry.printed >= 1 else f"printed {entry.printed:.4f}"
+    if pd.notna(claim["printed"]):
+        printed = f"printed {claim['printed']:{'g' if claim['printed'] >= 1 else '.4f'}}"
     return (
-        f"<details class='finding' id='{entry.key}' data-verdict='{html.escape(entry.verdict)}' "
-        f"data-place='{html.escape(entry.place)}'><summary><span class='question'>{html.escape(entry.where)}: "
-        f"{html.escape(entry.says)}</span><span class='estimate'>{printed}</span>"
-        f"<span class='verdict {entry.verdict.replace(' ', '-')}'>{entry.verdict}</span></summary>"
-        + "".join(map(_answer, entry.answers))
-        + f"<p class='note'>More in <a href='{entry.page}.html'>{entry.page.replace('_', ' ')}</a>.</p></details>"
+        f"<details class='finding' id='{claim['key']}' data-verdict='{html.escape(claim['verdict'])}' "
+        f"data-place='{html.escape(claim['place'])}'>"
+        + summary(f"{claim['where']}: {claim['says']}", printed, claim["verdict"])
+        + "".join(_answer(one) for one in answers.itertuples())
+        + f"<p class='note'>More in <a href='{claim['page']}.html'>{claim['page'].replace('_', ' ')}</a>.</p></details>"
     )
 
 
-def _answer(one: Finding) -> str:
+def _answer(one: tuple) -> str:
     mark = badge(Provenance(one.source, one.simulated, ""))
     return (
         f"<p><strong>{html.escape(one.mode)}</strong>, {html.escape(one.source)}{mark}: {html.escape(one.answer)} "

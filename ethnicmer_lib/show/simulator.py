@@ -17,7 +17,6 @@ from ethnicmer_lib.show.figures.style import intervals
 from ethnicmer_lib.show.tables import Html, table
 from ethnicmer_lib.simulator.knobs import described as knob_texts
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.stats import Estimate
 from ethnicmer_lib.store import Provenance
 
 KNOBS = {"texture_cue": "texture", "action_unit_effect": "motion"}  #: knob -> the input in which it shows
@@ -74,156 +73,115 @@ def caption(picture: tuple[int, str]) -> tuple[str, str]:
     return f"AU {unit}", SIDES.get(side, NAMES[unit])
 
 
-def described() -> dict[str, str]:
-    """Setting of the simulator -> what it does, from the docstring that the command line shows, too."""
-    texts = {name: text.replace("``", "").rstrip(".") + "." for name, text in knob_texts().items()}
-    return {
-        name: text[:1].upper() + text[1:].replace("COMPONENTS", "the next table")
-        for name, text in texts.items()
-    }
-
-
 def knobs() -> pd.DataFrame:
     """Every setting of the simulator: where to turn it, its default, what it does and what it is for in a course."""
-    texts = described()
-    rows = []
+    texts, rows = knob_texts(), []  # from the docstring that the command line shows, too
     for field in fields(SimulatorSettings):
         parameter, use = TEACHING[field.name]
         lines = [f"<code>--{field.name.replace('_', '-')}</code>"]
         lines += [f"in this book <code>{parameter}</code>"] * bool(parameter)
         lines.append(f"default {html.escape(_plain(field.default))}")
-        meaning = f"{html.escape(texts[field.name])}<br><em>In a course: {html.escape(use)}</em>"
+        does = texts[field.name].replace("``", "").rstrip(".").replace("COMPONENTS", "the next table") + "."
+        meaning = f"{html.escape(does[:1].upper() + does[1:])}<br><em>In a course: {html.escape(use)}</em>"
         rows.append({"knob": Html("<br>".join(lines)), "what it does": Html(meaning)})
     return pd.DataFrame(rows)
 
 
 def _plain(value: Any) -> str:
     """A default as a reader would write it."""
-    if value is False:
-        return "no"
-    if value == ():
-        return "none"
+    if value is False or value == ():
+        return "none" if value == () else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def evidence_words(evidence: Any) -> dict[str, Any]:
-    """Figures and texts of the two recorded sections, by the names that the chapter gives them.
-
-    Parameters
-    ----------
-    evidence : as of ``evidence.simulator.evidence``.
-    """
+    """Figures and texts of the two recorded sections, by the names that the chapter gives them; ``evidence`` as of
+    ``evidence.simulator.evidence``."""
     crossed, strict = evidence.crossed(), evidence.crossed(strict=True)
     real = evidence.predictions("real", "logistic")
     alone = evidence.predictions("all", "logistic", "random")
-    difficulty = evidence.difficulty_table()
-    none = {kind: evidence.told_apart(kind) for kind in ("colour", "texture", "motion")}
+    ablation = evidence.ablation_table("logistic")
+    by_database = {name: evidence.macro(crossed[crossed["database"] == name]) for name in (CASME2, SAMM)}
+    change = "change of macro F1 on the real clips"
+    cohorts = Provenance("simulated cohorts; recorded run", True, evidence.real.fingerprint)
     at = evidence.made
     return {
-        "crossed": str(evidence.macro(crossed)),
-        "crossed_casme2": str(evidence.macro(crossed[crossed["database"] == CASME2])),
-        "crossed_samm": str(evidence.macro(crossed[crossed["database"] == SAMM])),
-        "strict": str(evidence.macro(strict)),
-        "real_loso": str(evidence.macro(real)),
-        "gap": str(evidence.paired(alone, real)),
+        "crossed": evidence.macro(crossed),
+        "crossed_casme2": by_database[CASME2],
+        "crossed_samm": by_database[SAMM],
+        "strict": evidence.macro(strict),
+        "real_loso": evidence.macro(real),
+        "gap": evidence.paired(alone, real),
         "chosen_casme2": _option(*evidence.chosen(CASME2)),
         "chosen_samm": _option(*evidence.chosen(SAMM)),
-        "difficulty_note": _difficulty(difficulty),
-        "ablation": intervals(
-            evidence.ablation_table("logistic").assign(paper=np.nan),
-            tested(evidence),
-            "change of macro F1 on the real clips",
-            zero=0,
-        ),
-        "ablation_note": _ablation(evidence.ablation_table("logistic")),
-        "traces": traces(evidence.traces, evidence.level, simulated(evidence)),
-        "null_note": _null(none, evidence.level),
-        "knob_note": " ".join(_knob(evidence, knob, kind) for knob, kind in KNOBS.items()),
+        "difficulty_note": _difficulty(evidence.difficulty_table()),
+        "ablation": intervals(ablation.assign(paper=np.nan), _tested(evidence), change, zero=0),
+        "ablation_note": _ablation(ablation),
+        "traces": traces(evidence.traces, evidence.level, cohorts),
+        "null_note": _null(evidence),
+        "knob_note": " ".join(_knob(evidence.traces, knob, kind) for knob, kind in KNOBS.items()),
         "evidence_made": f"{evidence.command} (commit {at['commit']}, {at['time']})",
     }
 
 
-def tested(evidence: Any) -> Provenance:
-    """The source of scores on real clips."""
-    return Provenance(f"{evidence.real.source}; recorded run", False, evidence.real.fingerprint)
-
-
-def simulated(evidence: Any) -> Provenance:
-    """The source of scores on simulated clips."""
-    return Provenance("simulated cohorts; recorded run", True, evidence.real.fingerprint)
-
-
 def transfer(evidence: Any) -> HTML:
     """The table of ways of training, all tested on the real clips."""
+    caption = "Recognising the published motion of real clips: macro F1, F1 of each label, macro F1 in each database."
     columns = {
         "trained on": "trained on",
         "macro": "macro F1",
         **{name: name for name in (*LABELS, CASME2, SAMM)},
     }
-    return table(
-        evidence.transfer_table(),
-        "Recognising the published motion of real clips: macro F1, F1 of each label, macro F1 in each database.",
-        tested(evidence),
-        columns=columns,
-        digits=2,
-    )
+    return table(evidence.transfer_table(), caption, _tested(evidence), columns=columns, digits=2)
+
+
+def _tested(evidence: Any) -> Provenance:
+    """The source of scores on real clips."""
+    return Provenance(f"{evidence.real.source}; recorded run", False, evidence.real.fingerprint)
+
+
+def _classifier(name: str) -> str:
+    return "a forest" if name == "forest" else "logistic regression"
 
 
 def _option(classifier: str, framing: str) -> str:
-    crops = "random crops" if framing == "random" else "whole frames"
-    return f"{'a forest' if classifier == 'forest' else 'logistic regression'} with {crops}"
+    return f"{_classifier(classifier)} with {'random crops' if framing == 'random' else 'whole frames'}"
 
 
 def _difficulty(rows: pd.DataFrame) -> str:
-    words = []
-    for name, found in rows.groupby("classifier", sort=False):
-        ours = ", ".join(str(value) for value in found["simulated"])
-        real: Estimate = found["real"].iloc[0]
-        words.append(
-            f"with {'a forest' if name == 'forest' else 'logistic regression'} {ours} against {real} "
-            f"(mean difference {found['difference'].mean():+.3f})"
-        )
-    return "; ".join(words)
+    return "; ".join(
+        f"with {_classifier(name)} {', '.join(map(str, found['simulated']))} against {found['real'].iloc[0]} "
+        f"(mean difference {found['difference'].mean():+.3f})"
+        for name, found in rows.groupby("classifier", sort=False)
+    )
 
 
 def _ablation(rows: pd.DataFrame) -> str:
     """Which components change the score by more than their interval allows for, in either direction."""
     sentences = []
-    for words, chosen in (
-        ("lower", rows[rows["high"] < 0].sort_values("value")),
-        ("raise", rows[rows["low"] > 0].sort_values("value", ascending=False)),
-    ):
-        if len(chosen):
-            named = ", ".join(
-                f"{name.removeprefix('without ')} ({change:+.2f})" for name, change in _pairs(chosen)
-            )
-            sentences.append(
-                f"Left out alone, these {words} the score by more than the interval allows for: {named}."
-            )
+    for words, chosen in (("lower", rows[rows["high"] < 0]), ("raise", rows[rows["low"] > 0])):
+        chosen = chosen.sort_values("value", ascending=words == "lower")
+        named = ", ".join(
+            f"{one.name.removeprefix('without ')} ({one.value:+.2f})" for one in chosen.itertuples()
+        )
+        if named:
+            said = f"Left out alone, these {words} the score by more than the interval allows for: {named}."
+            sentences.append(said)
     if not sentences:
         return "No single component changes the score by more than the interval allows for."
     undecided = int(((rows["low"] <= 0) & (rows["high"] >= 0)).sum())
-    return " ".join(
-        [
-            *sentences,
-            f"The intervals of the other {undecided} hold zero: nothing can be said for or against them.",
-        ]
-    )
+    open_ones = f"The intervals of the other {undecided} hold zero: nothing can be said for or against them."
+    return " ".join([*sentences, open_ones])
 
 
-def _pairs(rows: pd.DataFrame) -> list[tuple[str, float]]:
-    return list(zip(rows["name"], rows["value"], strict=True))
+def _null(evidence: Any) -> str:
+    said = []
+    for kind, words in {"colour": "the colour", "texture": "the texture", "motion": "motion"}.items():
+        said.append("in {} of {} from {}".format(*evidence.told_apart(kind), words))
+    return f"With every knob at 0 the groups are told apart (p < {evidence.level:g}) {', '.join(said)}"
 
 
-def _null(none: dict[str, tuple[int, int]], level: float) -> str:
-    found = ", ".join(
-        f"in {hits} of {n} from {'the ' * (kind != 'motion')}{kind}" for kind, (hits, n) in none.items()
-    )
-    return f"With every knob at 0 the groups are told apart (p < {level:g}) {found}"
-
-
-def _knob(evidence: Any, knob: str, kind: str) -> str:
-    rows = evidence.traces
-    rows = rows[(rows["knob"] == knob) & (rows["input"] == kind)].groupby("strength")["auc"].mean()
-    steps = ", ".join(f"{value:.2f} at {strength:g}" for strength, value in rows.items())
+def _knob(rows: pd.DataFrame, knob: str, kind: str) -> str:
+    area = rows[(rows["knob"] == knob) & (rows["input"] == kind)].groupby("strength")["auc"].mean()
+    steps = ", ".join(f"{value:.2f} at {strength:g}" for strength, value in area.items())
     return f"With {knob} the mean area under the curve from {kind} is {steps}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,29 +51,20 @@ def say(**values: Any) -> None:
         glue(name, value if isinstance(value, Figure) else _Text(value), display=False)
 
 
-def publish(values: Mapping[str, Any]) -> None:
-    """:func:`say` for a mapping."""
-    say(**values)
-
-
 def number(value: Any, digits: int = 3) -> str:
     """A number as a table shows it: whole numbers whole, others with ``digits`` decimals, nothing as a dash."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+    if pd.isna(value):
         return "–"
-    if isinstance(value, float):
-        return f"{value:.{digits}f}"
-    return str(value)
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
-def with_interval(value: float, low: float, high: float, digits: int = 3) -> Html:
-    """A value with its interval in small print."""
-    if value is None or math.isnan(value):
-        return Html("–")
-    if low is None or math.isnan(low):
-        return Html(number(float(value), digits))
-    return Html(
-        f"{value:.{digits}f} <span class='interval'>[{number(float(low), digits)}, "
-        f"{number(float(high), digits)}]</span>"
+def with_interval(value: float, low: float, high: float, digits: int = 3) -> str:
+    """HTML of a value with its interval in small print; without its ends (NaN) the value alone."""
+    shown = number(float(value), digits)
+    if pd.isna(value) or pd.isna(low):
+        return shown
+    return (
+        f"{shown} <span class='interval'>[{number(float(low), digits)}, {number(float(high), digits)}]</span>"
     )
 
 
@@ -105,15 +95,16 @@ def table(
     """
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
-    columns = dict(columns or {name: str(name) for name in rows.columns})
-    shown = {name: [_cell(value, digits) for value in rows[name]] for name in columns}
-    kind = {name: _kind(rows[name], shown[name]) for name in columns}
-    head = "".join(
-        f"<th scope='col'{kind[name]}>{html.escape(title)}</th>" for name, title in columns.items()
+    columns = columns or {name: str(name) for name in rows.columns}
+    cells = pd.DataFrame(
+        {name: rows[name].astype(object).map(lambda one: _cell(one, digits)) for name in columns}
     )
+    kinds = [_kind(rows[name], cells[name].tolist()) for name in columns]
+    heads = zip(kinds, columns.values(), strict=True)
+    head = "".join(f"<th scope='col'{kind}>{html.escape(title)}</th>" for kind, title in heads)
     body = "".join(
-        "<tr>" + "".join(f"<td{kind[name]}>{shown[name][i]}</td>" for name in columns) + "</tr>"
-        for i in range(len(rows))
+        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
+        for row in cells.itertuples(index=False, name=None)
     )
     tail = f"<p class='note'>{note}</p>" if note else ""
     return HTML(
@@ -123,16 +114,14 @@ def table(
 
 
 def _source(of: Any) -> str:
-    if of is None:
-        return ""
-    return f" Source: {html.escape(provenance_of(of).source)}.{badge(of)}"
+    return f" Source: {html.escape(provenance_of(of).source)}.{badge(of)}" if of is not None else ""
 
 
 def _cell(value: Any, digits: int) -> str:
     if isinstance(value, Html):
         return value.text
     if isinstance(value, Estimate):
-        return with_interval(*value, digits).text
+        return with_interval(*value, digits)
     return html.escape(number(value, digits))
 
 
@@ -158,29 +147,30 @@ def findings(
     folded : start with answers and reasons hidden, for pages that list many.
     """
     found = list(found)
-    own = [Provenance(one.source, one.simulated, "") for one in found] if of is None else []
-    shared = of if of is not None else own[0] if len(set(own)) == 1 else None
-    rows = []
-    for place, one in enumerate(found):
-        source = f" {_source(own[place])}" if shared is None else ""
-        rows.append(
-            f"<details class='finding'{'' if folded else ' open'}>"
-            f"<summary><span class='question'>{html.escape(one.question)}</span>"
-            f"<span class='estimate'>{_estimate(one)}</span>"
-            f"<span class='verdict {one.verdict.replace(' ', '-')}'>{one.verdict}</span></summary>"
-            f"<p>{html.escape(one.answer)}</p><p class='note'>{html.escape(one.reason)}{source}</p></details>"
-        )
+    own = [Provenance(one.source, one.simulated, "") for one in found]
+    shared = own[0] if of is None and len(set(own)) == 1 else of
+    rows = "".join(
+        f"<details class='finding'{'' if folded else ' open'}>{summary(one.question, _estimate(one), one.verdict)}"
+        f"<p>{html.escape(one.answer)}</p>"
+        f"<p class='note'>{html.escape(one.reason)}{f' {_source(source)}' if shared is None else ''}</p></details>"
+        for one, source in zip(found, own, strict=True)
+    )
     return HTML(
-        f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{_source(shared)}</p>"
-        f"{''.join(rows)}</div>"
+        f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{_source(shared)}</p>{rows}</div>"
+    )
+
+
+def summary(question: str, estimate: str, verdict: str) -> str:
+    """The line of a finding that unfolds: what is asked, the number (HTML), the verdict."""
+    return (
+        f"<summary><span class='question'>{html.escape(question)}</span><span class='estimate'>{estimate}</span>"
+        f"<span class='verdict {verdict.replace(' ', '-')}'>{verdict}</span></summary>"
     )
 
 
 def _estimate(one: Finding) -> str:
     if one.estimate is None:
         return ""
-    if one.low is None and float(one.estimate).is_integer():
-        return str(int(one.estimate))
-    return str(
-        with_interval(one.estimate, *(math.nan if end is None else end for end in (one.low, one.high)))
-    )
+    if one.low is None:
+        return f"{one.estimate:.0f}" if float(one.estimate).is_integer() else number(one.estimate)
+    return with_interval(*one.value)

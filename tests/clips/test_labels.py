@@ -48,7 +48,9 @@ def test_emotion_map_equals_the_releases():
 
 def test_emotion_map_equals_table_iii():
     expected = {
-        name: row["label"] for row in printed.paper_tables()["emotions"]["rows"] for name in row["emotions"]
+        name: row["label"]
+        for row in printed.read_yaml("counts")["emotions"]["rows"]
+        for name in row["emotions"]
     }
     assert expected == {name: label for name, label in labels.EMOTION_LABEL.items() if label}
     assert set(expected.values()) == set(LABELS) == set(labels.BINARY)
@@ -73,7 +75,7 @@ def test_binary_labels():
 
 
 def test_paper_numbers_add_up_as_printed():
-    paper = printed.paper_tables()
+    paper = printed.read_yaml("counts")
     assert (
         sum(row["subjects"] for row in paper["subjects"]["rows"]) == paper["subjects"]["total"]["value"] == 54
     )
@@ -139,7 +141,7 @@ def test_the_papers_mapping_is_the_released_one():
     paper = {
         row["ethnicity"]: row["group"]
         for part in ("subjects", "clips")
-        for row in printed.paper_tables()[part]["rows"]
+        for row in printed.read_yaml("counts")[part]["rows"]
     }
     assert dict(zip(groups["ethnicity"], groups["group"], strict=True)) == paper
 

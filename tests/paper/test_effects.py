@@ -3,7 +3,7 @@
 import pytest
 
 from ethnicmer_lib.paper import described_cells, switch_effects
-from ethnicmer_lib.paper.effects import switches
+from ethnicmer_lib.paper.numbers import read_yaml
 from ethnicmer_lib.publish.chapters import parameters
 from ethnicmer_lib.store import recording
 
@@ -24,15 +24,15 @@ def test_cells_of_table_iv_as_described(studies):
 
 def test_every_switch_has_a_measured_effect(studies):
     effects = switch_effects(studies, recording("table_v").table("controls"))
-    assert len(effects) == len(switches()) == 13
+    assert len(effects) == 13
     for effect in effects["effect"]:
         assert effect.low <= effect.value <= effect.high
 
 
 def test_every_switch_of_table_v_is_a_parameter_whose_default_is_as_described():
-    for row in switches().query("table == 'V'").itertuples():
-        name = row.parameter.removeprefix("switches.")
-        assert str(getattr(parameters("benchmark", {}).switches, name)) == row.described
-        flipped = {"True": True, "False": False}.get(row.changed, row.changed)
+    for row in (one for one in read_yaml("switches") if one["table"] == "V"):
+        name = row["parameter"].removeprefix("switches.")
+        assert str(getattr(parameters("benchmark", {}).switches, name)) == row["described"]
+        flipped = {"True": True, "False": False}.get(row["changed"], row["changed"])
         changed = parameters("benchmark", {"switches": {name: flipped}}).switches
         assert getattr(changed, name) == flipped

@@ -8,8 +8,8 @@ import pytest
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper import RELEASED, cells, judge, printed, rules_of
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS
-from ethnicmer_lib.paper.numbers import claims_file
-from ethnicmer_lib.paper.rules import KINDS
+from ethnicmer_lib.paper.judging import KINDS
+from ethnicmer_lib.paper.numbers import read_yaml
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance
 
@@ -26,7 +26,7 @@ def _drop(of=REAL, departures=(), about=ABOUT, value=DROP):
 
 
 def test_every_rule_is_whole_and_no_key_stands_twice():
-    known, seen = claims_file(), []
+    known, seen = read_yaml("claims"), []
     for chapter in known["findings"]:
         for key, rule in rules_of(chapter).items():
             seen.append(key)

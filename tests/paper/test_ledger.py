@@ -6,7 +6,7 @@ import pytest
 
 from ethnicmer_lib.clips.labels import SAMM, released_clips
 from ethnicmer_lib.paper import RELEASED, cells, claims_ledger, judge, label_claims, printed, unit_claims
-from ethnicmer_lib.paper.facs import CLAIMS, shown
+from ethnicmer_lib.paper.facs import CLAIMS, in_words, shown
 from ethnicmer_lib.paper.findings import NOT_HERE, VERDICTS
 from ethnicmer_lib.publish.chapters import chapter
 from ethnicmer_lib.show.claims import ledger as shown_ledger
@@ -30,26 +30,20 @@ def ledger(on_labels):
 
 
 def test_every_claim_has_a_verdict_a_reason_and_a_page(ledger):
-    keys = [entry.key for entry in ledger.entries]
-    assert len(keys) == len(set(keys)) == 80
-    for entry in ledger.entries:
-        assert entry.verdict in VERDICTS
-        assert len(entry.deciding.reason) > 5
-        assert entry.where
-        assert chapter(entry.page)
-    assert sum(ledger.counts().values()) == len(ledger.entries)
+    deciding = ledger[ledger["decides"]]
+    assert deciding["key"].is_unique
+    assert set(deciding["key"]) == set(ledger["key"])
+    assert len(deciding) == 80
+    assert deciding["verdict"].isin(VERDICTS).all()
+    assert (deciding["reason"].str.len() > 5).all()
+    assert deciding["where"].all()
+    assert all(chapter(page) for page in deciding["page"])
 
 
 def test_all_printed_cells_are_there(ledger):
-    places = [entry.place for entry in ledger.entries if entry.printed is not None]
-    of = {n: places.count(f"Table {n}") for n in ("I", "II", "III", "IV", "V")}
-    assert of == {
-        "I": 6,
-        "II": 5,
-        "III": 3,
-        "IV": 9,
-        "V": 16,
-    }  # with the number of subjects that the text names
+    places = ledger.dropna(subset="printed").drop_duplicates("key").groupby("place").size()
+    counts = {"Table I": 6, "Table II": 5, "Table III": 3, "Table IV": 9, "Table V": 16}
+    assert places.to_dict() == counts  # with the number of subjects that the text names
 
 
 def test_verdicts_that_the_shipped_labels_decide(ledger):
@@ -82,7 +76,7 @@ def test_verdicts_that_the_shipped_labels_decide(ledger):
         "map_sides": NOT_HERE,
         "table_v_tinyvit_macro": NOT_HERE,
     }
-    assert {key: ledger[key].verdict for key in expected} == expected
+    assert ledger[ledger["decides"]].set_index("key").loc[list(expected), "verdict"].to_dict() == expected
 
 
 def test_as_described_decides_before_as_released_and_real_before_simulated(on_labels):
@@ -104,32 +98,32 @@ def test_as_described_decides_before_as_released_and_real_before_simulated(on_la
         found += judge(
             "prima_facie", of, about=both, mono_consistent=Estimate(value, value - 0.01, value + 0.01)
         )
-    ledger = claims_ledger(on_labels + found)
-    cell = ledger["table_iv_mixed_macro"]
-    assert [(one.mode, one.verdict) for one in cell.answers] == [
-        ("as described", "not reproduced"),
-        ("as released", "reproduced"),
+    ledger = claims_ledger(on_labels + found).set_index("key")
+    assert ledger.loc["table_iv_mixed_macro", ["mode", "verdict", "decides"]].to_numpy().tolist() == [
+        ["as described", "not reproduced", True],
+        ["as released", "reproduced", False],
     ]
-    assert cell.verdict == "not reproduced"
-    assert [one.simulated for one in ledger["mono_consistent"].answers] == [False]
-    assert ledger["mono_consistent"].verdict == "reproduced"
+    mono = ledger.loc["mono_consistent"]
+    assert (mono["simulated"], mono["verdict"], mono["decides"]) == (False, "reproduced", True)
 
 
 def test_action_units_are_counted_as_coders_wrote_them():
     clips = released_clips()
-    counted = {key: shown(claim, clips) for key, claim in CLAIMS.items()}
-    assert dict(counted["one_sided_smile"].with_unit) == {"Asian": 11, "Non-Asian": 9}
-    assert dict(counted["au26_surprise"].with_unit) == {"Asian": 1, "Non-Asian": 2}
-    assert dict(counted["au5_surprise"].with_unit) == {"Asian": 3, "Non-Asian": 6}
-    assert counted["au5_surprise"].p == pytest.approx(0.0033, abs=1e-4)
-    samm = shown(CLAIMS["au1_surprise"], clips[clips["database"] == SAMM])
-    assert (samm.with_unit["Asian"], samm.clips["Asian"], round(samm.p, 2)) == (2, 5, 0.56)
+    counted = {key: shown(clips, *claim[:3]) for key, claim in CLAIMS.items()}
+    assert counted["one_sided_smile"][True].to_dict() == {"Asian": 11, "Non-Asian": 9}
+    assert counted["au26_surprise"][True].to_dict() == {"Asian": 1, "Non-Asian": 2}
+    assert counted["au5_surprise"][True].to_dict() == {"Asian": 3, "Non-Asian": 6}
+    assert in_words(counted["au5_surprise"])[1] == pytest.approx(0.0033, abs=1e-4)
+    words, p = in_words(shown(clips[clips["database"] == SAMM], *CLAIMS["au1_surprise"][:3]))
+    assert words.startswith("Asian 2 of 5, ")
+    assert round(p, 2) == 0.56
 
 
 def test_the_page_holds_every_entry_its_filters_and_the_ledger_as_json(ledger):
     text = shown_ledger(ledger).data
-    assert text.count("class='finding'") == len(ledger.entries)
-    for verdict, count in ledger.counts().items():
+    deciding = ledger[ledger["decides"]]
+    assert text.count("class='finding'") == len(deciding)
+    for verdict, count in deciding["verdict"].value_counts().items():
         assert text.count(f"data-verdict='{verdict}'") == count
     inside = text.partition("<pre>")[2].partition("</pre>")[0].replace("&quot;", '"').replace("&#x27;", "'")
-    assert {row["key"] for row in json.loads(inside)} == {entry.key for entry in ledger.entries}
+    assert {row["key"] for row in json.loads(inside)} == set(ledger["key"])

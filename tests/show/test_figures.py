@@ -61,7 +61,6 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         ),
         "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
-        "message": figures.message("nothing to draw", provenance),
     }
 
 

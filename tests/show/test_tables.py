@@ -23,11 +23,9 @@ def test_numbers_are_shown_as_a_reader_expects(value, shown):
 
 
 def test_an_interval_is_small_print_and_missing_ends_leave_the_value():
-    assert (
-        str(notebook.with_interval(0.5, 0.25, 0.75, 2)) == "0.50 <span class='interval'>[0.25, 0.75]</span>"
-    )
-    assert str(notebook.with_interval(0.5, float("nan"), float("nan"))) == "0.500"
-    assert str(notebook.with_interval(float("nan"), 0, 1)) == "–"
+    assert notebook.with_interval(0.5, 0.25, 0.75, 2) == "0.50 <span class='interval'>[0.25, 0.75]</span>"
+    assert notebook.with_interval(0.5, float("nan"), float("nan")) == "0.500"
+    assert notebook.with_interval(float("nan"), 0, 1) == "–"
 
 
 def test_a_table_names_its_source_and_says_when_it_is_simulated():
@@ -79,7 +77,7 @@ def test_a_finding_shows_question_estimate_verdict_answer_and_reason():
 def test_glued_text_reads_as_text(monkeypatch):
     glued = {}
     monkeypatch.setattr(notebook, "glue", lambda name, value, display: glued.update({name: repr(value)}))
-    notebook.publish({"n": 16, "note": 'it\'s "so"'})
+    notebook.say(n=16, note='it\'s "so"')
     assert glued == {"n": "16", "note": 'it\'s "so"'}
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from ethnicmer_lib.show.figures.style import WIDTH, figure
+from ethnicmer_lib.show.figures.style import WIDTH, colour_bar, draw_map, figure, panels
 
 
 @figure
@@ -22,18 +20,13 @@ def map_over_motion(cells: np.ndarray, image: np.ndarray, of: Any) -> Figure:
     cells : (S, S) map in [0, 1].
     image : (3, S, S) optical flow image.
     """
-    fig, axes = plt.subplots(1, 4, figsize=(WIDTH, WIDTH / 4 + 0.3), layout="constrained")
-    for ax, channel, name in zip(axes, image, ("u", "v", "strain"), strict=False):
-        top = float(np.abs(channel).max()) or 1.0
-        signed = name != "strain"
-        ax.imshow(channel, cmap="RdBu_r" if signed else "magma", vmin=-top if signed else 0, vmax=top)
+    fig, ((*channels, over),) = panels(1, 4, (WIDTH, WIDTH / 4 + 0.3))
+    for ax, channel, name in zip(channels, image, ("u", "v", "strain"), strict=True):
+        draw_map(ax, channel, float(np.abs(channel).max()) or 1.0, signed=name != "strain")
         ax.set_title(name)
-    axes[3].imshow(image[2], cmap="gray")
-    axes[3].imshow(cells, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
-    axes[3].set_title("map over strain")
-    for ax in axes:
-        ax.set(xticks=[], yticks=[])
-        sns.despine(ax=ax, left=True, bottom=True)
+    over.imshow(image[2], cmap="gray")
+    over.imshow(cells, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
+    over.set_title("map over strain")
     return fig
 
 
@@ -52,35 +45,23 @@ def mean_maps(
     counts : (label, group) -> number of clips behind the mean.
     background : (H, W) or (H, W, 3) in [0, 1], the same for all panels: a mean over subjects, never one person.
     """
-    labels = list(dict.fromkeys(label for label, _ in maps))
-    groups = list(dict.fromkeys(group for _, group in maps))
-    height, width = background.shape[:2]
+    labels, groups = (list(dict.fromkeys(names)) for names in zip(*maps, strict=True))
+    whole = (0, background.shape[1], background.shape[0], 0)
     top = max(float(one.max()) for one in maps.values()) or 1.0
-    fig, axes = plt.subplots(
-        len(groups),
-        len(labels),
-        figsize=(WIDTH * 0.8, 2.9 * len(groups)),
-        squeeze=False,
-        layout="constrained",
-    )
-    for i, group in enumerate(groups):
-        for j, label in enumerate(labels):
-            ax = axes[i, j]
-            ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0))
+    fig, axes = panels(len(groups), len(labels), (WIDTH * 0.8, 2.9 * len(groups)))
+    over = {
+        "cmap": "inferno",
+        "vmin": 0,
+        "vmax": top,
+        "alpha": 0.6,
+        "interpolation": "bilinear",
+        "extent": whole,
+    }
+    for row, group in zip(axes, groups, strict=True):
+        for ax, label in zip(row, labels, strict=True):
+            ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=whole)
             if (label, group) in maps:
-                shown = ax.imshow(
-                    maps[label, group],
-                    cmap="inferno",
-                    vmin=0,
-                    vmax=top,
-                    alpha=0.6,
-                    interpolation="bilinear",
-                    extent=(0, width, height, 0),
-                )
-            ax.set(xticks=[], yticks=[])
-            sns.despine(ax=ax, left=True, bottom=True)
+                shown = ax.imshow(maps[label, group], **over)
             ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
-    bar = fig.colorbar(shown, ax=axes, shrink=0.6, aspect=28)
-    bar.set_label("mean activation")
-    bar.outline.set_visible(False)
+    colour_bar(fig, shown, axes, "mean activation", shrink=0.6, aspect=28)
     return fig

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from ethnicmer_lib.paper.numbers import CELLS
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure, grid_behind, legend_above
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
 _X = (0.0, 2.75, 5.5, 8.25)
@@ -117,9 +117,8 @@ def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     ax.axvline(printed, color=INK, lw=1.2, ls="--", label="printed table")
     ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.5, -0.5))
     ax.set_xlabel("macro F1, Mixed minus the mono scenarios")
-    ax.grid(axis="x", color="#e3eaea")
-    ax.set_axisbelow(True)
-    fig.legend(loc="lower center", bbox_to_anchor=(0.5, 0.97), ncols=3, frameon=False, fontsize=9)
+    grid_behind(ax)
+    legend_above(fig, 3)
     return fig
 
 

@@ -8,12 +8,24 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure, grey
+from ethnicmer_lib.clips.labels import CASME2, GROUPS
+from ethnicmer_lib.show.figures.style import (
+    CORAL,
+    GREY,
+    INK,
+    LABEL_COLOURS,
+    TEAL,
+    WIDTH,
+    draw_change,
+    figure,
+    in_words,
+    legend_above,
+    legend_of_labels,
+    panels,
+)
 from ethnicmer_lib.store.provenance import provenance_of
 
 GAIN = 6.0  #: factor on the difference of grey levels of two frames
@@ -26,74 +38,38 @@ def clips_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
 
     The width of a column and the area of a tile are shares of all clips, so that a database without one of the
     groups shows as a column without width. In a tile: clips, and subjects in brackets.
-
-    Parameters
-    ----------
-    clips : the clips table (columns ``database``, ``group``, ``label``, ``subject``).
     """
-    databases, groups = sorted(clips["database"].unique()), sorted(clips["group"].unique())
-    columns = [(database, group) for database in databases for group in groups]
-    widths = clips.groupby(["database", "group"]).size().reindex(columns, fill_value=0) / len(clips)
     fig, ax = plt.subplots(figsize=(WIDTH, 4.6))
     left = 0.0
-    for column in columns:
-        database, group = column
-        width = float(widths[column])
-        part = clips[(clips["database"] == database) & (clips["group"] == group)]
-        if width:
-            _tiles(ax, part, left, width)
-        people = part["subject"].nunique()
-        words = f"{database}\n{group}\n{people} subjects, {len(part)} clips" if people else ""
-        title = words or f"{database}\n{group}\nnobody"
-        ax.text(
-            left + width / 2,
-            1.03,
-            title,
-            ha="center",
-            va="bottom",
-            fontsize=8.5,
-            color=INK if people else CORAL,
-        )
-        left += width + (_GAP if width else 0.11)  # room for the words over an empty column
+    for database in sorted(clips["database"].unique()):
+        for group in sorted(clips["group"].unique()):
+            part = clips[(clips["database"] == database) & (clips["group"] == group)]
+            width = len(part) / len(clips)
+            if width:
+                _tiles(ax, part, left, width)
+            counted = f"{part['subject'].nunique()} subjects, {len(part)} clips" if width else "nobody"
+            style = {"ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK if width else CORAL}
+            ax.text(left + width / 2, 1.03, f"{database}\n{group}\n{counted}", **style)
+            left += width + (_GAP if width else 0.11)  # room for the words over an empty column
     ax.set(xlim=(0, left), ylim=(0, 1), xticks=[], ylabel="share of the column's clips")
     ax.spines[["bottom", "left"]].set_visible(False)
-    fig.legend(
-        handles=[Patch(color=LABEL_COLOURS[label], label=label) for label in LABELS],
-        loc="lower center",
-        bbox_to_anchor=(0.5, -0.01),
-        ncols=3,
-        frameon=False,
-    )
+    legend_of_labels(fig, -0.01, "lower center")
     fig.subplots_adjust(bottom=0.12, top=0.82)
     return fig
 
 
-def _tiles(ax: plt.Axes, part: pd.DataFrame, left: float, width: float) -> None:
+def _tiles(ax: Axes, part: pd.DataFrame, left: float, width: float) -> None:
     bottom = 0.0
-    for label in LABELS:
+    for label, colour in LABEL_COLOURS.items():
         shown = part[part["label"] == label]
         height = len(shown) / len(part)
-        ax.bar(
-            left,
-            height,
-            width,
-            bottom=bottom,
-            align="edge",
-            color=LABEL_COLOURS[label],
-            edgecolor="white",
-            linewidth=1.5,
-        )
+        style = {"color": colour, "edgecolor": "white", "linewidth": 1.5, "align": "edge"}
+        ax.bar(left, height, width, bottom=bottom, **style)
         if len(shown):
-            low = height < 0.05
-            ax.text(
-                left + width / 2,
-                bottom + height / 2 - 0.002 * low,
-                f"{len(shown)} ({shown['subject'].nunique()})",
-                ha="center",
-                va="center",
-                fontsize=6.5 if low else 8.5,
-                color=INK if label == "Positive" else "white",
-            )
+            size, colour = 6.5 if height < 0.05 else 8.5, INK if label == "Positive" else "white"
+            style = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
+            said = f"{len(shown)} ({shown['subject'].nunique()})"
+            ax.text(left + width / 2, bottom + height / 2 - 0.002 * (height < 0.05), said, **style)
         bottom += height
 
 
@@ -101,125 +77,56 @@ def _tiles(ax: plt.Axes, part: pd.DataFrame, left: float, width: float) -> None:
 def mapping_bars(table: pd.DataFrame, of: Any) -> Figure:
     """Clips per group under each mapping of ethnic labels, by database; what a mapping leaves out is hollow.
 
-    Parameters
-    ----------
-    table : from ``count_checks.mapping_counts``.
+    ``table`` is that of ``paper.counted.mapping_counts``.
     """
-    mappings = list(dict.fromkeys(table["mapping"]))
-    groups = list(dict.fromkeys(table["group"]))
-    databases = list(dict.fromkeys(table["database"]))
-    colours = dict(zip(groups, (TEAL, CORAL), strict=True))
+    mappings = table.drop_duplicates("mapping").set_index("mapping")
+    clips = table.pivot(index="mapping", columns=["group", "database"], values="clips").loc[mappings.index]
     fig, ax = plt.subplots(figsize=(WIDTH, 0.5 * len(mappings) + 1.3))
-    for y, mapping in enumerate(mappings):
-        rows = table[table["mapping"] == mapping]
-        left = 0
-        for group in groups:
-            for database in databases:
-                cell = rows[(rows["group"] == group) & (rows["database"] == database)]
-                count = int(cell["clips"].iloc[0])
-                hatch = "" if database == databases[0] else "///"
-                ax.barh(
-                    y,
-                    count,
-                    0.66,
-                    left=left,
-                    color=colours[group],
-                    hatch=hatch,
-                    edgecolor="white",
-                    linewidth=1,
-                )
-                if count:
-                    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-                    ax.text(left + count / 2, y, str(count), ha="center", va="center", fontsize=8.5, bbox=box)
-                left += count
-        gone = int(rows["left_out"].iloc[0])
-        if gone:
-            ax.barh(y, gone, 0.66, left=left, facecolor="none", edgecolor=GREY, linestyle=":")
-        ax.text(
-            left + gone + 3,
-            y,
-            f"V = {rows['association'].iloc[0]:.2f}",
-            va="center",
-            fontsize=8.5,
-            color=INK,
-        )
-    ax.set(yticks=np.arange(len(mappings)), yticklabels=mappings, xlabel="clips")
-    ax.set_xlim(0, 1.12 * int(table.groupby("mapping")["clips"].sum().max()))
+    colours = dict(zip(GROUPS, (TEAL, CORAL), strict=True))
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    left = 0 * mappings["left_out"]
+    for (group, database), counts in clips.loc[:, clips.any()].items():
+        style = {"color": colours[group], "hatch": "" if database == CASME2 else "///", "edgecolor": "white"}
+        bars = ax.barh(clips.index, counts, 0.66, left=left, lw=1, label=f"{group}, {database}", **style)
+        ax.bar_label(bars, label_type="center", fontsize=8.5, bbox=box)
+        left = left + counts
+    gone = mappings.loc[mappings["left_out"] > 0, "left_out"]
+    style = {"facecolor": "none", "edgecolor": GREY, "linestyle": ":"}
+    ax.barh(gone.index, gone, 0.66, left=left[gone.index], label="left out", **style)
+    for mapping, row in mappings.iterrows():
+        words = f"V = {row['association']:.2f}"
+        ax.text(left[mapping] + row["left_out"] + 3, mapping, words, va="center", fontsize=8.5, color=INK)
+    ax.set(xlabel="clips", xlim=(0, 1.12 * left.max()))
     ax.invert_yaxis()
-    handles = [
-        Patch(
-            facecolor=colours[group],
-            hatch="" if database == databases[0] else "///",
-            edgecolor="white",
-            label=f"{group}, {database}",
-        )
-        for group in groups
-        for database in databases
-        if table.loc[(table["group"] == group) & (table["database"] == database), "clips"].any()
-    ]
-    handles.append(Patch(facecolor="none", edgecolor=GREY, linestyle=":", label="left out"))
-    fig.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 0.95),
-        ncols=4,
-        frameon=False,
-        fontsize=9,
-    )
+    legend_above(fig, 4, 0.95)
     return fig
 
 
 @figure
 def subjects_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
-    """Clips per subject as stacked bars: databases side by side, groups in rows, labels as colours.
-
-    Parameters
-    ----------
-    clips : the clips table (columns ``database``, ``subject``, ``group``, ``label``).
-    """
-    databases = sorted(clips["database"].unique())
-    groups = sorted(clips["group"].unique())
-    shape = clips.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
-    widths = [max(2, int(shape.loc[d].max())) for d in databases]
+    """Clips per subject as stacked bars: databases side by side, groups in rows, labels as colours."""
+    databases, groups = (sorted(clips[name].unique()) for name in ("database", "group"))
+    people = clips.groupby(["database", "group"])["subject"].nunique().groupby("database").max().clip(lower=2)
     fig, axes = plt.subplots(
-        len(groups),
-        len(databases),
-        figsize=(WIDTH, 4.6),
-        sharey=True,
-        squeeze=False,
-        gridspec_kw={"width_ratios": widths, "wspace": 0.06, "hspace": 0.35},
-    )
+        len(groups), len(databases), figsize=(WIDTH, 4.6), sharey=True, squeeze=False,
+        gridspec_kw={"width_ratios": people[databases], "wspace": 0.06, "hspace": 0.35},
+    )  # fmt: skip
     top = int(clips.groupby("subject").size().max())
-    for i, group in enumerate(groups):
-        for j, database in enumerate(databases):
-            ax = axes[i, j]
+    for row, group in zip(axes, groups, strict=True):
+        for ax, database in zip(row, databases, strict=True):
             part = clips[(clips["group"] == group) & (clips["database"] == database)]
-            counts = part.groupby(["subject", "label"]).size().unstack(fill_value=0)
-            counts = counts.reindex(columns=list(LABELS), fill_value=0)
+            counts = pd.crosstab(part["subject"], part["label"]).reindex(
+                columns=list(LABEL_COLOURS), fill_value=0
+            )
             counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
-            bottom = np.zeros(len(counts))
-            for label in LABELS:
-                ax.bar(
-                    np.arange(len(counts)),
-                    counts[label],
-                    bottom=bottom,
-                    color=LABEL_COLOURS[label],
-                    width=0.86,
-                )
-                bottom += counts[label].to_numpy()
-            ax.set(xlim=(-0.7, widths[j] - 0.3), ylim=(0, top + 1), xticks=[])
-            ax.set_title(f"{database}, {group}: {len(counts)} subjects, {len(part)} clips", loc="left")
             if part.empty:
                 ax.text(0.5, 0.45, "nobody", transform=ax.transAxes, ha="center", color=GREY, fontsize=11)
-            if j == 0:
-                ax.set_ylabel("clips")
-    fig.legend(
-        handles=[Patch(color=LABEL_COLOURS[label], label=label) for label in LABELS],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 1.03),
-        ncols=3,
-        frameon=False,
-    )
+            else:
+                counts.plot.bar(ax=ax, stacked=True, color=LABEL_COLOURS, width=0.86, legend=False, xlabel="")
+            ax.set(xlim=(-0.7, people[database] - 0.3), ylim=(0, top + 1), xticks=[])
+            ax.set_title(f"{database}, {group}: {len(counts)} subjects, {len(part)} clips", loc="left")
+        row[0].set_ylabel("clips")
+    legend_of_labels(fig, 1.03, "upper center")
     return fig
 
 
@@ -233,27 +140,14 @@ def filmstrip(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -> Fi
     of : the clips.  Of licensed ones no face is drawn, whatever is given: its licence does not allow that in general.
     """
     if not provenance_of(of).simulated:
-        fig = plt.figure(figsize=(WIDTH * 0.8, 1.0))
-        fig.text(0.5, 0.5, "The frames of these clips are not shown.", ha="center", va="center", color=GREY)
-        return fig
+        return in_words("The frames of these clips are not shown.")
     ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
-    fig, axes = plt.subplots(
-        3,
-        len(rows),
-        figsize=(WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6),
-        squeeze=False,
-        layout="constrained",
-    )
-    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for column, (caption, onset, apex) in enumerate(rows):
-        difference = grey(apex) - grey(onset)
-        for ax, image, name in zip(axes[:, column], (onset, apex), ("onset", "apex"), strict=False):
-            ax.imshow(image, cmap="gray", vmin=0, vmax=255)
-            ax.set_ylabel(name if column == 0 else "")
-        axes[2, column].imshow(difference * GAIN, cmap="RdBu_r", vmin=-128, vmax=128)
-        axes[2, column].set_ylabel(f"apex - onset, {GAIN:.0f} times" if column == 0 else "")
-        axes[0, column].set_title(caption)
-    for ax in axes.ravel():
-        ax.set(xticks=[], yticks=[])
-        sns.despine(ax=ax, left=True, bottom=True)
+    fig, axes = panels(3, len(rows), (WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6), pad=(0.02, 0.02))
+    for column, (caption, onset, apex) in zip(axes.T, rows, strict=True):
+        column[0].set_title(caption)
+        for ax, frame in zip(column[:2], (onset, apex), strict=True):
+            ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
+        draw_change(column[2], onset, apex, GAIN)
+    for ax, name in zip(axes[:, 0], ("onset", "apex", f"apex - onset, {GAIN:.0f} times"), strict=True):
+        ax.set_ylabel(name)
     return fig

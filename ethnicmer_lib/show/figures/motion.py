@@ -8,11 +8,20 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from ethnicmer_lib.show.figures.style import GOLD, GREY, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import (
+    GOLD,
+    GREY,
+    TEAL,
+    WIDTH,
+    colour_bar,
+    draw_map,
+    figure,
+    in_words,
+    panels,
+)
 
 
 @figure
@@ -25,34 +34,19 @@ def motion_panels(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -
     of : the clips.
     """
     px = max(0.5, *(round(float(np.percentile(np.abs(flow[..., 1]), 99.5)), 1) for _, flow, _ in rows))
-    rows = [
-        (caption, {"u": flow[..., 0], "v": flow[..., 1], "strain": strain}) for caption, flow, strain in rows
-    ]
-    names = {"u": "u, to the right", "v": "v, downwards", "strain": "optical strain"}
-    strain_top = (
-        float(np.percentile(np.concatenate([maps["strain"].ravel() for _, maps in rows]), 99.5)) or 1.0
-    )
-    height = 2.45 * len(rows) + 0.6
-    fig, axes = plt.subplots(
-        len(rows), 3, figsize=(WIDTH * 0.86, height), squeeze=False, layout="constrained"
-    )
-    for i, (caption, maps) in enumerate(rows):
-        for j, name in enumerate(names):
-            ax = axes[i, j]
-            if name == "strain":
-                shown = ax.imshow(maps[name], cmap="magma", vmin=0, vmax=strain_top)
-            else:
-                shown = ax.imshow(maps[name], cmap="RdBu_r", vmin=-px, vmax=px)
-            ax.set(xticks=[], yticks=[])
-            sns.despine(ax=ax, left=True, bottom=True)
-            if i == 0:
-                ax.set_title(names[name])
-            if j == 0:
-                ax.set_ylabel(caption)
-            if i == len(rows) - 1:
-                bar = fig.colorbar(shown, ax=axes[:, j], location="bottom", shrink=0.8, aspect=30)
-                bar.set_label("pixels" if name != "strain" else "pixels per pixel")
-                bar.outline.set_visible(False)
+    most = float(np.percentile(np.concatenate([strain.ravel() for *_, strain in rows]), 99.5)) or 1.0
+    fig, axes = panels(len(rows), 3, (WIDTH * 0.86, 2.45 * len(rows) + 0.6))
+    for row, (caption, flow, strain) in zip(axes, rows, strict=True):
+        row[0].set_ylabel(caption)
+        shown = [
+            draw_map(ax, part, px, signed=True)
+            for ax, part in zip(row[:2], np.moveaxis(flow, -1, 0), strict=True)
+        ]
+        shown.append(draw_map(row[2], strain, most, signed=False))
+    titles = {"u, to the right": "pixels", "v, downwards": "pixels", "optical strain": "pixels per pixel"}
+    for column, last, (title, unit) in zip(axes.T, shown, titles.items(), strict=True):
+        column[0].set_title(title)
+        colour_bar(fig, last, column, unit, location="bottom", shrink=0.8, aspect=30)
     return fig
 
 
@@ -67,31 +61,18 @@ def error_against_amplitude(table: pd.DataFrame, of: Any) -> Figure:
     of : the clips.
     """
     if table.empty:
-        fig = plt.figure(figsize=(WIDTH * 0.8, 1.0))
-        why = "What really moved in these clips is not known, so that no error can be shown."
-        fig.text(0.5, 0.5, why, ha="center", va="center", color=GREY)
-        return fig
+        return in_words("What really moved in these clips is not known, so that no error can be shown.")
     fig, ax = plt.subplots(figsize=(WIDTH * 0.8, 3.9))
-    for database, colour in zip(sorted(table["database"].unique()), (TEAL, GOLD), strict=False):
-        part = table[table["database"] == database]
-        ax.scatter(
-            part["peak_px"],
-            part["error_px"],
-            s=16,
-            color=colour,
-            alpha=0.75,
-            lw=0,
-            label=f"flow, {database}",
-        )
+    for (database, part), colour in zip(table.groupby("database"), (TEAL, GOLD), strict=False):
+        style = {"s": 16, "color": colour, "alpha": 0.75, "lw": 0}
+        ax.scatter(part["peak_px"], part["error_px"], label=f"flow, {database}", **style)
     order = table.sort_values("peak_px")
     smooth = order["zero_px"].rolling(max(3, len(order) // 12), center=True, min_periods=1).median()
     ax.plot(order["peak_px"], smooth, color=GREY, lw=1.5, label="no motion at all (running median)")
     ax.set(
-        xlabel="true motion of the clip (99th percentile), px",
-        ylabel="mean endpoint error on the face, px",
-        ylim=(0, None),
+        xlabel="true motion of the clip (99th percentile), px", ylabel="mean endpoint error on the face, px"
     )
-    ax.set_xlim(left=0)
+    ax.set(xlim=(0, None), ylim=(0, None))
     ax.legend(frameon=False, loc="upper left")
     return fig
 
@@ -108,32 +89,16 @@ def method_grid(
     quantity : 'v' (displacement downwards, px; the scale has both signs) or 'strain' (px per px).
     """
     names = list(rows[0][2])
-    signed = quantity == "v"
-    ratio = next(iter(rows[0][2].values())).shape
-    side = WIDTH / len(names)
-    fig, axes = plt.subplots(
-        len(rows),
-        len(names),
-        figsize=(WIDTH, len(rows) * side * ratio[0] / ratio[1] + 0.7),
-        squeeze=False,
-        layout="constrained",
-    )
-    fig.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
-    for i, (caption, top, maps) in enumerate(rows):
-        for j, name in enumerate(names):
-            ax = axes[i, j]
-            shown = ax.imshow(
-                maps[name], cmap="RdBu_r" if signed else "magma", vmin=-top if signed else 0, vmax=top
-            )
-            ax.set(xticks=[], yticks=[])
-            sns.despine(ax=ax, left=True, bottom=True)
-            if i == 0:
-                ax.set_title(name.replace(", ", ",\n"), fontsize=8)
-            if j == 0:
-                ax.set_ylabel(caption, fontsize=9)
-        bar = fig.colorbar(shown, ax=axes[i, :], shrink=0.85, aspect=12, pad=0.01)
-        bar.ax.tick_params(labelsize=7)
-        bar.outline.set_visible(False)
+    height, width = rows[0][2][names[0]].shape
+    size = (WIDTH, len(rows) * WIDTH / len(names) * height / width + 0.7)
+    fig, axes = panels(len(rows), len(names), size, pad=(0.01, 0.02))
+    for row, (caption, top, maps) in zip(axes, rows, strict=True):
+        for ax, name in zip(row, names, strict=True):
+            shown = draw_map(ax, maps[name], top, signed=quantity == "v")
+        row[0].set_ylabel(caption, fontsize=9)
+        colour_bar(fig, shown, row, size=7, shrink=0.85, aspect=12, pad=0.01)
+    for ax, name in zip(axes[0], names, strict=True):
+        ax.set_title(name.replace(", ", ",\n"), fontsize=8)
     return fig
 
 
@@ -150,28 +115,16 @@ def strain_pair(
     titles : of the three columns.
     """
     heights = [row[1].shape[0] / row[1].shape[1] for row in rows]
-    fig, axes = plt.subplots(
-        len(rows),
-        3,
-        figsize=(WIDTH * 0.86, 2.2 * sum(heights) + 0.8),
-        squeeze=False,
-        layout="constrained",
-        gridspec_kw={"height_ratios": heights},
-    )
-    for i, (caption, component, *strains) in enumerate(rows):
-        top = float(np.abs(component).max()) or 1.0
-        flow = axes[i, 0].imshow(component, cmap="RdBu_r", vmin=-top, vmax=top)
+    size = (WIDTH * 0.86, 2.2 * sum(heights) + 0.8)
+    fig, axes = panels(len(rows), 3, size, gridspec_kw={"height_ratios": heights})
+    for row, (caption, component, *strains) in zip(axes, rows, strict=True):
+        flow = draw_map(row[0], component, float(np.abs(component).max()) or 1.0, signed=True)
         largest = max(float(strain.max()) for strain in strains) or 1.0
-        for ax, strain in zip(axes[i, 1:], strains, strict=True):
+        for ax, strain in zip(row[1:], strains, strict=True):
             shown = ax.imshow(strain, cmap="magma", norm=PowerNorm(0.4, 0, largest))
-        for ax, drawn in ((axes[i, 0], flow), (axes[i, 2], shown)):
-            bar = fig.colorbar(drawn, ax=ax, shrink=0.8, aspect=18, pad=0.02)
-            bar.ax.tick_params(labelsize=8)
-            bar.outline.set_visible(False)
-        axes[i, 0].set_ylabel(caption)
+        for ax, drawn in ((row[0], flow), (row[2], shown)):
+            colour_bar(fig, drawn, ax, size=8, shrink=0.8, aspect=18, pad=0.02)
+        row[0].set_ylabel(caption)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
-    for ax in axes.ravel():
-        ax.set(xticks=[], yticks=[])
-        sns.despine(ax=ax, left=True, bottom=True)
     return fig

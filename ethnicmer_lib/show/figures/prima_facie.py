@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure, grid_behind, legend_above
 
 
 @figure
@@ -26,16 +26,8 @@ def scenario_draws(
     """
     fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
     colours = dict(zip(macro.columns, (TEAL, CORAL, GREY), strict=False))
-    few = len(macro) < 30
-    sns.stripplot(
-        macro,
-        orient="h",
-        palette=colours,
-        ax=ax,
-        jitter=0.16,
-        size=5 if few else 3,
-        alpha=0.75 if few else 0.45,
-    )
+    size, alpha = (5, 0.75) if len(macro) < 30 else (3, 0.45)
+    sns.stripplot(macro, orient="h", palette=colours, ax=ax, jitter=0.16, size=size, alpha=alpha)
     for place, scenario in enumerate(macro):
         ends = [place - 0.3, place + 0.3]
         ax.plot([macro[scenario].median()] * 2, ends, color=INK, lw=2, zorder=4)
@@ -43,8 +35,7 @@ def scenario_draws(
         if paper is not None:
             ax.scatter(paper[scenario], place, marker="D", s=44, facecolor="white", edgecolor=INK, zorder=5)
     ax.set(xlabel="macro F1 (negative / non-negative)", ylabel="", xlim=(0.15, 1.0))
-    ax.grid(axis="x", color="#e3eaea")
-    ax.set_axisbelow(True)
+    grid_behind(ax)
     handles = [
         plt.Line2D([], [], marker="o", ls="", color=GREY, label="one draw of subjects"),
         plt.Line2D([], [], color=INK, lw=2, label="median of the draws"),
@@ -52,7 +43,5 @@ def scenario_draws(
     ]
     if paper is not None:
         handles.append(plt.Line2D([], [], marker="D", ls="", mfc="white", mec=INK, label="paper, Table IV"))
-    fig.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.97), ncols=2, frameon=False, fontsize=9
-    )
+    legend_above(fig, 2, handles=handles)
     return fig
