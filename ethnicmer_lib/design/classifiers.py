@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
 from ethnicmer_lib.design.folds import Fold
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.store import kept
 
 PENALTY = 100.0  #: C of the release's classifier
@@ -32,12 +32,8 @@ def classifier(name: str | ClassifierMixin, seed: int = 0, n_trees: int = 100) -
     """
     if not isinstance(name, str):
         return name
-    known = {"forest": RandomForestClassifier(n_trees, random_state=seed), "svc": SVC(C=PENALTY)}
-    if name not in known:
-        raise StudyError(
-            f"classifier={name!r} is unknown; allowed: 'forest', 'svc', or one of scikit-learn's"
-        )
-    return known[name]
+    check_name("classifier", name, ("forest", "svc"))
+    return RandomForestClassifier(n_trees, random_state=seed) if name == "forest" else SVC(C=PENALTY)
 
 
 def held_out(

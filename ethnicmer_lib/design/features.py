@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.motion.extract import resize
 from ethnicmer_lib.store import kept
 
@@ -26,6 +26,7 @@ def features(images: np.ndarray, kind: str, weights: str = "none", seed: int = 0
     >>> em.features(np.zeros((2, 3, 28, 28), np.float32), "flow").shape
     (2, 2352)
     """
+    check_name("features", kind, ("resnet18", "flow", "noise"))
     if kind == "noise":
         rng = np.random.default_rng([seed, NOISE_WIDTH])
         return rng.standard_normal((len(images), NOISE_WIDTH), dtype=np.float32)
@@ -33,9 +34,7 @@ def features(images: np.ndarray, kind: str, weights: str = "none", seed: int = 0
         if images.shape[-1] != FLOW_SIZE:
             images = np.stack([resize(image, FLOW_SIZE) for image in images])
         return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
-    if kind == "resnet18":
-        # Imported here: a page whose features are in the store needs no torch.
-        from ethnicmer_lib.design.backbones import resnet18_features
+    # Imported here: a page whose features are in the store needs no torch.
+    from ethnicmer_lib.design.backbones import resnet18_features
 
-        return resnet18_features(images, weights, seed)
-    raise StudyError(f"features={kind!r} are unknown; allowed: 'resnet18', 'flow', 'noise'")
+    return resnet18_features(images, weights, seed)

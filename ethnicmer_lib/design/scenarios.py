@@ -14,7 +14,7 @@ from ethnicmer_lib.clips.labels import binary_labels
 from ethnicmer_lib.design.classifiers import ABOUT, held_out, majority_rule
 from ethnicmer_lib.design.classifiers import classifier as chosen
 from ethnicmer_lib.design.folds import Fold, subject_folds
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.store import Run
 
 MIXED = "Mixed"
@@ -82,8 +82,7 @@ def draw_scenarios(
     >>> {name: len(rows) for name, rows in em.draw_scenarios(table, 4).items()}
     {'A only': 8, 'B only': 8, 'Mixed': 8}
     """
-    if control not in CONTROLS:
-        raise StudyError(f"control={control!r} is unknown; allowed: {', '.join(map(repr, CONTROLS))}")
+    check_name("control", control, CONTROLS)
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
     rules = CONTROLS[control]

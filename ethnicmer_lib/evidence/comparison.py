@@ -72,7 +72,7 @@ def accuracy(
     Returns
     -------
     One row per arm and trial: arm, clip_id, database, peak (asked for, px), noise, error_px, zero_px, strain_r
-    (``errors.FlowError``), seconds (of CPU time).
+    (``endpoint_error.FlowError``), seconds (of CPU time).
     """
     compared = list(ways() if compared is None else compared)
     picked = chosen_clips(settings, count)

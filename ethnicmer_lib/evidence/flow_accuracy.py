@@ -20,7 +20,7 @@ from ethnicmer_lib.motion.flow import gray
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.simulator.truth import truth
 from ethnicmer_lib.stats import Estimate, bootstrap_mean, difference, holm, permutation_difference, scores
-from ethnicmer_lib.store import Provenance, digest, kept, record
+from ethnicmer_lib.store import Provenance, digest, identity, kept, record
 
 PARTS = ("accuracy", "downstream")
 COLUMNS = ("clip_id", "subject", "database", "skin_grey", "peak_px", "error_px", "zero_px", "strain_r")
@@ -158,7 +158,6 @@ def record_motion(
         "accuracy": lambda: comparison.accuracy(progress=progress),
         "downstream": lambda: comparison.downstream(WAYS, jobs=jobs, progress=progress),
     }
-    source = Provenance("simulated cohorts; recorded run", True, digest("motion"))
-    for part in parts:
-        folder = record("motion", {part: makers[part]()}, source, command, {})
-    return folder
+    cohorts = digest(identity([comparison.TEST, comparison.SimulatorSettings()]))
+    source = Provenance("simulated cohorts; recorded run", True, cohorts)
+    return record("motion", {part: makers[part]() for part in parts}, source, command, {})

@@ -4,15 +4,3 @@ from ethnicmer_lib.motion.extract import CLIP_METHODS, apex_images, clip_flow, m
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
 from ethnicmer_lib.motion.image import SCALINGS, flow_image
 from ethnicmer_lib.motion.strain import optical_strain
-
-__all__ = [
-    "CLIP_METHODS",
-    "METHODS",
-    "SCALINGS",
-    "apex_images",
-    "clip_flow",
-    "flow_image",
-    "motion_images",
-    "optical_flow",
-    "optical_strain",
-]

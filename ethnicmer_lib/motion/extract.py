@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,9 +15,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import Clips
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.motion.flow import METHODS, optical_flow
-from ethnicmer_lib.motion.image import flow_image, published_image
+from ethnicmer_lib.motion.image import SCALINGS, flow_image, published_image
 from ethnicmer_lib.motion.micro.average import windows
 from ethnicmer_lib.store import Run
 
@@ -38,26 +37,11 @@ def motion_images(
 ) -> np.ndarray:
     """The optical flow image of every clip (Eq. 7), in the order of the table.
 
-    Flow and strain are computed at the frames' own resolution, scaled there, and only then resized to a square
-    (sides are stretched apart where the frame is no square): averaged over areas when shrinking, linear when
-    growing.  Clips without frames give their ready-made flow, see :func:`image.published_image`; method and scaling
-    do not apply to it.
-
-    Parameters
-    ----------
-    method : see :func:`flow.optical_flow`, or 'micro_neighbours', see :func:`clip_flow`.
-    scaling : see :func:`image.flow_image`.
-    size : side of the images, px.
-
-    Returns
-    -------
-    (n, 3, size, size) float32, read-only and mapped from disk; u, v in px of the frame and strain in px per px,
-    or scaled.
-
-    Raises
-    ------
-    StudyError
-        With the clip, when a frame is missing or unfit for flow; for an unknown method or scaling.
+    (n, 3, size, size) float32, read-only and mapped from disk; u, v in px of the frame and strain in px per px, or
+    scaled, see :func:`clip_flow` and :func:`image.flow_image`.  Flow and strain are computed and scaled at the frames'
+    own resolution and only then resized to a square.  Clips without frames give their ready-made flow, see
+    :func:`image.published_image`; method and scaling do not apply to it.  StudyError, with the clip, when a frame is
+    missing or unfit for flow.
 
     Examples
     --------
@@ -66,35 +50,25 @@ def motion_images(
     >>> em.motion_images(clips, method="dis", size=28, progress=False).shape
     (52, 3, 28, 28)
     """
-    if not clips.has_frames:
-        inputs = {"clips": clips, "published": True}
-        return _images(
-            "motion", clips, inputs, lambda name: published_image(clips.flow(name)), size, progress
-        )
+    check_name("flow_method", method, CLIP_METHODS)
+    check_name("scaling", scaling, SCALINGS)
 
     def image(clip_id: str) -> np.ndarray:
+        if not clips.has_frames:
+            return published_image(clips.flow(clip_id))
         return flow_image(clip_flow(clips, clip_id, method), scaling)
 
-    return _images(
-        "motion", clips, {"clips": clips, "method": method, "scaling": scaling}, image, size, progress
-    )
+    how = {"method": method, "scaling": scaling} if clips.has_frames else {"published": True}
+    return _images("motion", clips, how, image, size, progress)
 
 
 def clip_flow(clips: Clips, clip_id: str, method: str = "micro") -> np.ndarray:
-    """Optical flow of a clip from onset to apex, (H, W, 2) float32 px.
+    """Optical flow of a clip from onset to apex, (H, W, 2) float32 px, see :func:`flow.optical_flow`.
 
-    Parameters
-    ----------
-    method : of two frames, see :func:`flow.optical_flow`; or 'micro_neighbours': micro on the means of the frames
-        around onset and apex, as far as :func:`micro.average.windows` says and the source holds any.
-
-    Raises
-    ------
-    StudyError
-        When a frame is missing or unfit for flow; for an unknown method.
+    ``method`` may also be 'micro_neighbours': micro on the means of the frames around onset and apex, as far as
+    :func:`micro.average.windows` says and the source holds any.
     """
-    if method not in CLIP_METHODS:
-        raise StudyError(f"flow_method={method!r} is unknown; allowed: {', '.join(CLIP_METHODS)}")
+    check_name("flow_method", method, CLIP_METHODS)
     row = clips.row(clip_id)
     if method in METHODS or pd.isna(row["onset"]) or pd.isna(row["apex"]):
         pair = (clips.frames(clip_id, moment) for moment in ("onset", "apex"))
@@ -106,20 +80,10 @@ def clip_flow(clips: Clips, clip_id: str, method: str = "micro") -> np.ndarray:
 
 
 def apex_images(clips: Clips, size: int = 56, progress: bool = True) -> np.ndarray:
-    """The apex frame of every clip, in the order of the table.
+    """The apex frame of every clip, in the order of the table, resized as in :func:`motion_images`.
 
-    Parameters
-    ----------
-    size : side of the images, px; resized as in :func:`motion_images`.
-
-    Returns
-    -------
-    (n, 3, size, size) float32 in [0, 1], RGB, gray repeated; read-only and mapped from disk.
-
-    Raises
-    ------
-    StudyError
-        When the clips have no frames, or, with the clip, when its apex frame is missing.
+    (n, 3, size, size) float32 in [0, 1], RGB, gray repeated; read-only and mapped from disk.  StudyError when the
+    clips have no frames, or, with the clip, when its apex frame is missing.
 
     Examples
     --------
@@ -139,11 +103,11 @@ def apex_images(clips: Clips, size: int = 56, progress: bool = True) -> np.ndarr
         rgb = np.repeat(frame[..., None], 3, axis=2) if frame.ndim == 2 else frame
         return np.moveaxis(rgb.astype(np.float32) / 255, 2, 0)
 
-    return _images("apex", clips, {"clips": clips}, image, size, progress)
+    return _images("apex", clips, {}, image, size, progress)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """(3, H, W) to (3, size, size) float32: INTER_AREA when no side grows, else INTER_LINEAR."""
+    """(3, H, W) to (3, size, size) float32: averaged over areas when no side grows, else linear."""
     interpolation = cv2.INTER_AREA if size <= min(image.shape[1:]) else cv2.INTER_LINEAR
     pixels = np.ascontiguousarray(np.moveaxis(image, 0, 2), dtype=np.float32)
     return np.moveaxis(cv2.resize(pixels, (size, size), interpolation=interpolation), 2, 0)
@@ -152,69 +116,47 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 def _images(
     step: str,
     clips: Clips,
-    inputs: dict[str, Any],
+    how: dict[str, Any],
     image: Callable[[str], np.ndarray],
     size: int,
     progress: bool,
 ) -> np.ndarray:
     """All clips' images, in parts so that an interrupted computation resumes; one pass gives every shared size."""
-    run = Run.open(step, code=("motion",), inputs=inputs, provenance=clips.provenance)
+    run = Run.open(step, code=("motion",), inputs={"clips": clips, **how}, provenance=clips.provenance)
     clip_ids = clips.table["clip_id"].tolist()
     sizes = SIZES if size in SIZES else (size,)
+    ends = np.cumsum([0, *(3 * side**2 for side in sizes)])  # of each size in the row of a clip
 
-    def one(clip_id: str) -> list[np.ndarray]:
+    def row(clip_id: str) -> np.ndarray:
         try:
             found = image(clip_id)
         except StudyError as error:
             raise error if clip_id in str(error) else StudyError(f"clip {clip_id}: {error}") from error
-        return [resize(found, side) for side in sizes]
+        return np.concatenate([resize(found, side).ravel() for side in sizes])
 
     def whole(place: int) -> np.ndarray:
-        with (
-            tqdm(total=len(clip_ids), desc=f"{step} images", disable=not progress) as bar,
-            pool() as each,
-        ):
+        bar = tqdm(total=len(clip_ids), desc=f"{step} images", disable=not progress)
+        with bar, pool() as each:
             parts = []
             for start in range(0, len(clip_ids), _PART):
                 chunk = clip_ids[start : start + _PART]
-                kept = _part(run, sizes, start, lambda chunk=chunk: each(one, chunk), bar)
-                parts.append(kept[place])
+                name = f"px{sizes[0]}-part{start:05d}"
+                part = run.array(name, lambda chunk=chunk: np.stack([*_counted(each(row, chunk), bar)]))
+                parts.append(part[:, ends[place] : ends[place + 1]])
                 bar.update(start + len(chunk) - bar.n)  # a part that was there already
-        return _joined(parts, run.path / f"px{sizes[place]}-part-all.npy")
+            return np.concatenate(parts).reshape(-1, 3, sizes[place], sizes[place])
 
-    images = {side: run.array(f"px{side}", lambda i=i: whole(i)) for i, side in enumerate(sizes)}
+    images = {
+        side: run.array(f"px{side}", lambda place=place: whole(place)) for place, side in enumerate(sizes)
+    }
     run.drop("px*-part*")
     return images[size]
 
 
-def _part(
-    run: Run, sizes: Sequence[int], start: int, images: Callable[[], Iterator[list[np.ndarray]]], bar: tqdm
-) -> list[np.ndarray]:
-    """The images of some clips, an array and a file for each size; computed where a file is missing."""
-    made: list[list[np.ndarray]] = []
-
-    def stack(place: int) -> np.ndarray:
-        if not made:
-            for one in images():
-                made.append(one)
-                bar.update()
-        return np.stack([one[place] for one in made])
-
-    return [
-        run.array(f"px{side}-part{start:05d}", lambda place=place: stack(place))
-        for place, side in enumerate(sizes)
-    ]
-
-
-def _joined(parts: Sequence[np.ndarray], path: Path) -> np.ndarray:
-    """The parts one after the other, on disk: large images of many clips need not fit into memory."""
-    shape = (sum(map(len, parts)), *parts[0].shape[1:])
-    whole = np.lib.format.open_memmap(path, mode="w+", dtype=parts[0].dtype, shape=shape)
-    at = 0
-    for part in parts:
-        whole[at : at + len(part)] = part
-        at += len(part)
-    return whole
+def _counted(rows: Iterator[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
+    for row in rows:
+        bar.update()
+        yield row
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.motion.strain import optical_strain
 
 PERCENTILE = 99.0
@@ -13,28 +13,16 @@ SCALINGS = ("none", "robust", "clip_min_max", "as_released")
 
 
 def flow_image(flow: np.ndarray, scaling: str = "robust") -> np.ndarray:
-    """The three channels u, v and optical strain, scaled within the clip.
+    """The three channels u, v and optical strain of a flow (H, W, 2) in px, scaled within the clip: (3, H, W) float32.
 
-    Parameters
-    ----------
-    flow : (H, W, 2) u, v in px.
-    scaling :
-        'none': px, px, and px per px.
-        'robust': u and v minus their medians over the image (the head's own translation), both over the 99th
-        percentile of the length of what remains, clipped to [-1, 1]; strain over its 99th percentile, clipped to
-        [0, 1].  Zero stays zero and u and v keep their ratio.
-        'clip_min_max': every channel stretched to [0, 1] by its minimum and maximum.
-        'as_released': the same with the released strain in place of that of Eq. 6, see :func:`optical_strain`.
+    - 'none': px, px, and px per px.
+    - 'robust': u and v minus their medians over the image (the head's own translation), both over the 99th
+      percentile of the length of what remains, clipped to [-1, 1]; strain over its 99th percentile, clipped to
+      [0, 1].  Zero stays zero and u and v keep their ratio.
+    - 'clip_min_max': every channel stretched to [0, 1] by its minimum and maximum.
+    - 'as_released': the same with the released strain in place of that of Eq. 6, see :func:`optical_strain`.
 
-    Returns
-    -------
-    (3, H, W) float32.  A channel that does not vary (a flow that is constant over the image) is all zeros under
-    both scalings.
-
-    Raises
-    ------
-    StudyError
-        Unknown scaling, another shape, or a value that is not finite.
+    A channel that does not vary is all zeros under each scaling.  StudyError for a value that is not finite.
 
     Examples
     --------
@@ -43,8 +31,7 @@ def flow_image(flow: np.ndarray, scaling: str = "robust") -> np.ndarray:
     >>> em.flow_image(np.stack([0.1 * x, 0 * y], axis=-1), scaling="none").shape
     (3, 5, 5)
     """
-    if scaling not in SCALINGS:
-        raise StudyError(f"scaling={scaling!r} is unknown; allowed: {', '.join(SCALINGS)}")
+    check_name("scaling", scaling, SCALINGS)
     strain = optical_strain(flow, as_released=scaling == "as_released")
     if not np.isfinite(strain).all():
         raise StudyError("the flow holds values that are not finite; check the frames")
@@ -59,19 +46,11 @@ def flow_image(flow: np.ndarray, scaling: str = "robust") -> np.ndarray:
 
 
 def published_image(image: np.ndarray) -> np.ndarray:
-    """Published flow features as an optical flow image like that of :func:`flow_image`.
+    """Published flow features, (H, W, 3) in [0, 1], as an image like that of :func:`flow_image`: (3, H, W) float32.
 
     The publishers stretched every channel to its own minimum and maximum, so size and, strictly, sign of the
     motion are gone and no scaling of ours can apply.  u and v become 2x - 1 minus their medians over the
     image: at rest is 0, as most of a face is.  Strain stays.
-
-    Parameters
-    ----------
-    image : (H, W, 3) float32 in [0, 1], channels u, v, strain.
-
-    Returns
-    -------
-    (3, H, W) float32; u and v within [-2, 2], strain within [0, 1].
     """
     channels = np.moveaxis(image, 2, 0).astype(np.float32)
     motion = 2 * channels[:2] - 1

@@ -8,27 +8,16 @@ from ethnicmer_lib.errors import StudyError
 
 
 def optical_strain(flow: np.ndarray, as_released: bool = False) -> np.ndarray:
-    """Magnitude of the infinitesimal strain tensor of a flow field (Eq. 6; Shreve et al. 2009).
+    """Magnitude of the infinitesimal strain tensor of a flow field (Eq. 6; Shreve et al. 2009): (H, W) float32.
 
     The tensor is the symmetric part of the flow's gradient, e_xx = du/dx, e_yy = dv/dy and e_xy = (du/dy +
     dv/dx) / 2; the magnitude is sqrt(e_xx² + e_yy² + 2 e_xy²).  It is 0 for any translation and, to first order,
-    for any rotation.  Derivatives are second-order accurate everywhere, borders included.
+    for any rotation.  Derivatives are second-order accurate everywhere, borders included.  ``flow`` is (H, W, 2) in
+    px, at least 3 px a side.
 
-    Parameters
-    ----------
-    flow : (H, W, 2) u, v in px; at least 3 px a side.
-    as_released : compute what the released code computes instead: derivatives along the wrong axes and no
-        shear, sqrt((du/dy)² + (dv/dx)²), from central differences with zeros beyond the border.  A pure rotation
-        by 0.01 then has 0.0141, a stretch none, and a translation a bright frame along the border.
-
-    Returns
-    -------
-    (H, W) float32, px per px, never negative.
-
-    Raises
-    ------
-    StudyError
-        When ``flow`` has another shape.
+    ``as_released`` computes what the released code computes instead: derivatives along the wrong axes and no
+    shear, sqrt((du/dy)² + (dv/dx)²), from central differences with zeros beyond the border.  A pure rotation
+    by 0.01 then has 0.0141, a stretch none, and a translation a bright frame along the border.
 
     Examples
     --------

@@ -6,22 +6,3 @@ from ethnicmer_lib.store.places import atomic, environment, project_root, worksp
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 from ethnicmer_lib.store.recording import Recording, record, recording
 from ethnicmer_lib.store.runs import Run, used_runs
-
-__all__ = [
-    "Provenance",
-    "Recording",
-    "Run",
-    "atomic",
-    "digest",
-    "environment",
-    "fingerprint",
-    "identity",
-    "kept",
-    "project_root",
-    "provenance_of",
-    "record",
-    "recording",
-    "used_runs",
-    "weights_identity",
-    "workspace",
-]

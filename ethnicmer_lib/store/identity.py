@@ -31,12 +31,7 @@ def identity(value: Any) -> Any:
 
     Numbers and text stand for themselves; an array, a table and a file for a digest of their content, so that a
     changed pixel is another identity and a path that has moved is not; dataclasses and models for their fields; clips
-    and recordings for the fingerprint of their provenance.
-
-    Raises
-    ------
-    StudyError
-        For a file that is not there, or a kind of value whose identity is not known.
+    and recordings for the fingerprint of their provenance.  StudyError for any other kind of value.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -45,15 +40,11 @@ def identity(value: Any) -> Any:
     if isinstance(value, Path):
         return file_digest(value)
     if isinstance(value, np.ndarray):
-        return array_digest(value)
+        return _array_digest(value)
     if isinstance(value, pd.DataFrame):
-        return {str(name): array_digest(_hashes(value[name])) for name in value} | {"rows": len(value)}
-    if isinstance(value, pd.Series | pd.Index):
-        return array_digest(_hashes(value.to_series() if isinstance(value, pd.Index) else value))
+        return {str(name): _array_digest(_hashes(value[name])) for name in value} | {"rows": len(value)}
     if isinstance(value, Mapping):
         return {str(name): identity(item) for name, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted(identity(item) for item in value)
     if provenance := getattr(value, "provenance", None):
         return provenance.fingerprint
     if isinstance(value, list | tuple | range):  # named tuples, too
@@ -71,16 +62,13 @@ def _hashes(column: pd.Series) -> np.ndarray:
     return pd.util.hash_pandas_object(column.astype(object), index=True).to_numpy()
 
 
-def array_digest(array: np.ndarray) -> str:
+def _array_digest(array: np.ndarray) -> str:
     """32 hex digits of an array's shape, type and content, read block by block where it is mapped from disk."""
     if array.dtype == object:
         array = _hashes(pd.Series(array.ravel())).reshape(array.shape)
     found = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
-    if array.ndim == 0 or array.nbytes < 2**24:
-        found.update(np.ascontiguousarray(array).tobytes())
-    else:
-        for row in array:
-            found.update(np.ascontiguousarray(row).data)
+    for block in array if array.ndim and array.nbytes >= 2**24 else [array]:
+        found.update(np.ascontiguousarray(block).tobytes())
     return found.hexdigest()
 
 
@@ -94,40 +82,27 @@ def file_digest(path: Path) -> str:
 
 
 def weights_identity(weights: str) -> str:
-    """'none' and 'imagenet' as they are; a file by its content, so that a new checkpoint is a new result.
-
-    Raises
-    ------
-    StudyError
-        When ``weights`` is neither of the two nor a file.
-    """
+    """'none' and 'imagenet' as they are; a file by its content, so that a new checkpoint is a new result."""
     if weights in ("none", "imagenet"):
         return weights
-    if not Path(weights).expanduser().is_file():
-        raise StudyError(
-            f"weights={weights!r} is not a file; allowed: 'none', 'imagenet' or the path of a file"
-        )
-    return file_digest(Path(weights))
+    try:
+        return file_digest(Path(weights))
+    except StudyError as error:
+        raise StudyError(f"weights={weights!r}: {error}; allowed: 'none', 'imagenet' or a file") from error
 
 
 @functools.cache
 def fingerprint(*rooms: str) -> str:
-    """Fingerprint of the library's version and of every file in some rooms (or root modules) that decides results.
+    """Fingerprint of the library's version and of every file in some rooms (or modules) that decides results.
 
     Rooms hold no prose and no plots but ``show`` and ``publish``, so a new sentence or legend changes no key of a
     result.
-
-    Raises
-    ------
-    StudyError
-        For a room that the library does not have.
     """
     root = Path(ethnicmer_lib.__file__).parent
     found: dict[str, str] = {}
     for room in rooms:
-        place = root / room
-        paths = [place.with_suffix(".py")] if place.with_suffix(".py").is_file() else sorted(place.rglob("*"))
-        deciding = [path for path in paths if path.suffix in _DECIDING]
+        paths = [(root / room).with_suffix(".py"), *sorted((root / room).rglob("*"))]
+        deciding = [path for path in paths if path.suffix in _DECIDING and path.is_file()]
         if not deciding:
             raise StudyError(f"the library has no room {room!r} to take a fingerprint of")
         for path in deciding:

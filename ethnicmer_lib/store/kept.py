@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -18,27 +18,13 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result", pd.DataFrame, np.ndarray)
 
 
-def kept(
-    *rooms: str, ignore: Sequence[str] = ("progress",), weights: Sequence[str] = ("weights",)
-) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+def kept(*rooms: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Decorate a function of arrays, tables and keywords that returns one table or one array.
 
-    The result is computed once for every identity of the arguments and of the code in ``rooms``, and read back sealed:
-    a table from Parquet, an array mapped from disk.
-
-    Parameters
-    ----------
-    rooms : whose code decides the result: the function's own and those it calls with more than its arguments.
-    ignore : arguments that change how, never what is computed.
-    weights : arguments that are 'none', 'imagenet' or a file, which counts by its content.
-
-    Examples
-    --------
-    >>> @kept("stats")
-    ... def squares(n: int) -> pd.DataFrame:
-    ...     return pd.DataFrame({"square": [i * i for i in range(n)]})
-    >>> squares(4)["square"].tolist()
-    [0, 1, 4, 9]
+    The result is computed once for every identity of the arguments and of the code in ``rooms`` (the function's own
+    and those it calls with more than its arguments), and read back sealed: a table from Parquet, an array mapped from
+    disk.  An argument ``progress`` does not count; ``weights`` are 'none', 'imagenet' or a file, which counts by its
+    content.
     """
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -48,12 +34,13 @@ def kept(
         def call(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
             bound = signature.bind(*args, **options)
             bound.apply_defaults()
-            inputs = {name: value for name, value in bound.arguments.items() if name not in ignore}
-            inputs |= {name: weights_identity(inputs[name]) for name in weights if name in inputs}
+            inputs = {name: value for name, value in bound.arguments.items() if name != "progress"}
+            if "weights" in inputs:
+                inputs["weights"] = weights_identity(inputs["weights"])
             sources = (getattr(value, "provenance", None) for value in inputs.values())
             source = next((found for found in sources if isinstance(found, Provenance)), None)
             run = Run.open(function.__name__, code=rooms, inputs=inputs, provenance=source)
-            return run.result(lambda: function(*args, **options))
+            return run.kept("result", lambda: function(*args, **options))
 
         return call
 

@@ -15,15 +15,7 @@ from typing import Any
 
 import ethnicmer_lib
 
-_LIBRARIES = (
-    "numpy",
-    "pandas",
-    "opencv-contrib-python-headless",
-    "scikit-learn",
-    "torch",
-    "torchvision",
-    "timm",
-)
+_LIBRARIES = "numpy pandas opencv-contrib-python-headless scikit-learn torch torchvision timm"
 
 
 def project_root() -> Path | None:
@@ -56,12 +48,10 @@ def atomic(path: Path) -> Iterator[Path]:
 
 def commit() -> str:
     """The commit of the checkout, '+' when it has local changes outside ``results/``, 'unknown' outside git."""
-    root = Path(ethnicmer_lib.__file__).parent.parent
 
     def git(*args: str) -> str:
-        return subprocess.run(
-            ["git", *args], cwd=root, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        root = Path(ethnicmer_lib.__file__).parent.parent
+        return subprocess.check_output(["git", *args], cwd=root, stderr=subprocess.DEVNULL, text=True).strip()
 
     try:
         changed = git("status", "--porcelain", "-uno", "--", ".", ":(exclude)results")
@@ -76,7 +66,7 @@ def environment() -> dict[str, Any]:
         "library": ethnicmer_lib.__version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in _LIBRARIES},
+        "versions": {name: metadata.version(name) for name in _LIBRARIES.split()},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

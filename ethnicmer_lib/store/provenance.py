@@ -18,13 +18,7 @@ class Provenance:
 
 
 def provenance_of(thing: Any) -> Provenance:
-    """The provenance itself, or that of clips or of a recording.
-
-    Raises
-    ------
-    StudyError
-        When ``thing`` has none: a figure without a source would be a figure of nobody knows what.
-    """
+    """The provenance itself, or that of clips or of a recording; StudyError when ``thing`` has none."""
     found = thing if isinstance(thing, Provenance) else getattr(thing, "provenance", None)
     if not isinstance(found, Provenance):
         raise StudyError(

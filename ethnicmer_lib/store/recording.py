@@ -15,19 +15,13 @@ from ethnicmer_lib.store.identity import file_digest
 from ethnicmer_lib.store.places import atomic, environment, project_root
 from ethnicmer_lib.store.provenance import Provenance
 
-_RECORD = "record.json"
-
 
 @dataclass(frozen=True)
 class Recording:
     """One folder of ``results/``.
 
-    Attributes
-    ----------
-    name : of the folder.
-    provenance : of the clips it was computed from.
-    parts : name of a table -> how it was made: sha256, command, parameters, made (versions, commit, machine, time),
-        and what else its maker noted.
+    ``parts`` says of every table how it was made: sha256, command, parameters, made (versions, commit, machine, time),
+    and what else its maker noted.
     """
 
     name: str
@@ -41,7 +35,7 @@ class Recording:
                 f"no {part!r} in results/{self.name}; it holds {', '.join(self.parts)}; "
                 f"make it with `ethnicmer record {self.name}`"
             )
-        path = results_folder() / self.name / f"{part}.parquet"
+        path = _folder(self.name) / f"{part}.parquet"
         if not path.is_file() or file_digest(path) != self.parts[part]["sha256"]:
             raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
         return pd.read_parquet(path)
@@ -52,37 +46,33 @@ class Recording:
         return self.table("predictions")
 
     @property
+    def _first(self) -> Mapping[str, Any]:
+        return next(iter(self.parts.values()))
+
+    @property
     def command(self) -> str:
         """What made the first table, word for word: recordings older than today's commands say theirs."""
-        first = next(iter(self.parts.values()))
-        return str(first.get("recorded_as", first["command"]))
+        return self._first.get("recorded_as", self._first["command"])
 
     @property
     def made(self) -> Mapping[str, Any]:
         """Versions, commit, machine and time of the first table."""
-        return next(iter(self.parts.values()))["made"]
+        return self._first["made"]
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """What the first table was computed with."""
-        return next(iter(self.parts.values()))["parameters"]
+        return self._first["parameters"]
 
 
-def results_folder() -> Path:
-    """``results/`` of the checkout; StudyError outside one."""
-    root = project_root()
-    if root is None:
+def _folder(name: str) -> Path:
+    if (root := project_root()) is None:
         raise StudyError("recorded runs lie in a checkout's results/ folder: run this inside a checkout")
-    return root / "results"
+    return root / "results" / name
 
 
 def recording(name: str) -> Recording:
-    """The recording ``results/<name>/``.
-
-    Raises
-    ------
-    StudyError
-        When there is none.
+    """The recording ``results/<name>/``; StudyError when there is none.
 
     Examples
     --------
@@ -90,7 +80,7 @@ def recording(name: str) -> Recording:
     >>> em.recording("table_iv").predictions.columns[:4].tolist()
     ['study', 'arm', 'seed', 'draw']
     """
-    path = results_folder() / name / _RECORD
+    path = _folder(name) / "record.json"
     if not path.is_file():
         raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
     content = json.loads(path.read_text())
@@ -103,44 +93,27 @@ def record(
     provenance: Provenance,
     command: str,
     parameters: Mapping[str, Any],
-    made: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Path:
     """Write tables into ``results/<name>/``, each whole or not at all; parts that are there and not named stay.
 
-    Parameters
-    ----------
-    tables : name of a part -> table.
-    command : what a reader types to make them again.
-    parameters, more : what they were computed with, and what else is worth noting (seconds, what was left out).
-    made : versions, commit, machine and time; by default those of now.
-
-    Raises
-    ------
-    StudyError
-        When parts that would stay are of other clips.
+    ``command`` is what a reader types to make them again; ``parameters`` and ``more`` are what they were computed with
+    and what else is worth noting.  StudyError when parts that would stay are of other clips.
     """
-    where = results_folder() / name
-    path = where / _RECORD
+    path = _folder(name) / "record.json"
     known = json.loads(path.read_text()) if path.is_file() else {"parts": {}}
-    stay = {part: entry for part, entry in known["parts"].items() if part not in tables}
-    if stay and known["provenance"] != asdict(provenance):
+    parts = {part: entry for part, entry in known["parts"].items() if part not in tables}
+    if parts and known["provenance"] != asdict(provenance):
         raise StudyError(
-            f"{path} holds {', '.join(stay)} of other clips ({known['provenance']['fingerprint']}, these are "
+            f"{path} holds {', '.join(parts)} of other clips ({known['provenance']['fingerprint']}, these are "
             f"{provenance.fingerprint}); record all parts anew, or under another name"
         )
-    parts = dict(stay)
+    about = {"command": command, "parameters": dict(parameters), "made": environment(), **more}
     for part, table in tables.items():
-        target = where / f"{part}.parquet"
+        target = path.with_name(f"{part}.parquet")
         with atomic(target) as temporary:
             table.to_parquet(temporary, index=False, compression="zstd")
-        parts[part] = {
-            "sha256": file_digest(target),
-            "command": command,
-            "parameters": dict(parameters),
-            "made": dict(made or environment()),
-            **more,
-        }
+        parts[part] = {"sha256": file_digest(target), **about}
     with atomic(path) as temporary:
         temporary.write_text(json.dumps({"provenance": asdict(provenance), "parts": parts}, indent=1) + "\n")
-    return where
+    return path.parent

@@ -10,77 +10,56 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ethnicmer_lib.store.identity import array_digest, digest
+from ethnicmer_lib.store.identity import digest, identity
 from ethnicmer_lib.store.places import atomic
 
 _SEAL = b"ethnicmer.seal"
 
 
-def read_table(folder: Path, owner: str, name: str) -> pd.DataFrame | None:
-    """The table ``name`` of a folder, or None where there is none.
+def read(folder: Path, owner: str, name: str) -> pd.DataFrame | np.ndarray | None:
+    """The table, or the array, read-only and mapped from disk, of that name; None where there is none.
 
     One that is damaged, was changed, or belongs to another owner or name is deleted with a warning, and None is
     returned: it is computed again, never trusted.
     """
-    path = folder / f"{name}.parquet"
+    array, table = folder / f"{name}.npy", folder / f"{name}.parquet"
+    path = array if array.exists() else table
     try:
-        stored = pq.read_table(path)
-        table = stored.to_pandas()
-        good = (stored.schema.metadata or {}).get(_SEAL) == _seal(owner, name, table)
+        if path == array:
+            content = np.load(array, mmap_mode="r", allow_pickle=False)
+            seal = Path(f"{array}.seal").read_text()
+        else:
+            stored = pq.read_table(table)
+            content, seal = stored.to_pandas(), (stored.schema.metadata or {}).get(_SEAL, b"").decode()
+        if seal == _seal(owner, name, content):
+            return content
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, pa.ArrowException):  # truncated, or no Parquet at all
-        good = False
-    return table if good else _refuse(path)
+    except (OSError, ValueError, EOFError, pa.ArrowException):  # truncated, or no such file at all
+        pass
+    warnings.warn(f"{path} is damaged or of another run; it is computed again", stacklevel=3)
+    path.unlink(missing_ok=True)
+    return None
 
 
-def write_table(folder: Path, owner: str, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Write a table with its seal, whole or not at all; returned as it will be read."""
-    plain = pa.Table.from_pandas(table, preserve_index=False)
+def write(
+    folder: Path, owner: str, name: str, content: pd.DataFrame | np.ndarray
+) -> pd.DataFrame | np.ndarray:
+    """Write a table or array with its seal, whole or not at all; returned as it will be read."""
+    if isinstance(content, np.ndarray):
+        path = folder / f"{name}.npy"
+        with atomic(path) as part, part.open("wb") as stream:
+            np.save(stream, content, allow_pickle=False)
+            with atomic(Path(f"{path}.seal")) as seal:
+                seal.write_text(_seal(owner, name, content))
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    plain = pa.Table.from_pandas(content, preserve_index=False)
     kept = plain.to_pandas()
-    sealed = plain.replace_schema_metadata((plain.schema.metadata or {}) | {_SEAL: _seal(owner, name, kept)})
+    metadata = (plain.schema.metadata or {}) | {_SEAL: _seal(owner, name, kept).encode()}
     with atomic(folder / f"{name}.parquet") as part:
-        pq.write_table(sealed, part)
+        pq.write_table(plain.replace_schema_metadata(metadata), part)
     return kept
 
 
-def read_array(folder: Path, owner: str, name: str) -> np.ndarray | None:
-    """The array ``name`` of a folder, read-only and mapped from disk; otherwise as :func:`read_table`."""
-    path, seal = folder / f"{name}.npy", folder / f"{name}.npy.seal"
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        good = seal.read_text() == digest([owner, name, array_digest(array)])
-    except FileNotFoundError:
-        good = None if not path.exists() else False
-    except (OSError, ValueError, EOFError):  # truncated, or no array at all
-        good = False
-    if good is None:
-        return None
-    return array if good else _refuse(path)
-
-
-def write_array(folder: Path, owner: str, name: str, array: np.ndarray) -> np.ndarray:
-    """Write an array and its seal; returned mapped from disk."""
-    with atomic(folder / f"{name}.npy") as part, part.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-        with atomic(folder / f"{name}.npy.seal") as seal:
-            seal.write_text(digest([owner, name, array_digest(array)]))
-    return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-
-
-def _refuse(path: Path) -> None:
-    warnings.warn(f"{path} is damaged or of another run; it is computed again", stacklevel=4)
-    path.unlink(missing_ok=True)
-
-
-def _seal(owner: str, name: str, table: pd.DataFrame) -> bytes:
-    # Column by column: one hash of rows would not notice two columns that change places.
-    hashes = {
-        str(column): int(
-            np.bitwise_xor.reduce(
-                pd.util.hash_pandas_object(table[column].astype(object), index=True).to_numpy(), initial=0
-            )
-        )
-        for column in table
-    }
-    return digest([owner, name, len(table), hashes]).encode()
+def _seal(owner: str, name: str, content: pd.DataFrame | np.ndarray) -> str:
+    return digest([owner, name, identity(content)])

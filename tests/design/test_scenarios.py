@@ -114,7 +114,7 @@ def test_a_control_holds_one_thing_still():
         (lambda: draw_scenarios(clips_of(6, 0), 4), "exactly two groups"),
         (
             lambda: draw_scenarios(clips_of(6, 6), 4, "nothing"),
-            "'nothing' is unknown; allowed: 'as_described'",
+            "'nothing' is unknown; allowed: as_described",
         ),
         (
             lambda: draw_scenarios(clips_of(6, 6).assign(database="SAMM"), 4, "one_database"),
@@ -125,7 +125,7 @@ def test_a_control_holds_one_thing_still():
             "clips of one class only",
         ),
         (lambda: classifier("tree"), "'tree' is unknown"),
-        (lambda: features(np.zeros((2, 3, 4, 4)), "text"), "'text' are unknown"),
+        (lambda: features(np.zeros((2, 3, 4, 4)), "text"), "'text' is unknown"),
         (lambda: repeat_scenarios(np.zeros((3, 2)), clips_of(6, 6), 4, 1), "3 rows of features for 24 clips"),
         (lambda: held_out(GaussianNB(), np.zeros((3, 2)), clips_of(6, 6), []), "one row to each"),
         (lambda: held_out(GaussianNB(), np.full((4, 2), np.nan), clips_of(2, 0), []), "row 0 are not finite"),

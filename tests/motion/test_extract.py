@@ -129,6 +129,14 @@ def test_threads_of_opencv_are_given_back(workspace):
     assert cv2.getNumThreads() == before
 
 
+@pytest.mark.parametrize("wrong", [{"method": "horn"}, {"scaling": "zscore"}])
+def test_an_unknown_name_is_refused_before_anything_is_read(workspace, wrong):
+    cohort = SmallClips()
+    with pytest.raises(StudyError, match="is unknown; allowed: "):
+        extract.motion_images(cohort, size=28, **wrong)
+    assert cohort.reads == 0
+
+
 @pytest.mark.parametrize("size", [28, 100])
 def test_resizing_keeps_a_constant_and_a_mean(size):
     flat = np.full((3, 60, 50), 0.25, np.float32)
