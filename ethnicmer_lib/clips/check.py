@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.folders import FrameFolders
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.pictures import Picture, look
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
@@ -97,7 +98,7 @@ def check(
     reported of clips that hold more than half of their frames: copies with a few frames a clip are fine.
     Arguments and errors are those of ``open_licensed``, but what is wrong with a copy is reported, not raised.
     """
-    copy = read_copy(casme2_dir, samm_dir, groups, policies)
+    copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies)
     problems, found = list(copy.problems), []
     content: list[object] = [_records(copy.groups)]
     for name, (coding, rows) in copy.coded.items():
@@ -159,13 +160,11 @@ def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], str, list[tupl
 
 def _compared(pictures: Mapping[str, Picture]) -> Iterable[tuple[str, str]]:
     """What is wrong with size and colour of one clip's onset and apex frame: kind of problem, value."""
-    sizes = ", ".join(f"{moment} {one.size}" for moment, one in pictures.items())
+    kinds = {moment: "gray" if one.channels == 1 else "colour" for moment, one in pictures.items()}
+    seen = ", ".join(f"{moment} {one.size} {kinds[moment]}" for moment, one in pictures.items())
     if len({one.size for one in pictures.values()}) > 1:
-        yield "sizes_differ", sizes
-    if len({one.channels for one in pictures.values()}) > 1:
-        colours = [
-            f"{moment} {'gray' if one.channels == 1 else 'colour'}" for moment, one in pictures.items()
-        ]
-        yield "colour_differs", ", ".join(colours)
+        yield "sizes_differ", seen
+    if len(set(kinds.values())) > 1:
+        yield "colour_differs", seen
     if any(min(one.height, one.width) < SMALLEST for one in pictures.values()):
-        yield "small_frame", sizes
+        yield "small_frame", seen

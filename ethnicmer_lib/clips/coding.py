@@ -44,11 +44,9 @@ def read_coding(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]
     clips.insert(0, "clip_id", clip_ids(clips).astype(str))
     if clips["label"].isna().all() and not any(KINDS[problem.code].stops for problem in problems):
         problems.append(Problem("no_kept_clip", database, file=path))
-    content = [name for name in clips.columns if name != "row"]
-    for clip_id, same in clips[clips["clip_id"].duplicated(keep=False)].groupby("clip_id", sort=False):
-        code = "double_row" if len(same[content].astype(str).drop_duplicates()) == 1 else "conflicting_rows"
-        lines = f"rows {', '.join(same['row'].astype(str))}"
-        problems.append(Problem(code, database, clip_id, path, lines))
+    twice = clips[clips["clip_id"].duplicated(keep=False)]
+    for clip_id, lines in twice["row"].astype(str).groupby(twice["clip_id"], sort=False):
+        problems.append(Problem("double_row", database, clip_id, path, f"rows {', '.join(lines)}"))
     return clips, problems
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,8 @@ class Database:
         fitting = [path for path in found if choice in path.name]
         if choice == "newest":
             dates = [max(re.findall(r"(?<!\d)\d{8}(?!\d)", path.stem), default="") for path in found]
-            fitting = [
-                path for path, date in zip(found, dates, strict=True) if all(dates) and date == max(dates)
-            ]
+            newest = max(dates) if all(dates) else None
+            fitting = [path for path, date in zip(found, dates, strict=True) if date == newest]
         if len(fitting) != 1:
             raise StudyError(
                 f"{self.name}: coding_file={choice!r} fits {len(fitting)} of {names} in {folder}; write a part of a "
@@ -64,7 +63,7 @@ class Database:
         return fitting[0], several
 
     def frames(
-        self, directory: Path, subjects: Iterable[str], policies: Policies, log: list[Decision]
+        self, directory: Path, subjects: Sequence[str], policies: Policies, log: list[Decision]
     ) -> FrameFolders | Problem:
         """Where the frames of ``subjects`` are, or why they are nowhere; what was decided is added to ``log``."""
         chosen = policies.casme2_frames
@@ -77,7 +76,7 @@ class Database:
         if first.choice and chosen == "any" and (len(there) > 1 or first != self.layouts[0]):
             found = " and ".join(f"{layout.folder}/" for layout in there)
             log.append(Decision(self.name, "frames", found, f"{first.folder}/", "casme2_frames='any'"))
-        root, subjects = directory / first.folder, list(subjects)
+        root = directory / first.folder
         folders = FrameFolders(self.name, root, first.number, first.written)
         if any(folders.spellings(subject) for subject in subjects):
             return folders
@@ -89,6 +88,8 @@ class Database:
         return Problem("no_frame_folder", self.name, file=root, value=example)
 
 
+# Frame numbers are padded in most clips, not in all; a cropped copy has the same layout.
+_SAMM_FILES = (r"(?:\d{1,3}_)?(\d+)\.jpg", "{subject}_{frame:05d}.jpg")
 DATABASES = {
     CASME2: Database(
         CASME2,
@@ -98,12 +99,9 @@ DATABASES = {
             Layout("CASME2_RAW_selected", r"img(\d+)\.jpg", "img{frame}.jpg", "raw"),
         ),
     ),
-    # Frame numbers are padded in most clips, not in all; a cropped copy has the same layout.
     SAMM: Database(
         SAMM,
         "SAMM_Micro_FACS_Codes*.xlsx",
-        tuple(
-            Layout(folder, r"(?:\d{1,3}_)?(\d+)\.jpg", "{subject}_{frame:05d}.jpg") for folder in ("SAMM", "")
-        ),
+        (Layout("SAMM", *_SAMM_FILES), Layout("", *_SAMM_FILES)),
     ),
 }

@@ -64,7 +64,7 @@ def deck(emotion: str, database: str | None = None) -> tuple[Code, ...]:
     clips = clips[clips["code"].astype(bool) & (clips["database"].eq(database) | (database is None))]
     of_emotion = clips["emotion"].replace("other", "others") == ("others" if emotion == "other" else emotion)
     if not of_emotion.any():
-        of_emotion = clips["label"] == labels.label_of(emotion, "of the simulated cohort", "the protocol")
+        of_emotion = clips["label"] == labels.EMOTION_LABEL.get(emotion)
     if not of_emotion.any():
         raise StudyError(f"emotion {emotion!r} has no code in the released label table (database {database})")
     return tuple(clips.loc[of_emotion, "code"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,12 +13,8 @@ from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.table import neighbour_steps
 from ethnicmer_lib.errors import StudyError
 
-
-class Listing(NamedTuple):
-    """The files of one clip: frame number -> file in ascending order, and what is wrong with their names."""
-
-    frames: dict[int, Path]
-    problems: list[Problem]
+#: The files of one clip: frame number -> file in ascending order, and what is wrong with their names.
+Listing = tuple[dict[int, Path], list[Problem]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +36,9 @@ class FrameFolders:
 
     def spellings(self, subject: str, clip: str = "") -> list[Path]:
         """The folders that can be meant by a subject, or by a clip of it: the exact name first."""
-        parents = self.spellings(subject)[:1] if clip else [self.root]
-        wanted = clip or subject
-        names = [(parent, name) for parent in parents for name in self.children(parent).get(same(wanted), [])]
-        return [
-            parent / name for parent, name in sorted(names, key=lambda found: (found[1] != wanted, found))
-        ]
+        parent = next(iter(self.spellings(subject)), None) if clip else self.root
+        names = self.children(parent).get(same(clip or subject), []) if parent else []
+        return [parent / name for name in sorted(names, key=lambda name: name != (clip or subject))]
 
     def children(self, folder: Path) -> dict[str, list[str]]:
         """Names of the folders in ``folder`` by what they mean."""
@@ -79,12 +71,12 @@ class FrameFolders:
                     problems.append(Problem("double_frame", self.database, name, folder, both))
                 else:
                     frames[frame] = path
-            self._listed[subject, clip] = Listing(dict(sorted(frames.items())), problems)
+            self._listed[subject, clip] = (dict(sorted(frames.items())), problems)
         return self._listed[subject, clip]
 
     def listing(self, subject: str, clip: str) -> dict[int, Path]:
         """Frame number -> file of one clip, in ascending order; empty where the folder is missing."""
-        return self.scan(subject, clip).frames
+        return self.scan(subject, clip)[0]
 
     def around(self, subject: str, clip: str, frame: int, before: int, after: int) -> list[int]:
         """Numbers of the frames that exist up to so many before and after a frame, the nearest first."""

@@ -53,10 +53,8 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> 
 def named(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The table with database and subject as the databases write them; StudyError for an unknown one."""
     databases = [database_name(value, str(path)) for value in table["database"]]
-    pairs = zip(databases, table["subject"], strict=True)
-    return table.assign(
-        database=databases, subject=[subject_name(database, value, str(path)) for database, value in pairs]
-    )
+    subjects = map(subject_name, databases, table["subject"], [str(path)] * len(table))
+    return table.assign(database=databases, subject=list(subjects))
 
 
 def once_a_clip(table: pd.DataFrame, path: Path, row: str) -> pd.DataFrame:

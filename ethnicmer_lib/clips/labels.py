@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +26,6 @@ BINARY = {"Negative": "Negative", "Positive": "Non-negative", "Surprise": "Non-n
 #: Code in the released label table -> ethnic label (Table I).
 RACE_CODES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
 GROUPS = ("Asian", "Non-Asian")
-#: The one subject whose per-clip codes are a tie of two groups.
-TIED = "018"
 
 #: Name of a mapping -> what it does with the released labels.
 ETHNIC_MAPPINGS = {
@@ -37,7 +34,7 @@ ETHNIC_MAPPINGS = {
     "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
     "drop_others": "Subjects with the label Others are left out.",
     "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
-    "flip_018": f"Subject {TIED}, whose clips tie between two labels, gets the other one of the two.",
+    "flip_018": "Subject 018, whose clips tie between two labels, gets the other one of the two.",
 }
 #: Group of a clip that a mapping leaves out.
 LEFT_OUT = ""
@@ -45,20 +42,6 @@ LEFT_OUT = ""
 #: Columns of a table of group labels, one row a clip.
 GROUP_COLUMNS = ("database", "subject", "clip", "ethnicity", "group")
 CLIP_KEY = ["database", "subject", "clip"]
-
-
-def label_of(emotion: str, clip: str, source: str) -> str | None:
-    """Label of an estimated emotion in any case, None where the clip is left out (Table III).
-
-    StudyError for an emotion that Table III does not map, with the clip and the source it was read from.
-    """
-    name = emotion.strip().lower()
-    if name not in EMOTION_LABEL:
-        raise StudyError(
-            f"clip {clip}: emotion {emotion!r} in {source} is none of {', '.join(EMOTION_LABEL)}; "
-            "correct the cell, or write 'others' to leave the clip out"
-        )
-    return EMOTION_LABEL[name]
 
 
 def label_emotions(emotions: pd.Series) -> pd.Series:
@@ -71,8 +54,13 @@ def label_emotions(emotions: pd.Series) -> pd.Series:
     >>> em.label_emotions(pd.Series(["Happiness", "others", "Disgust"])).tolist()
     ['Positive', None, 'Negative']
     """
-    found = [label_of(str(name), str(place), "the table") for place, name in emotions.items()]
-    return pd.Series(found, index=emotions.index, dtype=object)
+    names = emotions.str.strip().str.lower()
+    for place, name in emotions[~names.isin(list(EMOTION_LABEL))].items():
+        raise StudyError(
+            f"emotion {name!r} of {place} is none of {', '.join(EMOTION_LABEL)}; correct it, or write 'others' to "
+            "leave the clip out"
+        )
+    return pd.Series([EMOTION_LABEL[name] for name in names], index=emotions.index, dtype=object)
 
 
 def binary_labels(labels: pd.Series) -> pd.Series:
@@ -113,7 +101,7 @@ def subject_name(database: str, value: object, source: str) -> str:
 
 def data_file(name: str) -> Path:
     """Path of a file that ships in this room."""
-    return Path(str(resources.files("ethnicmer_lib.clips").joinpath(name)))
+    return Path(__file__).with_name(name)
 
 
 def annotations() -> pd.DataFrame:
@@ -190,8 +178,8 @@ def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.S
         raise StudyError(f"mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
     asian = {"others_non_asian": {"2", "3"}, "asian_only": {"2"}}.get(mapping, {"2", "3", "4"})
     if mapping == "flip_018":
-        one, other = clip_codes()[TIED].unique()
-        codes = codes.where(subjects != TIED, codes.map({one: other, other: one}))
+        one, other = clip_codes()["018"].unique()
+        codes = codes.where(subjects != "018", codes.map({one: other, other: one}))
     group = codes.isin(asian).map({True: GROUPS[0], False: GROUPS[1]})
     if mapping == "drop_others":
         group = group.mask(codes == "4", LEFT_OUT)

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips.folders import FrameFolders
-from ethnicmer_lib.clips.labels import drop_left_out
+from ethnicmer_lib.clips.labels import CASME2, SAMM, drop_left_out
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
-from ethnicmer_lib.clips.problems import refuse
 from ethnicmer_lib.clips.reading import Copy, read_copy
 from ethnicmer_lib.clips.settling import settle
 from ethnicmer_lib.clips.table import NEIGHBOURS, Clips, Decision, Moment, Provenance
@@ -80,9 +79,11 @@ def open_licensed(
     clips; every decision is in ``decisions``. StudyError when no folder is given, one is simulated and the other
     not, a file in a simulated cohort is not as the simulator wrote it, or anything is wrong in folders or labels.
     """
-    copy = read_copy(casme2_dir, samm_dir, groups, policies, mapping)
-    # Left as it is, a missing apex is an error only where its frame is asked for.
-    refuse([problem for problem in copy.problems if problem.code != "no_apex"], policies)
+    copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping)
+    for problem in copy.problems:
+        # Left as it is, a missing apex is an error only where its frame is asked for.
+        if problem.stops(policies) and problem.code != "no_apex":
+            raise StudyError(problem.message)
     clips = pd.concat(copy.clips.values(), ignore_index=True)
     clips, left_out = drop_left_out(clips[clips["label"].notna()], mapping)
     log = copy.decisions + left_out
@@ -106,8 +107,7 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         # What differs between the groups by construction; findings say it.
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
-    fingerprint = digest([clips.astype(str).to_dict("records"), content])
-    return Provenance(line, copy.marker is not None, fingerprint)
+    return Provenance(line, copy.marker is not None, digest([clips.astype(str).to_dict("records"), content]))
 
 
 def _frame_files(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -24,7 +24,6 @@ def _warning(meaning: str, fix: str) -> Kind:
 
 _OTHERS = "label the clip 'others' to leave it out"
 _PLACE = "name the folder of your copy with --casme2 or --samm"
-_ROW = "delete one, or choose double_rows='first' or 'last'"
 _COPY = "copy it again, or choose missing_frames"
 #: Code -> kind of problem, in the order of a report.
 KINDS = {
@@ -33,18 +32,13 @@ KINDS = {
     "mixed_simulated": Kind("the two folders do not belong together", "give both from the same cohort"),
     "marker_unreadable": Kind("this is no simulated cohort as it was written", "write it again"),
     "foreign_file": Kind(
-        "a file among simulated clips was not written by the simulator",
-        "move it out: all that lies there is shown as simulated, frames of real people belong elsewhere",
+        "not written by the simulator", "move it out: all that lies there is shown as simulated"
     ),
-    "changed_file": Kind(
-        "a file of a simulated cohort is not as the simulator wrote it",
-        "delete it and have the cohort written again; frames of real people belong elsewhere",
-    ),
+    "changed_file": Kind("not as the simulator wrote it", "delete it and have the cohort written again"),
     # The coding file
     "no_coding_file": Kind("no coding file", f"copy the database's spreadsheet there, or {_PLACE}"),
     "several_coding_files": Kind(
-        "several versions of the coding file",
-        "keep the one to use there, or say which with coding_file='newest' or a part of its name",
+        "several coding files", "keep one, or choose coding_file: 'newest' or part of a name"
     ),
     "coding_unreadable": Kind("the coding file cannot be read as .xlsx", "save it again as .xlsx"),
     "no_header": Kind("no header row with Subject and Filename", "restore it; is this the coding file?"),
@@ -65,8 +59,7 @@ KINDS = {
     ),
     "apex_is_onset": _warning("apex and onset are the same frame: no motion", "correct one of them"),
     "onset_after_offset": _warning("the onset is after the offset", "correct one of them"),
-    "double_row": Kind("the same row is given twice", _ROW),
-    "conflicting_rows": Kind("two different rows are given", _ROW),
+    "double_row": Kind("given in two rows", "delete one, or choose double_rows='first' or 'last'"),
     "stray_spaces": _warning("spaces around a name or an emotion (they are cut off)", "delete the spaces"),
     "no_action_units": _warning("no action units", "fill them in; chapters about them skip the clip"),
     # The group labels
@@ -82,7 +75,9 @@ KINDS = {
     "odd_folder_name": _warning("a folder is spelled oddly (it is used all the same)", "rename it"),
     "no_clip_folder": Kind("no folder for a clip", "copy it there, or choose missing_frames='drop'"),
     "empty_clip_folder": Kind("no frame in a clip's folder", "copy them, or choose missing_frames='drop'"),
-    "uncoded_folder": _warning("a folder that the coding file does not name", "none: it is not used"),
+    "uncoded_folder": _warning(
+        "a folder that the coding file does not name", "nothing to do: it is not used"
+    ),
     "double_frame": Kind("two files of the same frame number", "keep one"),
     "no_onset_file": Kind("the onset frame's file is missing", _COPY),
     "no_apex_file": Kind("the apex frame's file is missing", _COPY),
@@ -96,17 +91,16 @@ KINDS = {
     "small_frame": Kind("frames too small for optical flow", "use the frames as distributed"),
     "stray_image": _warning("an image without frame number (it is not used)", "delete or rename it"),
 }
-#: Codes -> the policy that may settle such a problem, and its choices under which it stops the study all the same.
-_POLICIES = {
-    ("several_coding_files",): ("coding_file", ("only",)),
-    ("no_apex",): ("missing_apex", ("as_is",)),
-    ("apex_outside",): ("apex", ()),
-    ("double_row", "conflicting_rows"): ("double_rows", ("refuse",)),
-    ("no_clip_folder", "empty_clip_folder"): ("missing_frames", ("as_is", "nearest")),
-    ("no_onset_file", "no_apex_file"): ("missing_frames", ("as_is",)),
-    ("empty_file", "truncated_file", "not_an_image"): ("missing_frames", ("as_is",)),
+#: Code -> the policy that may settle such a problem, and its choices under which it stops the study all the same.
+SETTLED = {
+    "several_coding_files": ("coding_file", ("only",)),
+    "no_apex": ("missing_apex", ("as_is",)),
+    "apex_outside": ("apex", ()),
+    "double_row": ("double_rows", ("refuse",)),
+    **dict.fromkeys(("no_clip_folder", "empty_clip_folder"), ("missing_frames", ("as_is", "nearest"))),
+    **dict.fromkeys(("no_onset_file", "no_apex_file"), ("missing_frames", ("as_is",))),
+    **dict.fromkeys(("empty_file", "truncated_file", "not_an_image"), ("missing_frames", ("as_is",))),
 }
-SETTLED = {code: settled for codes, settled in _POLICIES.items() for code in codes}
 
 
 class Problem(NamedTuple):
@@ -139,13 +133,6 @@ class Problem(NamedTuple):
             return ""
         policy, _ = SETTLED[self.code]
         return f"{policy}={getattr(policies, policy)!r}"
-
-
-def refuse(found: Iterable[Problem], policies: Policies) -> None:
-    """StudyError of the first problem that stops the study under these policies."""
-    for problem in found:
-        if problem.stops(policies):
-            raise StudyError(problem.message)
 
 
 @contextmanager

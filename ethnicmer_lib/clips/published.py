@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.label_tables import named
+from ethnicmer_lib.clips.label_tables import named, require_columns
 from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, coded_clips, drop_left_out
 from ethnicmer_lib.clips.table import COLUMNS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
@@ -63,7 +63,7 @@ class FlowClips(Clips):
         return self._images[self._row[clip_id]].astype(np.float32) / 255
 
 
-def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowClips:
+def open_flow(flow_dir: Path, mapping: str = "paper") -> FlowClips:
     """Open a folder with the published flow features.
 
     Emotion, action units and group labels come from the released label table, the latter by a ``mapping`` of
@@ -72,8 +72,6 @@ def open_flow(flow_dir: Path | None, mapping: str = "paper") -> FlowClips:
     image that is missing; an image that is not 28x28x3 of 8 bit; a clip without a row in the released label table,
     or with another label there.
     """
-    if flow_dir is None:
-        raise StudyError(f"data='flow' needs the folder of the published flow features: {GET_IT}")
     folder = Path(flow_dir).expanduser()
     for needed in (folder / TABLE, folder / IMAGES):
         if not needed.exists():
@@ -89,13 +87,11 @@ def _clips(table: Path, mapping: str) -> pd.DataFrame:
     """The released table's rows of the features' clips, in the features' order."""
     listed = pd.read_csv(table, dtype=str, keep_default_na=False)
     columns = {"dataset": "database", "sub": "subject", "filename_o": "clip", "label": "code"}
-    if missing := [name for name in columns if name not in listed]:
-        raise StudyError(f"{table} lacks the columns {missing}; {GET_IT}")
+    require_columns(listed, list(columns), table)
     listed = listed[list(columns)].rename(columns=columns)
     listed = listed[listed["database"].str.lower() != "smic"].apply(lambda column: column.str.strip())
     listed = named(listed, table)
-    released = coded_clips(mapping)
-    kept = released[released["label"].notna()].set_index("clip_id", drop=False)
+    kept = coded_clips(mapping).dropna(subset="label").set_index("clip_id", drop=False)
     expected = kept["label"].to_dict()
     for clip_id, code in zip(clip_ids(listed), listed["code"], strict=True):
         if clip_id not in expected:
@@ -118,13 +114,9 @@ def _image(folder: Path, subject: str, clip: str) -> np.ndarray:
     if path is None:
         raise StudyError(f"clip {subject}/{clip}: no {names[0]!r} (nor {names[1]!r}) in {folder}; {GET_IT}")
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.stat().st_size else None
-    if image is None:
+    found = "not a readable image" if image is None else f"{image.shape} {image.dtype}"
+    if found != f"{SIZE} uint8":
         raise StudyError(
-            f"clip {subject}/{clip}: {path} is not a readable image; copy it again from the release"
-        )
-    if image.shape != SIZE or image.dtype != np.uint8:
-        raise StudyError(
-            f"clip {subject}/{clip}: {path} is {image.shape} {image.dtype}, not {SIZE} uint8; "
-            "take the 28x28 images of the release"
+            f"clip {subject}/{clip}: {path} is {found}, not {SIZE} uint8; copy it again from the release"
         )
     return np.ascontiguousarray(image[..., ::-1])

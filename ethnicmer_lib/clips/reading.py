@@ -14,7 +14,7 @@ from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.databases import DATABASES
 from ethnicmer_lib.clips.folders import FrameFolders, same
 from ethnicmer_lib.clips.label_tables import read_groups
-from ethnicmer_lib.clips.labels import CASME2, CLIP_KEY, GROUP_COLUMNS, SAMM
+from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import Problem, noted
 from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
@@ -47,22 +47,14 @@ class Copy:
 
 
 def read_copy(
-    casme2_dir: Path | None,
-    samm_dir: Path | None,
-    groups: Path | None,
-    policies: Policies,
-    mapping: str = "paper",
+    folders: Mapping[str, Path | None], groups: Path | None, policies: Policies, mapping: str = "paper"
 ) -> Copy:
-    """Walk through the reader's CASME II and SAMM folders (one or both): every row, every folder, every file name.
+    """Walk through the reader's folders, by database (one may be None): every row, every folder, every file name.
 
     Nothing is refused but what leaves nothing to read: StudyError when no folder is given, or the policy
     ``coding_file`` cannot do its work.
     """
-    given = {
-        name: Path(folder).expanduser().resolve()
-        for name, folder in ((CASME2, casme2_dir), (SAMM, samm_dir))
-        if folder
-    }
+    given = {name: Path(folder).expanduser().resolve() for name, folder in folders.items() if folder}
     if not given:
         raise StudyError("your own copy is needed: give --casme2 DIR, --samm DIR or both")
     copy = Copy(policies)
@@ -111,13 +103,10 @@ def _read_database(copy: Copy, name: str, directory: Path) -> None:
     rows, wrong = read_coding(coding, name)
     copy.problems += wrong
     copy.coded[name] = (coding, rows)
+    rule = f"double_rows={policies.double_rows!r}"
     lost = rows["clip_id"].duplicated(keep="last" if policies.double_rows == "last" else "first")
-    copy.decisions += [
-        Decision(
-            row.clip_id, "coding row", f"row {row.row}", DROPPED, f"double_rows={policies.double_rows!r}"
-        )
-        for row in rows[lost].itertuples()
-    ]
+    for row in rows[lost].itertuples():
+        copy.decisions.append(Decision(row.clip_id, "coding row", f"row {row.row}", DROPPED, rule))
     clips = rows[~lost].drop(columns="row").reset_index(drop=True)
     if copy.groups is not None:
         groups = copy.groups[copy.groups["database"] == name]
@@ -127,7 +116,7 @@ def _read_database(copy: Copy, name: str, directory: Path) -> None:
     copy.clips[name] = clips
     if clips.empty:
         return
-    there = database.frames(directory, clips["subject"].unique(), policies, copy.decisions)
+    there = database.frames(directory, list(clips["subject"].unique()), policies, copy.decisions)
     if isinstance(there, Problem):
         copy.problems.append(there)
         return
@@ -171,7 +160,7 @@ def _folder_problems(clips: pd.DataFrame, there: FrameFolders) -> Iterator[Probl
         for row in of_subject.itertuples():
             kept = pd.notna(row.label)
             found = _spelled(there.spellings(subject, row.clip), row.clip, there.database, row.clip_id)
-            for problem in (*found, *there.scan(subject, row.clip).problems):
+            for problem in (*found, *there.scan(subject, row.clip)[1]):
                 yield problem._replace(kept=kept)
 
 

@@ -15,8 +15,6 @@ from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
 from ethnicmer_lib.errors import StudyError
 
-Row = dict[str, Any]  # one clip: the columns of the clips table, frame numbers int or None
-
 
 def settle(
     clips: pd.DataFrame, folders: Mapping[str, FrameFolders], policies: Policies, log: list[Decision]
@@ -26,7 +24,7 @@ def settle(
     What was decided is added to ``log``; a policy that leaves a doubtful apex as it is counts, too. StudyError, with
     the clip, where a policy cannot do its work: no onset or offset for 'midpoint' or 'offset', no frame for 'nearest'.
     """
-    rows: list[Row] = []
+    rows = []
     for row in clips.to_dict("records"):
         row |= {moment: None if pd.isna(row[moment]) else int(row[moment]) for moment in MOMENTS}
         if _apex(row, policies, log) and _files(row, folders[row["database"]], policies.missing_frames, log):
@@ -34,7 +32,7 @@ def settle(
     return pd.DataFrame(rows, columns=list(clips.columns)).astype(dict.fromkeys(MOMENTS, "Int64"))
 
 
-def _apex(row: Row, policies: Policies, log: list[Decision]) -> bool:
+def _apex(row: dict[str, Any], policies: Policies, log: list[Decision]) -> bool:
     """Settle a missing or doubtful apex; False where the clip goes."""
     onset, apex, offset = (row[moment] for moment in MOMENTS)
     if apex is not None and not outside(onset, apex, offset):
@@ -56,7 +54,7 @@ def _apex(row: Row, policies: Policies, log: list[Decision]) -> bool:
     return choice != "drop"
 
 
-def _files(row: Row, there: FrameFolders, choice: str, log: list[Decision]) -> bool:
+def _files(row: dict[str, Any], there: FrameFolders, choice: str, log: list[Decision]) -> bool:
     """Settle missing and damaged onset and apex files; False where the clip goes."""
     if choice == "as_is":
         return True  # an error names the file when it is asked for

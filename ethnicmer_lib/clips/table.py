@@ -33,8 +33,6 @@ COLUMNS = {
 LABELS = ("Negative", "Positive", "Surprise")
 #: Frames on either side of onset and apex that count as their neighbours, and enter a cohort's fingerprint.
 NEIGHBOURS = 8
-
-
 DROPPED = "left out"
 
 
@@ -126,21 +124,18 @@ class Clips(ABC):
 
 def check_clips(clips: pd.DataFrame) -> pd.DataFrame:
     """Return the table with a fresh index, or say which column, clip and value is wrong."""
-    missing = [name for name in COLUMNS if name not in clips]
-    if missing:
+    if missing := [name for name in COLUMNS if name not in clips]:
         raise StudyError(f"clips table lacks the columns {missing}; needed: {list(COLUMNS)}")
     if clips.empty:
         raise StudyError("clips table is empty: no clip with a kept emotion label was found")
     clips = clips[list(COLUMNS)].reset_index(drop=True)
     twice = clips.loc[clips["clip_id"].duplicated(), "clip_id"]
-    if len(twice):
-        raise StudyError(f"clip {twice.iloc[0]} appears more than once in the clips table")
+    for clip_id in twice:
+        raise StudyError(f"clip {clip_id} appears more than once in the clips table")
     wrong = clips.loc[~clips["label"].isin(LABELS)]
-    if len(wrong):
-        row = wrong.iloc[0]
-        raise StudyError(f"clip {row['clip_id']}: label {row['label']!r} is none of {LABELS}")
+    for row in wrong.itertuples():
+        raise StudyError(f"clip {row.clip_id}: label {row.label!r} is none of {LABELS}")
     shared = clips.groupby("subject")["group"].nunique()
-    if (shared > 1).any():
-        subject = shared.index[shared > 1][0]
+    for subject in shared.index[shared > 1]:
         raise StudyError(f"subject {subject} is in more than one group; a subject's group must be one")
     return clips

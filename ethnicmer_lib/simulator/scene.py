@@ -125,7 +125,7 @@ def measure(
             "subject": f"{clip.database}/{clip.subject}",
             "group": clip.group,
             "emotion": clip.emotion,
-            "label": labels.label_of(clip.emotion, clip.clip_id, "the plan"),
+            "label": labels.EMOTION_LABEL[clip.emotion],
         }
         for subject in plan
         for clip in subject.clips

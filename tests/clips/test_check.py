@@ -124,11 +124,6 @@ def nested(study):
     shutil.move(study.casme2 / "moved", study.casme2 / "Cropped" / "Cropped")
 
 
-def twice(study):
-    study.casme2_rows.append(study.casme2_rows[0])
-    study.write_coding()
-
-
 def others(study):
     study.samm_rows = [(*row[:-1], "Other") for row in study.samm_rows]
     study.write_coding()
@@ -164,8 +159,7 @@ PLANTS = {
     "apex_outside": recode(apex=90),
     "apex_is_onset": recode(apex=46),
     "onset_after_offset": recode(offset=40),
-    "double_row": twice,
-    "conflicting_rows": more(1, "EP02_01f", 46, 60, 86, "12", "happiness"),
+    "double_row": more(1, "EP02_01f", 46, 60, 86, "12", "happiness"),
     "stray_spaces": recode(clip="EP02_01f "),
     "no_action_units": recode(units=""),
     "labels_unreadable": labels_with(lambda text: text.replace("ethnicity", "origin")),

@@ -99,7 +99,7 @@ def test_fingerprint_follows_pixels_and_rows(flow_dir):
 
 
 def test_a_missing_folder_says_how_to_get_it(tmp_path):
-    for folder in (None, tmp_path / "nowhere", tmp_path):
+    for folder in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(StudyError, match=r"HTNet.*--flow-dir"):
             open_flow(folder)
     with pytest.raises(StudyError, match=r"source\.folder=.*Field required"):

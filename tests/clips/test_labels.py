@@ -41,8 +41,7 @@ def test_annotations_are_the_facts_verbatim():
 
 def test_emotion_map_equals_the_releases():
     table = labels.annotations()
-    ours = [labels.label_of(emotion, "clip", "here") or "Other" for emotion in table["emotion"]]
-    assert ours == list(table["mapped_emotion"])
+    assert labels.label_emotions(table["emotion"]).fillna("Other").tolist() == list(table["mapped_emotion"])
     assert set(labels.EMOTION_LABEL) == set(table["emotion"])
 
 
@@ -56,14 +55,14 @@ def test_emotion_map_equals_table_iii():
     assert set(expected.values()) == set(LABELS) == set(labels.BINARY)
 
 
-@pytest.mark.parametrize("emotion", ["Happiness", " happiness ", "HAPPINESS"])
-def test_emotions_are_read_in_any_case(emotion):
-    assert labels.label_of(emotion, "c", "s") == "Positive"
+def test_emotions_are_read_in_any_case():
+    given_emotions = pd.Series(["Happiness", " fear ", "OTHER"])
+    assert labels.label_emotions(given_emotions).tolist() == ["Positive", "Negative", None]
 
 
-def test_an_unknown_emotion_names_clip_value_and_fix():
-    with pytest.raises(StudyError, match=r"clip SAMM/006/x: emotion 'joy' in codes.xlsx .*'others'"):
-        labels.label_of("joy", "SAMM/006/x", "codes.xlsx")
+def test_an_unknown_emotion_is_named_with_place_and_fix():
+    with pytest.raises(StudyError, match=r"emotion 'joy' of SAMM/006/x is none of .*'others'"):
+        labels.label_emotions(pd.Series({"SAMM/006/x": "joy"}))
 
 
 def test_binary_labels():

@@ -221,7 +221,7 @@ def test_simulated_and_real_never_mix(study, tmp_path):
             (1, "EP99_99", 46, 59, 86, 12, "fear"),
             "clip CASME II/sub01/EP99_99: .* without group label.*released",
         ),
-        ((2, "EP01_11f", 46, 59, 86, 12, "fear"), "clip CASME II/sub02/EP01_11f: two different rows"),
+        ((2, "EP01_11f", 46, 59, 86, 12, "fear"), "clip CASME II/sub02/EP01_11f: given in two rows"),
     ],
 )
 def test_a_wrong_row_is_named(study, row, message):
@@ -237,7 +237,7 @@ def test_a_missing_or_doubled_coding_file_is_named(study):
     coding = study.casme2 / "CASME2-coding-20140508.xlsx"
     shutil.copy(coding, study.casme2 / "CASME2-coding-20190701.xlsx")
     with pytest.raises(
-        StudyError, match=r"CASME2-coding-20140508\.xlsx, CASME2-coding-20190701\.xlsx .*; keep the one"
+        StudyError, match=r"CASME2-coding-20140508\.xlsx, CASME2-coding-20190701\.xlsx .*; keep one"
     ):
         open_licensed(study.casme2, None)
     (study.casme2 / "CASME2-coding-20190701.xlsx").unlink()

@@ -125,7 +125,7 @@ def test_nearest_needs_another_frame(doubtful):
 def test_double_rows(doubtful, choice, apex):
     doubtful.casme2_rows.append((2, "EP01_11f", 46, 140, 151, "4+L10", "repression"))
     doubtful.write_coding()
-    with pytest.raises(StudyError, match=rf"clip {PLAIN}: two different rows are given: rows 4, 6"):
+    with pytest.raises(StudyError, match=rf"clip {PLAIN}: given in two rows: rows 4, 6"):
         opened(doubtful)
     cohort = opened(doubtful, double_rows=choice)
     assert frames_of(cohort, PLAIN) == [46, apex]

@@ -55,7 +55,7 @@ def linked(cohort, real):
 @pytest.mark.parametrize(
     ("plant", "names"),
     [
-        (over(FRAME), f"clip {CLIP}: .* not as the simulator wrote it: 006_05588.jpg .*; delete it"),
+        (over(FRAME), f"clip {CLIP}: .*not as the simulator wrote it: 006_05588.jpg .*; delete it"),
         (into(f"{CLIP}/006_05589.jpg"), f"clip {CLIP}: .*not written by the simulator: 006_05589.jpg .*; move it out"),
         (into("SAMM/009/009_1_1/009_00001.jpg"), "clip SAMM/009/009_1_1: .*; move it out"),
         (over(CODING), "not as the simulator wrote it: CASME2-coding-20140508.xlsx"),
