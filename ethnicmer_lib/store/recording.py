@@ -18,15 +18,14 @@ from ethnicmer_lib.store.provenance import Provenance
 
 @dataclass(frozen=True)
 class Recording:
-    """One folder of ``results/``.
-
-    ``parts`` says of every table how it was made: sha256, command, parameters, made (versions, commit, machine, time),
-    and what else its maker noted.
-    """
+    """One folder of ``results/``."""
 
     name: str
     provenance: Provenance
-    parts: Mapping[str, Mapping[str, Any]]
+    parts: Mapping[str, Mapping[str, Any]]  #: how every table was made: sha256, and what follows of the first one
+    command: str  #: word for word: recordings older than today's commands say theirs
+    parameters: Mapping[str, Any]
+    made: Mapping[str, Any]  #: versions, commit, machine and time
 
     def table(self, part: str) -> pd.DataFrame:
         """A recorded table; StudyError when there is none of that name, or it is not what was recorded."""
@@ -44,25 +43,6 @@ class Recording:
     def predictions(self) -> pd.DataFrame:
         """The table of that name: ``arm, seed, fold | draw, clip_id, ..., label, predicted``."""
         return self.table("predictions")
-
-    @property
-    def _first(self) -> Mapping[str, Any]:
-        return next(iter(self.parts.values()))
-
-    @property
-    def command(self) -> str:
-        """What made the first table, word for word: recordings older than today's commands say theirs."""
-        return self._first.get("recorded_as", self._first["command"])
-
-    @property
-    def made(self) -> Mapping[str, Any]:
-        """Versions, commit, machine and time of the first table."""
-        return self._first["made"]
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """What the first table was computed with."""
-        return self._first["parameters"]
 
 
 def _folder(name: str) -> Path:
@@ -84,7 +64,9 @@ def recording(name: str) -> Recording:
     if not path.is_file():
         raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
     content = json.loads(path.read_text())
-    return Recording(name, Provenance(**content["provenance"]), content["parts"])
+    first, source = next(iter(content["parts"].values())), Provenance(**content["provenance"])
+    command = first.get("recorded_as", first["command"])
+    return Recording(name, source, content["parts"], command, first["parameters"], first["made"])
 
 
 def record(
