@@ -12,44 +12,23 @@ __version__ = "0.1.0"
 
 #: Room, or a module of it -> its public names.  A room may offer more: ``from ethnicmer_lib.clips import ...``.
 PUBLIC = {
-    "sources": ("open_clips",),
-    "clips": (
-        "MOMENTS",
-        "LABELS",
-        "MAPPINGS",
-        "label_emotions",
-        "released_clips",
-    ),
-    "annotate": ("annotate_clips", "released_codes", "screen", "Rules"),
-    "motion": ("optical_flow", "optical_strain", "flow_image", "motion_images", "apex_images"),
-    "design": (
-        "subject_folds",
-        "draw_scenarios",
-        "binary_labels",
-        "features",
-        "classifier",
-        "repeat_scenarios",
-        "majority_rule",
+    room: tuple(names.split())
+    for room, names in {
+        "sources": "open_clips",
+        "clips": "MOMENTS LABELS MAPPINGS label_emotions released_clips",
+        "annotate": "annotate_clips released_codes screen Rules",
+        "motion": "optical_flow optical_strain flow_image motion_images apex_images",
+        "design": "subject_folds draw_scenarios binary_labels features classifier repeat_scenarios majority_rule "
         "forest_baseline",
-    ),
-    "networks": (
-        "Recipe",
-        "Switches",
-        "build_network",
-        "train_and_predict",
-        "trained",
-        "grad_cam",
-        "activation_maps",
-        "measure_maps",
-        "MEASURES",
-        "group_accuracy",
-    ),
-    "stats": ("Estimate", "scores", "difference", "group_difference", "mean_over_draws", "holm", "cramers_v"),
-    "paper": ("RELEASED", "count_tables", "printed", "judge"),
-    "store": ("recording",),
-    "publish.chapters": ("parameters",),
-    "publish.saved": ("save_findings", "all_findings"),
-    "publish.library": ("library",),
+        "networks": "Recipe Switches build_network train_and_predict trained grad_cam activation_maps measure_maps "
+        "MEASURES group_accuracy",
+        "stats": "Estimate scores difference group_difference mean_over_draws holm cramers_v",
+        "paper": "RELEASED count_tables printed judge",
+        "store": "recording",
+        "publish.chapters": "parameters",
+        "publish.saved": "save_findings all_findings",
+        "publish.library": "library",
+    }.items()
 }
 #: Parts of the library, from below.
 ROOMS = (

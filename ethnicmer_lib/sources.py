@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from filelock import FileLock
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.table import Clips
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, checked
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import project_root, workspace
 
@@ -46,13 +46,7 @@ class _Source(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What can change a result, as JSON: all but where the data lie on this machine."""
-        paths = {name for name, field in type(self).model_fields.items() if Path in _types(field.annotation)}
-        return self.model_dump(mode="json", exclude=paths)
-
-
-def _types(annotation: Any) -> set[Any]:
-    inside = getattr(annotation, "__args__", ())
-    return {annotation}.union(*map(_types, inside)) if inside else {annotation}
+        return self.model_dump(mode="json", exclude={"folder", "casme2", "samm", "annotations"})
 
 
 class Simulated(_Source):
@@ -75,14 +69,8 @@ class Simulated(_Source):
 
     def settings(self) -> SimulatorSettings:
         """What the simulator is told; its default where a source says nothing."""
-        known = {field.name for field in fields(SimulatorSettings)} & set(type(self).model_fields)
-        return SimulatorSettings(**{name: getattr(self, name) for name in known})
-
-    def folder(self) -> Path:
-        """Where the workspace keeps this cohort."""
-        from ethnicmer_lib.simulator.write import fingerprint
-
-        return workspace() / "cohorts" / f"simulated-{fingerprint(self.settings())}"
+        known = {field.name for field in fields(SimulatorSettings)}
+        return SimulatorSettings(**self.model_dump(include=known))
 
 
 class Published(_Source):
@@ -106,10 +94,6 @@ class Licensed(_Source):
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
 
 
-Source = Annotated[Simulated | Published | Licensed, Field(discriminator="kind")]
-KINDS: Mapping[str, type[_Source]] = {
-    model.model_fields["kind"].default: model for model in (Simulated, Published, Licensed)
-}
 #: Names that need no checkout; ``book/sources.yml`` adds to them.
 _NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "size": "tiny"}}
 
@@ -121,46 +105,34 @@ def source_names() -> dict[str, dict[str, Any]]:
     return _NAMES | (yaml.safe_load(path.read_text(encoding="utf-8")) if path and path.is_file() else {})
 
 
-def source_settings(source: str | Mapping[str, Any] | _Source) -> dict[str, Any]:
-    """A source as a mapping with a kind: a name of :func:`source_names` looked up, anything else as it is.
-
-    Raises
-    ------
-    StudyError
-        For a name that is not there.
-    """
-    if isinstance(source, _Source):
-        return source.model_dump()
+def source_entries(source: Any) -> Any:
+    """The entries that a name of :func:`source_names` stands for, or of a mapping, with a kind; else ``source``."""
     if isinstance(source, Mapping):
         return {"kind": "simulated", **source}
-    if source not in source_names():
-        raise StudyError(
-            f"source={source!r} is no name in book/sources.yml; allowed: {', '.join(source_names())}, or a mapping "
-            f"such as {{'kind': 'flow', 'folder': 'PATH'}}"
-        )
-    return dict(source_names()[source])
-
-
-def source_of(source: str | Mapping[str, Any] | _Source) -> Simulated | Published | Licensed:
-    """The checked source; StudyError with the allowed names and values for anything wrong."""
-    if isinstance(source, _Source):
+    if not isinstance(source, str):
         return source
-    settings = source_settings(source)
-    kind = settings["kind"]
-    if kind not in KINDS:
-        raise StudyError(f"source.kind={kind!r} is refused; allowed: {', '.join(KINDS)}")
-    try:
-        return TypeAdapter(Source).validate_python(settings)
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            where = [str(part) for part in problem["loc"][1:]]  # the first is the kind
-            names = ", ".join(KINDS[kind].model_fields)
-            said = "there is no such entry" if problem["type"] == "extra_forbidden" else problem["msg"]
-            lines.append(
-                f"source.{'.'.join(where)}={problem['input']!r} is refused: {said}. A source of kind {kind} has {names}"
-            )
-        raise StudyError("; ".join(lines)) from None
+    names = source_names()
+    if source not in names:
+        raise StudyError(
+            f"source={source!r} is no name in book/sources.yml; allowed: {', '.join(names)}, or a mapping "
+            "such as {'kind': 'flow', 'folder': 'PATH'}"
+        )
+    return dict(names[source])
+
+
+#: A source as parameters take it: a name, entries, or one that was checked.
+Source = Annotated[
+    Annotated[Simulated | Published | Licensed, Field(discriminator="kind")], BeforeValidator(source_entries)
+]
+
+
+class _Given(BaseModel):
+    source: Source
+
+
+def source_of(source: Any) -> Simulated | Published | Licensed:
+    """The checked source; StudyError with the allowed names and values for anything wrong."""
+    return checked(_Given, {"source": source}).source
 
 
 def open_clips(
@@ -196,13 +168,13 @@ def open_clips(
 
     if isinstance(wanted, Licensed):
         return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
-    from ethnicmer_lib.clips.labels import CASME2, SAMM
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
-    from ethnicmer_lib.simulator.write import write_cohort
+    from ethnicmer_lib.simulator.write import fingerprint, write_cohort
 
-    folder = wanted.folder()
+    settings = wanted.settings()
+    root = workspace() / "cohorts" / f"simulated-{fingerprint(settings)}"
     locks = workspace() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{folder.name}.lock"):  # pages run side by side: one renders, the others wait
-        root = write_cohort(folder, wanted.settings(), progress=progress)
-    return open_licensed(root / FOLDERS[CASME2], root / FOLDERS[SAMM], root / GROUPS)
+    with FileLock(locks / f"{root.name}.lock"):  # pages run side by side: one renders, the others wait
+        write_cohort(root, settings, progress=progress)
+    return open_licensed(*(root / folder for folder in FOLDERS.values()), root / GROUPS)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,15 @@ from ethnicmer_lib.store import digest, workspace
 
 
 def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], None] = print) -> Path:
-    """Build the site of one source and return the folder with its ``index.html``.
+    """Build the site of one source and return the folder with its ``index.html``; what is unchanged is not done again.
 
-    A notebook is run once for all that it depends on, and unchanged pages are not rendered again. Chapters that train
-    run one after the other, the others beside them; pages about all of them come last. The previous site stays until
-    the new one is complete. Warnings of Jupyter Book are errors.
+    Pages about all chapters come last.  The previous site stays until the new one is complete.
     """
     started = time.perf_counter()
     resolved = {page.name: resolve(page, profile, _told(page, profile, overrides)) for page in PAGES}
     kind = resolved[INTRO.name].source.kind
     here = [page for page in PAGES if page.left_out(kind) is None]
-    pages = {
-        f"book/{page.name}.md": _left_out_page(page, page.left_out(kind)).encode()
-        for page in PAGES
-        if page not in here
-    }
+    pages = {f"book/{page.name}.md": _stand_in(page, kind).encode() for page in PAGES if page not in here}
     pages |= _run([page for page in here if not page.reads_all], resolved, (), say)
     others = [execute.key(page, resolved[page.name]) for page in CHAPTERS if page in here]
     pages |= _run([page for page in here if page.reads_all], resolved, others, say)
@@ -75,12 +69,17 @@ def _run(
             done[f"book/{page.name}.ipynb"] = nbformat.writes(notebook).encode()
 
     with ThreadPoolExecutor(2) as pool:
+        workers: list[Future] = []
         try:
-            for worker in as_completed([pool.submit(run, training, rest), pool.submit(run, rest)]):
+            for queues in ((training, rest), (rest,)):
+                workers.append(pool.submit(run, *queues))
+            for worker in as_completed(workers):
                 worker.result()
         except BaseException:  # Ctrl-C too: threads do not hear of it
             ended.set()
-            execute.stop()
+            while not all(worker.done() for worker in workers):
+                execute.stop()  # more than once: a worker may have been about to start its kernel
+                wait(workers, timeout=0.2)
             raise
     return done
 
@@ -93,10 +92,11 @@ def _told(page: Chapter, profile: str, overrides: Mapping[str, Any]) -> dict[str
     return {**overrides, f"{page.name}.profile": profile, f"{page.name}.changes": changes}
 
 
-def _left_out_page(page: Chapter, reason: str | None) -> str:
-    """The page that stands in for a chapter which the source cannot feed."""
+def _stand_in(page: Chapter, kind: str) -> str:
+    """The page in the place of a chapter which this kind of source cannot feed."""
     label = page.name.replace("_", "-")  # other pages link to it
-    return f"({label})=\n# {page.title}\n\n:::{{admonition}} Left out on this source\n:class: note\n{reason}\n:::\n"
+    note = f":::{{admonition}} Left out on this source\n:class: note\n{page.left_out(kind)}\n:::\n"
+    return f"({label})=\n# {page.title}\n\n{note}"
 
 
 def rerun(
@@ -121,14 +121,10 @@ def rerun(
 
 
 def render(pages: Mapping[str, bytes], stage: Path, site: Path, *, only: str | None = None) -> bool:
-    """Render ``pages`` with the book's own configuration into ``site``; False when nothing had changed.
+    """Render the book, or ``only`` one chapter of it, into ``site``; False when nothing had changed.
 
-    Parameters
-    ----------
-    pages : file below the book's root -> content, taking the place of the sources of the same name.
-    stage : folder for the sources as Jupyter Book sees them, kept between builds.
-    site : folder that is replaced when, and only when, the new site is complete.
-    only : name of the one chapter to make a page of, instead of the whole book.
+    ``pages``, file below the book's root -> content, take the place of sources of the same name. ``stage`` holds the
+    sources as Jupyter Book sees them and is kept between builds; ``site`` is replaced when the new one is complete.
     """
     files = _sources(only) | dict(pages)
     for name in pages:  # the executed notebook replaces the text notebook
@@ -138,7 +134,12 @@ def render(pages: Mapping[str, bytes], stage: Path, site: Path, *, only: str | N
     if (site / "index.html").exists() and stamp.exists() and stamp.read_text() == signature:
         return False
     _synchronise(stage / "source", files)
-    _jupyter_book(stage / "source", stage)
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [str(program), "build", str(stage / "source"), "--path-output", str(stage)]
+    done = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
+    if done.returncode:
+        log = (done.stdout + done.stderr)[-6000:]
+        raise StudyError(f"Jupyter Book refused the pages in {stage} (warnings are errors):\n{log}")
     part = site.with_name(f".{site.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(stage / "_build" / "html", part)
@@ -181,12 +182,3 @@ def _synchronise(folder: Path, files: Mapping[str, bytes]) -> None:
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-
-
-def _jupyter_book(sources: Path, out: Path) -> None:
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(sources), "--path-output", str(out)]
-    done = subprocess.run([*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True)
-    if done.returncode:
-        log = (done.stdout + done.stderr)[-6000:]
-        raise StudyError(f"Jupyter Book refused the pages in {sources} (warnings are errors):\n{log}")

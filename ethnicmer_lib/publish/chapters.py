@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from functools import cache
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import yaml
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, checked
 from ethnicmer_lib.publish import parameters as models
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.sources import source_names, source_of, source_settings
+from ethnicmer_lib.sources import source_entries, source_names, source_of
 from ethnicmer_lib.store import project_root
 
 PROFILES = ("quick", "paper", "tiny")
+_PLAIN = (int, float, str, bool, list, tuple, dict, NoneType)
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,9 @@ class Chapter:
 
 
 CHAPTERS = (
-    Chapter("dataset", "Who is in the data", models.Dataset, needs_frames="to show what a clip is"),
+    Chapter("dataset", "Who is in the data", models.Dataset, "to show what a clip is"),
     Chapter("simulator", "The simulated cohort", models.SimulatorPage, simulated_only=True),
-    Chapter(
-        "motion",
-        "From two frames to motion",
-        models.Motion,
-        needs_frames="to compute optical flow and strain",
-    ),
+    Chapter("motion", "From two frames to motion", models.Motion, "to compute optical flow and strain"),
     Chapter("prima_facie", "Prima facie: do groups differ?", models.PrimaFacie, trains=True),
     Chapter("benchmark", "Does ethnic context help?", models.Benchmark, trains=True),
     Chapter("activation_maps", "Where the network looks", models.ActivationMaps, trains=True),
@@ -86,19 +82,22 @@ def root() -> Path:
 
 def chapter(name: str) -> Chapter:
     """The chapter called ``name``; StudyError with the names there are."""
-    for one in PAGES:
-        if one.name == name:
-            return one
-    raise StudyError(f"no chapter {name!r}; chapters: {', '.join(c.name for c in PAGES)}")
+    known = {one.name: one for one in PAGES}
+    if name not in known:
+        raise StudyError(f"no chapter {name!r}; chapters: {', '.join(known)}")
+    return known[name]
 
 
 def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
     """The parameters of a chapter, out of the ``globals()`` of its notebook: checked and typed.
 
+    Plain values under another name are refused too, since papermill injects an unknown name without an error.
+
     Raises
     ------
     StudyError
-        For a name or value that is refused, with the allowed ones.
+        For a name or value that is refused, with the allowed ones; for a parameter whose name the notebook has given to
+        something else, an import for example, which would have hidden the value that was asked for.
 
     Examples
     --------
@@ -107,26 +106,30 @@ def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
     >>> p.source.size, p.flow_method, p.scaling
     ('tiny', 'dis', 'robust')
     """
-    return models.from_notebook(chapter(chapter_name).model, namespace)
+    model = chapter(chapter_name).model
+    plain = {}
+    for name, value in namespace.items():
+        if isinstance(value, _PLAIN):
+            if not name.startswith("_") and name not in ("In", "Out"):  # these two are IPython's
+                plain[name] = value
+        elif name in model.model_fields:
+            kind = type(value).__name__
+            raise StudyError(
+                f"the parameter {name} is hidden: the notebook gave its name to a {kind}; rename that one"
+            )
+    return checked(model, plain)
 
 
 def notebook_values(one: Chapter) -> dict[str, Any]:
     """What the parameters cell of a chapter's notebook assigns: the `quick` profile."""
-    _, found, rest = one.path.read_text(encoding="utf-8").partition(":tags: [parameters")
-    if not found:
-        return {}
-    cell = rest.partition("\n")[2].partition("```")[0]
+    cell = one.path.read_text(encoding="utf-8").partition(":tags: [parameters")[2]
+    code = cell.partition("\n")[2].partition("```")[0]
     try:
-        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell).body}
+        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(code).body}
     except (SyntaxError, ValueError, AttributeError) as error:
         raise StudyError(
             f"{one.path}: the parameters cell is not one plain assignment a line: {error}"
         ) from None
-
-
-@cache
-def _profiles() -> dict[str, dict[str, dict[str, Any]]]:
-    return yaml.safe_load(resources.files(__package__).joinpath("profiles.yml").read_text(encoding="utf-8"))
 
 
 def resolve(
@@ -151,41 +154,33 @@ def resolve(
         raise StudyError(f"no profile {profile!r}; profiles: {', '.join(PROFILES)}")
     known = one.model.model_fields
     values = {} if profile == "paper" else notebook_values(one)
-    section = _profiles().get(profile, {})
+    profiles = yaml.safe_load((resources.files(__package__) / "profiles.yml").read_text(encoding="utf-8"))
+    section = profiles.get(profile, {})
     values |= {name: value for name, value in section.get("all", {}).items() if name in known}
     values |= section.get(one.name, {})
+    names = {page.name for page in PAGES}
     for name, value in (overrides or {}).items():
         first, _, rest = name.partition(".")
-        if rest and first in {page.name for page in PAGES}:
-            if first != one.name:
-                _check(chapter(first), rest, value)
-                continue
-            entry(values, rest, value)
+        if rest and first in names:
+            if first == one.name:
+                set_entry(values, rest, value)
         elif own or first in known:
-            entry(values, name, value)
+            set_entry(values, name, value)
         elif not any(first in page.model.model_fields for page in PAGES):
             raise StudyError(f"no chapter has a parameter {first}; see `ethnicmer params CHAPTER`")
-    return one.model.check(values)
+    return checked(one.model, values)
 
 
-def _check(other: Chapter, name: str, value: Any) -> None:
-    values: dict[str, Any] = {}
-    entry(values, name, value)
-    other.model.check(values)
-
-
-def entry(values: dict[str, Any], name: str, value: Any) -> None:
-    """Set ``name``, or with a name like ``recipe.epochs`` an entry of a mapping, which is copied first.
-
-    A source that is a name becomes its entries.
-    """
+def set_entry(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set ``name``, or with a name like ``recipe.epochs`` one entry of a mapping, or of a source that has a name."""
     first, _, rest = name.partition(".")
     if not rest:
         values[first] = value
         return
-    inside = source_settings(values.get(first, "simulated")) if first == "source" else values.get(first) or {}
-    values[first] = dict(inside)
-    entry(values[first], rest, value)
+    values[first] = dict(
+        source_entries(values.get(first, {})) if first == "source" else values.get(first, {})
+    )
+    set_entry(values[first], rest, value)
 
 
 def written(one: Chapter, p: Parameters) -> dict[str, Any]:
@@ -194,19 +189,14 @@ def written(one: Chapter, p: Parameters) -> dict[str, Any]:
     A source is given by its name in ``book/sources.yml`` where it has one, so that no path of this machine is written
     into a page; else its entries, and those of a recipe, that differ from their defaults.
     """
-    told = one.model.check(notebook_values(one))
-    changed = [name for name in one.model.model_fields if getattr(p, name) != getattr(told, name)]
-    plain = p.model_dump(mode="json", include=set(changed))
-    for name in changed:
-        value = getattr(p, name)
-        if name == "source":
-            named = (known for known, entries in source_names().items() if _is(entries, value))
-            plain[name] = next(
-                named, value.model_dump(mode="json", exclude_defaults=True) | {"kind": value.kind}
-            )
-        elif is_dataclass(value):
-            usual = asdict(type(value)())
-            plain[name] = {entry: now for entry, now in asdict(value).items() if now != usual[entry]}
+    told = checked(one.model, notebook_values(one))
+    changed = {name for name in one.model.model_fields if getattr(p, name) != getattr(told, name)}
+    plain = p.model_dump(mode="json", include=changed)
+    unusual = p.model_dump(mode="json", exclude_defaults=True)
+    plain |= {name: unusual.get(name, {}) for name in changed & {"recipe", "switches"}}
+    if "source" in changed:
+        named = (name for name, entries in source_names().items() if _is(entries, p.source))
+        plain["source"] = next(named, unusual.get("source", {}) | {"kind": p.source.kind})
     return plain
 
 
@@ -215,14 +205,3 @@ def _is(entries: Mapping[str, Any], source: Any) -> bool:
         return source_of(entries) == source
     except StudyError:  # an entry of the reader's own that is wrong is said where it is used
         return False
-
-
-def typed(pairs: list[str]) -> dict[str, Any]:
-    """``['n_subjects=12', 'benchmark.folds=loso']`` as a dict with YAML-typed values."""
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise StudyError(f"-p {pair!r}: write name=value, for example -p seed=3")
-        values[name.strip()] = yaml.safe_load(text)
-    return values

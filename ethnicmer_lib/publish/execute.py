@@ -8,9 +8,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 import jupytext
 import nbformat
@@ -27,16 +27,15 @@ from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.sources import Simulated, open_clips
 from ethnicmer_lib.store import atomic, digest, fingerprint, workspace
 
+_MADE: list[ref[_Kernel]] = []
+
 
 class _Kernel(AsyncKernelManager):
     """A kernel that :func:`stop` can end."""
 
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)
-        _STARTED.add(self)
-
-
-_STARTED: WeakSet[_Kernel] = WeakSet()
+        _MADE.append(ref(self))
 
 
 def read(one: Chapter) -> NotebookNode:
@@ -61,19 +60,11 @@ def key(one: Chapter, p: Parameters, others: Iterable[str] = ()) -> str:
 
     ``others`` are keys of runs that the page shows something of.
     """
-    source = getattr(p, "source", None)
+    source = getattr(p, "source", Simulated())
     # Simulated clips follow from their settings and the library; files of others may change under the same name.
-    clips = None if source is None or isinstance(source, Simulated) else open_clips(source)
-    return digest(
-        [
-            one.name,
-            p.identity(),
-            clips.provenance.fingerprint if clips is not None else "",
-            code(one),
-            fingerprint(*ROOMS),  # a page shows what any of it may have drawn
-            list(others),
-        ]
-    )
+    clips = "" if isinstance(source, Simulated) else open_clips(source).provenance.fingerprint
+    library = fingerprint(*ROOMS)  # a page shows what any of it may have drawn
+    return digest([one.name, p.identity(), clips, code(one), library, list(others)])
 
 
 def run(
@@ -84,18 +75,9 @@ def run(
     again: bool = False,
     say: Callable[[str], None] = print,
 ) -> NotebookNode:
-    """A chapter's notebook with its outputs: from papermill, or kept from a run that depended on the same.
+    """A chapter's notebook with its outputs: from papermill, or kept from a run with the same :func:`key`.
 
-    Parameters
-    ----------
-    others : see :func:`key`.
-    again : run it even if its outputs are kept.
-    say : told whether it was run and how long that took.
-
-    Raises
-    ------
-    StudyError
-        When a cell fails, or the kernel dies.
+    ``again`` runs it even so; ``say`` is told how long that took.  StudyError when a cell fails, or the kernel dies.
     """
     name = f"{one.name}-{key(one, p, others)}"
     target = workspace() / "notebooks" / f"{name}.ipynb"
@@ -113,16 +95,17 @@ def run(
 
 
 def stop() -> None:
-    """End every kernel that this process has running; what they have computed is kept."""
-    for kernel in tuple(_STARTED):
+    """End every kernel that this process has running now; what they have computed is kept."""
+    for made in tuple(_MADE):
         # Not through the manager, whose event loop belongs to the thread that waits for the kernel.
-        process = getattr(kernel.provisioner, "process", None)
-        if process is not None and os.name == "posix":
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # a kernel leads a group of its own, with the workers it has
-        elif process is not None:
+        process = getattr(getattr(made(), "provisioner", None), "process", None)
+        if process is None or process.returncode is not None:
+            continue
+        if os.name != "posix":
             process.kill()
+            continue
+        with suppress(ProcessLookupError):  # a kernel leads a group of its own, with the workers it has
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
@@ -176,8 +159,7 @@ def _with_prose_of_today(one: Chapter, executed: NotebookNode) -> NotebookNode:
 def kernel_config() -> Iterator[Config]:
     """Configuration under which one kernel talks over files of its own, where the system has such sockets.
 
-    Nobody else can listen there, unlike on a port; and the names are never shared: Jupyter's default name is the same
-    for every kernel started in a folder, so that two builds at once would meet.
+    Nobody else can listen there, unlike on a port; Jupyter's default name is that of every kernel of a folder.
     """
     if os.name != "posix":
         yield Config()
@@ -188,10 +170,7 @@ def kernel_config() -> Iterator[Config]:
 
 
 class _Terminal:
-    """Where a kernel's progress bars go: to this process's stderr, each line named by its chapter.
-
-    A terminal shows every step of a bar in one line, a log file the bar's end.
-    """
+    """Progress bars of a kernel on this process's stderr, by chapter: a terminal shows every step, a log the end."""
 
     def __init__(self, name: str):
         self.name, self.line = name, ""

@@ -10,22 +10,12 @@ from typing import Any
 from IPython.display import Markdown
 
 import ethnicmer_lib
-from ethnicmer_lib.errors import StudyError
 
 _EXAMPLES = re.compile(r"^Examples\n-+\n(.*?)(?=^\w[^\n]*\n-{3,}\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
 def library(room: str) -> Markdown:
-    """The public names of a room of the library, for a notebook to show.
-
-    Parameters
-    ----------
-    room : 'clips', 'motion', 'stats', ...
-
-    Raises
-    ------
-    StudyError
-        When there is no such room, or it has no public names of its own.
+    """The public names of a room of the library ('clips', 'motion', ...), for a notebook to show.
 
     Examples
     --------
@@ -33,11 +23,7 @@ def library(room: str) -> Markdown:
     >>> print(em.library("sources").data.splitlines()[0])
     **`open_clips(source, progress=True)`**
     """
-    found = public(room)
-    if not found:
-        rooms = dict.fromkeys(key.partition(".")[0] for key in (*ethnicmer_lib.PUBLIC, "show"))
-        raise StudyError(f"no room {room!r} with public names; rooms: {', '.join(rooms)}")
-    return Markdown("\n\n".join(_entry(name, thing) for name, thing in found.items()))
+    return Markdown("\n\n".join(_entry(name, thing) for name, thing in public(room).items()))
 
 
 def public(room: str) -> dict[str, Any]:
@@ -66,9 +52,6 @@ def _entry(name: str, thing: Any) -> str:
 
 def _called(thing: Any) -> str:
     """Names of the arguments and their defaults, without types, which would fill the line."""
-    shown = []
-    for one in inspect.signature(thing).parameters.values():
-        default = "" if one.default is one.empty else f"={one.default!r}"
-        star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
-        shown.append(star + one.name + default)
-    return f"({', '.join(shown)})"
+    signature = inspect.signature(thing)
+    bare = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=signature.empty))

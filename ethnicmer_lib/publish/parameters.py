@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import types
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.errors import described
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
-from ethnicmer_lib.sources import KINDS, Simulated, Source, source_of
+from ethnicmer_lib.sources import Simulated, Source
 
 FlowMethod = Literal["micro", "micro_neighbours", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
 Scaling = Literal["none", "robust", "clip_min_max", "as_released"]
 Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit"]
 Folds = Literal["loso"] | Annotated[int, Field(ge=2, le=20)]
-Sourced = Annotated[Source, BeforeValidator(source_of)]
 
 SOURCE = Field(Simulated(), description="which clips: a name in book/sources.yml, or its entries")
 SEED = Field(0, ge=0, le=2**31 - 1, description="of everything random after the clips")
@@ -32,42 +30,12 @@ WEIGHTS = Field(
 )
 FOLDS = Field("loso", description="leave one subject out, or a number of folds of whole subjects")
 RECIPE = Field(Recipe(), description="how networks are trained: what differs from the paper's")
-# What IPython puts into a notebook's namespace by itself.
-_NOTEBOOK_NAMES = {"In", "Out"}
-_ABSENT = object()
-_PLAIN = (int, float, str, bool, list, tuple, dict, types.NoneType)
 
 
 class Parameters(BaseModel):
     """What every chapter's parameters share: frozen, no unknown names, defaults validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Parameter names in declaration order."""
-        return list(cls.model_fields)
-
-    @classmethod
-    def check(cls, values: Mapping[str, Any]) -> Self:
-        """Validate ``values``.
-
-        Raises
-        ------
-        StudyError
-            For an unknown name (with the allowed ones) or a value out of range (with the range).
-        """
-        for name in values:
-            if name not in cls.model_fields:
-                close = difflib.get_close_matches(name, cls.names(), n=1)
-                hint = f" Did you mean {close[0]}?" if close else ""
-                raise StudyError(
-                    f"unknown parameter {name} for {cls.__name__}.{hint} Allowed: {', '.join(cls.names())}"
-                )
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise StudyError("; ".join(_said(cls, problem) for problem in error.errors())) from None
 
     def identity(self) -> dict[str, Any]:
         """The values that can change a result, as JSON: all but where the data lie on this machine."""
@@ -78,31 +46,17 @@ class Parameters(BaseModel):
 
     def explained(self) -> Iterator[tuple[str, str, str, str]]:
         """(name, value here, allowed values, meaning) of every parameter that this source has; no paths."""
-        for name, _, allowed, meaning in described(type(self)):
-            value: Any = self
-            for part in name.split("."):
-                value = getattr(value, part, _ABSENT)
-            if value is _ABSENT or isinstance(value, BaseModel | Path) or is_dataclass(value):
-                continue
-            if name.startswith("source.") and not meaning.startswith(f"{self.source.kind} only"):
-                continue
-            yield name, repr(value), allowed, meaning
-
-
-def _said(model: type[Parameters], problem: Mapping[str, Any]) -> str:
-    where = [str(part) for part in problem["loc"]]
-    known = {row[0]: row[2] for row in described(model)}
-    name = ".".join(where[: 2 if where[0] in ("recipe", "switches") and len(where) > 1 else 1])
-    entries = [key for key in known if key.startswith(f"{where[0]}.")]
-    said = "there is no such entry" if problem["type"] == "unexpected_keyword_argument" else problem["msg"]
-    allowed = known.get(name) or ", ".join(entry.partition(".")[2] for entry in entries)
-    return f"{name}={problem['input']!r} is refused: {said}. Allowed: {allowed}"
+        for kind, name, allowed, meaning in described(type(self)):
+            if kind in ("", kind and self.source.kind):
+                value = reduce(getattr, name.split("."), self)
+                if not isinstance(value, BaseModel | Path | Recipe | Switches | Policies):
+                    yield name, repr(value), allowed, meaning
 
 
 class Dataset(Parameters):
     """Who is in the data: Tables I-III, and where an ethnic label comes from."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     checkpoint: str | None = Field(
         None,
         description="the published FaceXFormer file, to annotate frames yourself; else the released codes",
@@ -113,7 +67,7 @@ class Dataset(Parameters):
 class SimulatorPage(Parameters):
     """The simulated cohort itself: faces, Action Units, knobs and how real it is."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     n_faces: int = Field(12, ge=4, le=24, multiple_of=4, description="how many subjects are shown")
     seed: int = SEED
 
@@ -121,7 +75,7 @@ class SimulatorPage(Parameters):
 class Motion(Parameters):
     """Optical flow, optical strain and the optical flow image: Eqs 5-7."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     flow_method: FlowMethod = FLOW
     scaling: Scaling = SCALING
     example: int = Field(0, ge=0, le=100, description="which example clip of each label is drawn")
@@ -131,7 +85,7 @@ class Motion(Parameters):
 class PrimaFacie(Parameters):
     """The three 16-subject scenarios and a random forest: Table IV."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     n_subjects: int = Field(16, ge=4, le=16, multiple_of=2, description="subjects in each scenario")
     n_draws: int = Field(10, ge=1, le=1000, description="how often they are drawn")
     control: Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"] = Field(
@@ -154,7 +108,7 @@ class PrimaFacie(Parameters):
 class Benchmark(Parameters):
     """Four ways to give a network the ethnic context: Table V."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     variants: tuple[Variant, ...] = Field(
         ("resnet18", "dual_motion", "dual_rgb", "tinyvit"),
         min_length=1,
@@ -174,7 +128,7 @@ class Benchmark(Parameters):
 class ActivationMaps(Parameters):
     """Where ResNet-18 looks, for Positive and Surprise by group: Figs 3-4."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     folds: Folds = FOLDS
     # A map has a sixteenth or a thirty-second of an image's side, and has to show a place.
     image_size: int = Field(112, ge=28, le=448, description="side of the images, in px")
@@ -204,14 +158,14 @@ class Statistics(Parameters):
 class DataCard(Parameters):
     """The data card: what the clips of this site are, in the questions of a datasheet."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     seed: int = SEED
 
 
 class Intro(Parameters):
     """The landing page: what all chapters found together."""
 
-    source: Sourced = SOURCE
+    source: Source = SOURCE
     profile: str = Field("quick", min_length=1, description="which profile the chapters were built with")
     changes: dict[str, Any] = Field(
         default={}, description="parameters that differ from the profile, as name or chapter.name"
@@ -220,74 +174,3 @@ class Intro(Parameters):
 
 class Claims(Intro):
     """The claims ledger: every number and claim of the paper with our value and a verdict."""
-
-
-def from_notebook(model: type[Parameters], namespace: Mapping[str, Any]) -> Parameters:
-    """A chapter's parameters out of a notebook's ``globals()``, checked.
-
-    Plain values under a name that is not a parameter are refused too: papermill itself injects an unknown name with
-    no more than a log line.  So is a parameter's name that now means something else, a module that the notebook
-    imports, say: it would have hidden the value that was asked for.
-
-    Raises
-    ------
-    StudyError
-        For a name or value as in :meth:`Parameters.check`, or a parameter that something else has taken the name of.
-    """
-    for name in model.names():
-        if name in namespace and not isinstance(namespace[name], _PLAIN):
-            kind = type(namespace[name]).__name__
-            raise StudyError(
-                f"the parameter {name} is hidden: the notebook gave its name to a {kind}; rename that one"
-            )
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in _NOTEBOOK_NAMES and isinstance(value, _PLAIN)
-    }
-    return model.check(values)
-
-
-def described(model: type[BaseModel]) -> Iterator[tuple[str, Any, str, str]]:
-    """(name, default, allowed values, meaning) of every parameter; entries of mappings as ``recipe.epochs``."""
-    for name, field in model.model_fields.items():
-        yield name, field.default, _allowed(field.annotation, field.metadata), str(field.description or "")
-        if name == "source":
-            for kind, one in KINDS.items():
-                for entry, default, allowed, meaning in described(one):
-                    if entry != "kind":
-                        yield f"source.{entry}", default, allowed, f"{kind} only: {meaning}"
-        elif is_dataclass(field.default):
-            for entry in fields(field.default):
-                about = TypeAdapter(type(field.default)).json_schema()["properties"][entry.name]
-                yield f"{name}.{entry.name}", entry.default, _words(about, {}), about.get("description", "")
-
-
-def _allowed(annotation: Any, metadata: list[Any]) -> str:
-    schema = TypeAdapter(Annotated[annotation, *metadata] if metadata else annotation).json_schema()
-    return _words(schema, schema.get("$defs", {}))
-
-
-def _words(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
-    """What values a parameter takes, in words."""
-    if "$ref" in schema:
-        return _words(defs[schema["$ref"].rsplit("/", 1)[1]], defs)
-    if "discriminator" in schema:
-        return f"a name, or entries of a {', '.join(KINDS)} source"
-    if options := schema.get("anyOf") or schema.get("oneOf"):
-        return " or ".join(_words(option, defs) for option in options)
-    if "const" in schema:
-        return repr(schema["const"])
-    if "enum" in schema:
-        return ", ".join(repr(value) for value in schema["enum"])
-    kind = schema.get("type", "value")
-    if kind == "array":
-        return f"a list of {_words(schema.get('items', {}), defs)}"
-    if kind in ("integer", "number"):
-        low = schema.get("minimum", schema.get("exclusiveMinimum"))
-        high = schema.get("maximum", schema.get("exclusiveMaximum"))
-        words = "a whole number" if kind == "integer" else "a number"
-        words += f" from {low} to {high}" if low is not None and high is not None else ""
-        return words + (f", a multiple of {schema['multipleOf']}" if "multipleOf" in schema else "")
-    named = {"boolean": "True or False", "null": "None", "object": "entries by name"}
-    return named.get(kind, "a path" if schema.get("format") == "path" else "text")

@@ -8,20 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from IPython import get_ipython
+
 from ethnicmer_lib.paper.findings import Finding
+from ethnicmer_lib.publish import execute
 from ethnicmer_lib.publish.chapters import CHAPTERS, PAGES, Chapter, chapter, resolve
 from ethnicmer_lib.publish.parameters import Intro, Parameters
 from ethnicmer_lib.store import atomic, used_runs, workspace
 
 
 def save_findings(p: Parameters, found: Iterable[Finding]) -> None:
-    """Save what a chapter has found, for the ledger and the landing page.
+    """Save what a chapter has found with ``p``, for the ledger and the landing page.
 
     Only the book's own code speaks for a chapter: nothing is saved from a copy of the notebook with other cells.
-
-    Parameters
-    ----------
-    p : the chapter's parameters, of :func:`parameters`.
 
     Examples
     --------
@@ -29,8 +28,6 @@ def save_findings(p: Parameters, found: Iterable[Finding]) -> None:
     >>> p = em.parameters("statistics", {})
     >>> em.save_findings(p, [])
     """
-    from ethnicmer_lib.publish import execute
-
     one = next(page for page in PAGES if page.model is type(p))
     ran = _ran()
     if ran != [source for source, _ in execute.code(one)][: len(ran)]:
@@ -43,11 +40,6 @@ def save_findings(p: Parameters, found: Iterable[Finding]) -> None:
 def saved_findings(name: str, p: Parameters) -> list[Finding]:
     """What a chapter has found with ``p``; where that is not known yet its notebook is run first.
 
-    Raises
-    ------
-    StudyError
-        When its notebook fails.
-
     Examples
     --------
     >>> import ethnicmer_lib as em
@@ -56,8 +48,6 @@ def saved_findings(name: str, p: Parameters) -> list[Finding]:
     >>> saved_findings("statistics", p)
     []
     """
-    from ethnicmer_lib.publish import execute
-
     one = chapter(name)
     path = _path(one, p)
     if not path.exists():
@@ -68,11 +58,7 @@ def saved_findings(name: str, p: Parameters) -> list[Finding]:
 
 
 def all_findings(p: Intro) -> list[Finding]:
-    """What all chapters have found that can be built on the source, in reading order.
-
-    Parameters
-    ----------
-    p : parameters of a page about all chapters: their source, their profile and what differs from it.
+    """What all chapters have found that can be built on the source, in reading order; ``p`` is of a page about them.
 
     Examples
     --------
@@ -80,17 +66,9 @@ def all_findings(p: Intro) -> list[Finding]:
     >>> p = em.parameters("intro", {"source": "tiny", "profile": "tiny"})
     >>> em.all_findings(p)  # doctest: +SKIP
     """
-    return [
-        found
-        for one in CHAPTERS
-        if one.left_out(p.source.kind) is None
-        for found in saved_findings(one.name, parameters_of(one, p))
-    ]
-
-
-def parameters_of(one: Chapter, p: Intro) -> Parameters:
-    """The parameters of a chapter, as a page about all chapters knows them."""
-    return resolve(one, p.profile, {"source": p.source, **p.changes})
+    here = [one for one in CHAPTERS if one.left_out(p.source.kind) is None]
+    told = {"source": p.source, **p.changes}
+    return [found for one in here for found in saved_findings(one.name, resolve(one, p.profile, told))]
 
 
 def runs_of(one: Chapter, p: Parameters) -> list[Path]:
@@ -101,15 +79,11 @@ def runs_of(one: Chapter, p: Parameters) -> list[Path]:
 
 
 def _path(one: Chapter, p: Parameters) -> Path:
-    from ethnicmer_lib.publish import execute
-
     return workspace() / "findings" / f"{one.name}-{execute.key(one, p)}.json"
 
 
 def _ran() -> list[str]:
     """Sources of the cells that this notebook has run so far, without what papermill put in; [] outside notebooks."""
-    from IPython import get_ipython
-
     shell = get_ipython()
     cells = shell.history_manager.input_hist_raw[1:] if shell else []
     return [cell.strip() for cell in cells if not cell.startswith("# Parameters\n")]

@@ -97,11 +97,11 @@ def test_simulated_faces_are_annotated_with_a_warning_and_give_no_groups(
     licensed_copy.seal(casme2.parent)
     out = tmp_path / "records.parquet"
     options = ("--data", "licensed", "--casme2", casme2, "--checkpoint", checkpoint, "--out", out)
-    annotate(monkeypatch, *options, "--moment", "apex")
+    annotate(monkeypatch, *options)
     assert "SIMULATED faces: labels mean nothing" in capsys.readouterr().out
     records = pd.read_parquet(out)
     assert records["simulated"].all()
-    assert records["frame"].tolist() == [2, 2]
+    assert records["frame"].tolist() == [1, 1]
     said = failing(monkeypatch, capsys, *options, "--groups", tmp_path / "groups.csv")
     assert "groups are not made from simulated faces" in said
 

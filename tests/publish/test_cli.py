@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from ethnicmer_lib.publish import cli, run_listing
-from ethnicmer_lib.publish.cli import recordings
+from ethnicmer_lib.publish import cli
+from ethnicmer_lib.publish.cli import recordings, runs
 
 
 def run(monkeypatch, *words: str) -> int:
@@ -26,10 +26,10 @@ def test_a_mistake_is_one_line_and_no_traceback(workspace, monkeypatch, capsys):
 
 
 def test_an_interrupted_command_says_that_it_can_go_on(workspace, monkeypatch, capsys):
-    def interrupted(step=None):
+    def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_listing, "every", interrupted)
+    monkeypatch.setattr(runs, "every", interrupted)
     assert run(monkeypatch, "runs", "list") == cli.INTERRUPTED
     assert "what was computed is kept" in capsys.readouterr().err
 

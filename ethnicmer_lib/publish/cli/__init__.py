@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Any
 
 import typer
 
-from ethnicmer_lib import __version__
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.cli import chapters, data, recordings, runs, simulate
+from ethnicmer_lib.publish.cli import data, recordings, runs
+from ethnicmer_lib.publish.cli.options import Engine, Profile, columns, from_clips, overrides
 
 INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
 
@@ -18,16 +19,54 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An executable reproduction of 'Is Micro-expression Ethnic Leaning?'",
 )
-app.add_typer(data.app, name="data")
-app.add_typer(runs.app, name="runs")
-for command in (chapters.build, chapters.rerun, chapters.params, recordings.record, simulate.simulate):
-    app.command()(command)
 
 
 @app.command()
-def version() -> None:
-    """Print the library's version."""
-    typer.echo(__version__)
+@from_clips
+def build(profile: Profile = "quick", engine: Engine = None, **options: Any) -> None:
+    """Run every chapter that the data allow and render the website; only what changed is done again."""
+    from ethnicmer_lib.networks import where
+    from ethnicmer_lib.publish import build as book
+
+    where.use(engine)
+    site = book.build(profile, overrides(**options), say=typer.echo)
+    typer.echo(f"the site: {site / 'index.html'}")
+
+
+@app.command()
+@from_clips
+def rerun(
+    chapter: Annotated[str, typer.Argument(help="Name of the chapter, for example prima_facie.")],
+    profile: Profile = "quick",
+    engine: Engine = None,
+    **options: Any,
+) -> None:
+    """Run one chapter with other parameters; prints the folder with its notebook, page and results."""
+    from ethnicmer_lib.networks import where
+    from ethnicmer_lib.publish import build as book
+
+    where.use(engine)
+    folder = book.rerun(chapter, profile, overrides(**options), say=typer.echo)
+    typer.echo(f"notebook: {folder / (chapter + '.ipynb')}")
+    typer.echo(f"page:     {folder / 'html' / 'book' / (chapter + '.html')}")
+    typer.echo(f"results:  {folder / 'results'}")
+
+
+@app.command()
+def params(
+    chapter: Annotated[str, typer.Argument(help="Name of the chapter.")], profile: Profile = "quick"
+) -> None:
+    """Print a chapter's parameters: name, value in the profile, what is allowed, meaning."""
+    from ethnicmer_lib.publish import chapters
+
+    values = chapters.resolve(chapters.chapter(chapter), profile)
+    columns([("name", profile, "allowed", "meaning"), *values.explained()])
+
+
+app.command()(recordings.record)
+app.command()(data.simulate)
+app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

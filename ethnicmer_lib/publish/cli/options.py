@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from ethnicmer_lib.errors import StudyError
 
@@ -21,7 +23,6 @@ class Kind(StrEnum):
     licensed = "licensed"
 
 
-Data = Annotated[Kind, typer.Option("--data", help="Where the clips come from.")]
 Profile = Annotated[str, typer.Option(help="How much to compute: quick, paper or tiny.")]
 Changes = Annotated[
     list[str] | None,
@@ -40,24 +41,17 @@ Engine = Annotated[
 
 
 def overrides(
-    changes: list[str] | None,
-    data: Kind = Kind.simulated,
-    flow_dir: Path | None = None,
-    casme2: Path | None = None,
-    samm: Path | None = None,
+    parameter: Changes = None,
+    data: Annotated[Kind, typer.Option(help="Where the clips come from.")] = Kind.simulated,
+    flow_dir: FlowDir = None,
+    casme2: Casme2 = None,
+    samm: Samm = None,
 ) -> dict[str, Any]:
-    """What the options change in a chapter's parameters.
+    """What these options change in parameters; StudyError for a folder that is not of the source.
 
     A folder goes into the environment variable that ``book/sources.yml`` names, so that kernels find it and pages do
     not show it.
-
-    Raises
-    ------
-    StudyError
-        For a folder that is not of the source, or a change without a value.
     """
-    from ethnicmer_lib.publish import chapters
-
     folders = (
         ("--flow-dir", flow_dir, Kind.flow, "ETHNICMER_FLOW"),
         ("--casme2", casme2, Kind.licensed, "ETHNICMER_CASME2"),
@@ -68,7 +62,35 @@ def overrides(
             raise StudyError(f"{option} is for --data {kind.value}, and this is --data {data.value}")
         if folder is not None:
             os.environ[variable] = str(folder.expanduser().resolve())
-    return ({} if data is Kind.simulated else {"source": data.value}) | chapters.typed(changes or [])
+    return ({} if data is Kind.simulated else {"source": data.value}) | typed(parameter)
+
+
+def typed(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """``['n_subjects=12', 'benchmark.folds=loso']`` as a dict with YAML-typed values."""
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise StudyError(f"-p {pair!r}: write name=value, for example -p seed=3")
+        values[name.strip()] = yaml.safe_load(text)
+    return values
+
+
+def with_options(options: Iterable[inspect.Parameter]) -> Callable[[Callable], Callable]:
+    """Give a command these options in the place of its ``**keywords``."""
+
+    def give(command: Callable) -> Callable:
+        signature = inspect.signature(command, eval_str=True)
+        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        added = [one.replace(kind=one.KEYWORD_ONLY) for one in options]
+        command.__signature__ = signature.replace(parameters=own + added)
+        return command
+
+    return give
+
+
+#: The options of :func:`overrides`.
+from_clips = with_options(inspect.signature(overrides, eval_str=True).parameters.values())
 
 
 def columns(rows: Sequence[Sequence[str]]) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.cli.options import Casme2, Changes, Data, Engine, FlowDir, Kind, Samm, overrides
+from ethnicmer_lib.errors import StudyError, refusals
+from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, Kind, overrides
 
 #: Name of a recording -> the function that makes it: its keywords are what ``-p`` sets. ``clips`` it gets from the
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
@@ -23,21 +23,20 @@ RECORDINGS = {
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
 }
-_GIVEN = ("clips", "command")
 
 
 def record(
     name: Annotated[str, typer.Argument(help=f"Which: {', '.join(RECORDINGS)}.")],
     parameter: Changes = None,
-    data: Data = Kind.flow,
     flow_dir: FlowDir = None,
-    casme2: Casme2 = None,
-    samm: Samm = None,
     engine: Engine = None,
 ) -> None:
-    """Run something too long for a build and keep it in results/NAME, to be committed; interrupted, it goes on."""
+    """Run something too long for a build and keep it in results/NAME, to be committed; interrupted, it goes on.
+
+    The clips are the published flow features unless -p source=NAME says otherwise.
+    """
     from ethnicmer_lib.networks import where
-    from ethnicmer_lib.publish.chapters import entry
+    from ethnicmer_lib.publish.chapters import set_entry
     from ethnicmer_lib.sources import open_clips
 
     if name not in RECORDINGS:
@@ -45,25 +44,21 @@ def record(
     where.use(engine)
     module, _, function = RECORDINGS[name].partition(":")
     make = getattr(import_module(f"ethnicmer_lib.{module}"), function)
-    changes = overrides(parameter, data, flow_dir, casme2, samm)
-    said = [*(part for change in parameter or [] for part in ("-p", change))]
     values: dict[str, Any] = {}
-    for key, value in changes.items():
-        entry(values, key, value)
-    source = values.pop("source", None)
-    known = [argument for argument in signature(make).parameters if argument not in _GIVEN]
+    for key, value in overrides(parameter, Kind.flow, flow_dir).items():
+        set_entry(values, key, value)
+    source = values.pop("source")
+    known = [argument for argument in signature(make).parameters if argument not in ("clips", "command")]
     for key in values:
         if key not in known:
             raise StudyError(f"recording {name} has no parameter {key}; it has {', '.join(known)}")
-    if "clips" in signature(make).parameters:
-        values["clips"] = open_clips(source or "simulated")
-        said = ["--data", data.value, *(["--flow-dir", "PATH"] if flow_dir else []), *said]
+    said = ["--flow-dir", "PATH"] if flow_dir else []
+    said += [part for change in parameter or [] for part in ("-p", change)]
     values["command"] = shlex.join(["ethnicmer", "record", name, *said])
+    if "clips" in signature(make).parameters:
+        values["clips"] = open_clips(source)
     try:
         folder = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(make)(**values)
     except ValidationError as error:
-        wrong = [(".".join(map(str, one["loc"])), one["input"], one["msg"]) for one in error.errors()]
-        raise StudyError(
-            "; ".join(f"{key}={value!r} is refused: {why}" for key, value, why in wrong)
-        ) from None
+        raise StudyError(refusals(error, [])) from None
     typer.echo(f"recorded: {folder}")

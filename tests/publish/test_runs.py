@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish import cli, run_listing
+from ethnicmer_lib.publish import cli
+from ethnicmer_lib.publish.cli.runs import every
 from ethnicmer_lib.store import Provenance, Run
 
 SOURCE = Provenance("toy clips", True, "c0")
@@ -40,6 +41,12 @@ def call(*words: str, **options) -> str:
     return result.output
 
 
+def compared(shown: str) -> dict[str, list[str]]:
+    """The words of each row about predictions, by its arm."""
+    rows = shown[shown.index("predictions ") :].splitlines()[1:]
+    return {row.split()[0]: row.split()[1:] for row in rows}
+
+
 def test_the_list_names_source_folds_and_what_differs(workspace):
     first, second = make(1, planned={"resnet18-seed0": 4, "tinyvit-seed0": 4}), make(2)
     (second.path / ".half.parquet").write_bytes(b"left by a kill")
@@ -54,61 +61,51 @@ def test_the_list_names_source_folds_and_what_differs(workspace):
     assert "toy clips (SIMULATED)" in two
     assert " now " in one
     assert "kB" in one
-    assert call("list", "--step", "motion").startswith("no run of motion in")
 
 
 def test_a_run_that_was_killed_at_its_start_is_listed(workspace):
     (workspace / "runs" / "networks-0123456789abcdef").mkdir(parents=True)
-    (found,) = run_listing.every().itertuples()
+    (found,) = every().itertuples()
     assert (found.step, found.source, found.bytes) == ("networks", "", 0)
     assert "networks-0123456789abcdef" in call("list")
 
 
 def test_identical_predictions_and_scores_are_told_from_others(workspace):
     same, other = make(1), make(2, wrong=6)
-    compared = run_listing.compare(same.path.name, same.path.name)
-    assert "inputs and code are the same" in call("compare", same.key, same.path.name)
-    assert compared["identical"].all()
-    assert compared["rows_a"].tolist() == [12]
-    compared = run_listing.compare(same.path.name, other.path.name)
-    row = compared.iloc[0]
-    assert not row["identical"]
-    assert row["f1_a"] == 1
-    # Six clips are said to be 'Surprise', two of them are: F1 2·2/(2·2+2) for the others, 2·4/(2·4+4) for it.
-    assert row["f1_b"] == pytest.approx(2 / 3)
+    shown = call("compare", same.key, same.path.name)
+    assert "inputs and code are the same" in shown
+    assert compared(shown) == {"resnet18": ["12", "12", "yes", "1.0000", "1.0000"]}
     shown = call("compare", same.key[:6], other.key[:6])
     assert "recipe.epochs  1  2" in shown
-    assert "1.0000      0.6667" in shown
+    # Six clips are said to be 'Surprise', two of them are: F1 2·2/(2·2+2) for the others, 2·4/(2·4+4) for it.
+    assert compared(shown) == {"resnet18": ["12", "12", "no", "1.0000", "0.6667"]}
 
 
 def test_one_bit_of_one_probability_makes_predictions_differ(workspace):
     same, other = make(1), make(2)
-    assert run_listing.compare(same.path.name, other.path.name)["identical"].all()
-    path = other.path / "resnet18-seed0-fold001.parquet"
-    table = pd.read_parquet(path)
+    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "yes"
+    table = other.read("resnet18-seed0-fold001")
     table.loc[2, "p_Surprise"] = np.nextafter(0.25, 1)
-    table.to_parquet(path, index=False)
-    assert not run_listing.compare(same.path.name, other.path.name)["identical"].any()
+    other.write("resnet18-seed0-fold001", table)
+    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "no"
 
 
 def test_a_part_that_only_one_run_has_is_shown(workspace):
     both, one = make(1, arms=("resnet18", "tinyvit")), make(2)
-    found = run_listing.compare(one.path.name, both.path.name).set_index("part")
-    assert found.loc["tinyvit", ["rows_a", "rows_b"]].tolist() == [0, 12]
-    assert not found.loc["tinyvit", "identical"]
+    assert compared(call("compare", one.key, both.key))["tinyvit"] == ["0", "12", "no", "1.0000"]
 
 
 def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
     first, second = make(1), make(2)
     with pytest.raises(StudyError, match=r"no run 'nothing'.*runs list"):
-        call("remove", "--yes", first.key, "nothing")
+        call("remove", first.key, "nothing")
     assert first.path.exists(), "one unknown name: nothing is removed"
     with pytest.raises(StudyError, match=r"could be .*networks"):
-        call("remove", "--yes", "networks")
+        call("remove", "networks")
     result = CliRunner().invoke(cli.app, ["runs", "remove", first.key], input="n\n")
     assert result.exit_code == 1
     assert first.path.exists()
     assert "removed" in call("remove", first.key, input="y\n")
     assert not first.path.exists()
-    assert "removed" in call("remove", "--yes", second.path.name)
-    assert run_listing.every().empty
+    assert "removed" in call("remove", second.path.name, input="y\n")
+    assert every().empty
