@@ -33,7 +33,9 @@ def subject_folds(table: pd.DataFrame, folds: Literal["loso"] | int = "loso", se
     subjects, labels = table["subject"].to_numpy(), table.get("label")
     most = len(np.unique(subjects))
     if most < 2 or (folds != "loso" and not (isinstance(folds, int) and 2 <= folds <= most)):
-        raise StudyError(f"folds={folds!r}; allowed: 'loso' or 2 to the number of subjects, and there are {most}")
+        raise StudyError(
+            f"folds={folds!r}; allowed: 'loso' or 2 to the number of subjects, and there are {most}"
+        )
     splitter = LeaveOneGroupOut()
     if folds != "loso":
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.design.classifiers import ABOUT, PENALTY, classifier
+from ethnicmer_lib.design.classifiers import ABOUT, classifier
 from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios, predict_scenarios, room_in
 from ethnicmer_lib.stats.scoring import MACRO, scores
-from ethnicmer_lib.store import Run
-
-_PART = 20  #: permutations between two files: what an interruption can cost
+from ethnicmer_lib.store import kept
 
 
 def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: int) -> pd.DataFrame:
@@ -24,6 +22,7 @@ def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: i
     return table.assign(group=table["subject"].map(dealt))
 
 
+@kept("design")
 def permute_scenarios(
     x: np.ndarray,
     table: pd.DataFrame,
@@ -47,8 +46,6 @@ def permute_scenarios(
         inside = np.flatnonzero(table["database"] == both)
         n_subjects = min(n_subjects, room_in(table, both))
     clips = table.iloc[inside][ABOUT].reset_index(drop=True)
-    inputs = {"x": x, "table": clips, "control": control, "n_subjects": n_subjects, "n_draws": n_draws}
-    run = Run.open("permute_scenarios", code=("design",), inputs=inputs | {"seed": seed, "C": PENALTY})
     model, x = classifier("svc"), x[inside]
 
     def difference(permutation: int) -> float:
@@ -59,14 +56,9 @@ def permute_scenarios(
             drops.append(macro[MIXED] - macro.drop(MIXED).mean())
         return float(np.mean(drops))
 
-    def part(start: int) -> pd.DataFrame:
-        numbers = range(start, min(start + _PART, n_permutations + 1))
-        made = {"permutation": numbers, "difference": map(difference, numbers)}
-        return run.table(f"part{start:05d}-{len(numbers)}", lambda: pd.DataFrame(made))
-
-    starts = range(0, n_permutations + 1, _PART)
-    bar = tqdm(starts, desc=f"permutations, {control}", disable=not progress)
-    return pd.concat(map(part, bar), ignore_index=True)
+    numbers = range(n_permutations + 1)
+    bar = tqdm(numbers, desc=f"permutations, {control}", disable=not progress)
+    return pd.DataFrame({"permutation": numbers, "difference": map(difference, bar)})
 
 
 def permutation_test(table: pd.DataFrame) -> dict[str, float]:

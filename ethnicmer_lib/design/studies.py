@@ -187,12 +187,11 @@ def scenario_claims(
         "mono_consistent": "second_minus_first",
         "same_distribution": "gap_of_negative",
     }
-    found = {}
-    for key, name in keys.items():
-        if name in differences.index:
-            row = differences.loc[name]
-            found[key] = (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
-    return found
+    rows = {key: differences.loc[name] for key, name in keys.items() if name in differences.index}
+    return {
+        key: (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
+        for key, row in rows.items()
+    }
 
 
 def record_table_iv(
@@ -202,9 +201,6 @@ def record_table_iv(
     n_draws: int = 200,
     control_draws: int = 10,
     permutations: int = 199,
-    image_size: int = 56,
-    weights: str = "none",
-    scaling: str = "robust",
     seed: int = 0,
 ) -> Path:
     """Compute every study and permutation test, draw by draw in the run store, and write ``results/table_iv/``.
@@ -212,20 +208,22 @@ def record_table_iv(
     ``n_draws`` are those of SVCs and of the study as described, ``control_draws`` those of the other forests, which
     are slow; ``permutations`` are those of each test, on the first ten draws.
     """
-    images = {size: motion_images(clips, scaling=scaling, size=size) for size in (FLOW_SIZE, image_size)}
+    sizes = {"flow": FLOW_SIZE, "resnet18": 56, "noise": FLOW_SIZE}
+    inputs = {
+        kind: features(motion_images(clips, size=size), kind, seed=seed) for kind, size in sizes.items()
+    }
     tables, draws = [], {}
-    for name, study in STUDIES.items():
-        sized = images[image_size if study.features == "resnet18" else FLOW_SIZE]
-        x = features(sized, study.features, weights, seed)
-        draws[name] = n_draws if study.classifier == "svc" or name == DESCRIBED else control_draws
-        how = {"control": study.control, "classifier": study.classifier, "flow_rows": study.flow_rows}
-        found = repeat_scenarios(x, clips.table, n_subjects, draws[name], **how, seed=seed)
+    for name, (_, kind, model, control, flow_rows) in STUDIES.items():
+        draws[name] = n_draws if model == "svc" or name == DESCRIBED else control_draws
+        found = repeat_scenarios(
+            inputs[kind], clips.table, n_subjects, draws[name], control, model, flow_rows, seed=seed
+        )
         found.insert(0, "study", name)
         tables.append(found.drop(columns=[column for column in found if column.startswith("p_")]))
-    x, few = features(images[FLOW_SIZE], "flow"), min(10, n_draws)
+    few = min(10, n_draws)
     tests = {
         control: permutation_test(
-            permute_scenarios(x, clips.table, n_subjects, few, permutations, control, seed)
+            permute_scenarios(inputs["flow"], clips.table, n_subjects, few, permutations, control, seed)
         )
         for control in TESTED
     }
@@ -233,6 +231,6 @@ def record_table_iv(
         "predictions": pd.concat(tables, ignore_index=True),
         "permutations": pd.DataFrame.from_dict(tests, orient="index").rename_axis("control").reset_index(),
     }
-    parameters = {"n_subjects": n_subjects, "seed": seed, "weights": weights, "n_trees": 100}
-    parameters |= {"scaling": scaling, "image_size": image_size, "draws": draws}
+    parameters = {"n_subjects": n_subjects, "seed": seed, "weights": "none", "n_trees": 100}
+    parameters |= {"scaling": "robust", "image_size": sizes["resnet18"], "draws": draws}
     return record("table_iv", parts, clips.provenance, command, parameters)

@@ -25,7 +25,8 @@ def cramers_v(
     >>> em.cramers_v(table, "database", "group").value
     1.0
     """
-    counts = counts_by_subject(clips, rows, columns)
+    values = {name: sorted(clips[name].unique()) for name in ("subject", rows, columns)}
+    counts = counted(clips, values)  # (subjects, r, c)
     if min(counts.shape[1:]) < 2:
         return None
     weights = subject_weights(len(counts), resamples, np.random.default_rng([seed, 1]))
@@ -38,11 +39,6 @@ def cramers_v(
     if estimate.low < 0:
         estimate = estimate._replace(low=0.0, high=max(estimate.high, -estimate.low))
     return estimate
-
-
-def counts_by_subject(clips: pd.DataFrame, rows: str, columns: str) -> np.ndarray:
-    """Clips per subject, row and column: (subjects, r, c) int64, all in sorted order."""
-    return counted(clips, {name: sorted(clips[name].unique()) for name in ("subject", rows, columns)})
 
 
 def _v(counts: np.ndarray) -> np.ndarray:

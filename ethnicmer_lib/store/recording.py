@@ -22,7 +22,9 @@ class Recording:
 
     name: str
     provenance: Provenance
-    parts: Mapping[str, Mapping[str, Any]]  #: how every table was made: sha256, and what follows of the first one
+    parts: Mapping[
+        str, Mapping[str, Any]
+    ]  #: how every table was made: sha256, and what follows of the first one
     command: str  #: word for word: recordings older than today's commands say theirs
     parameters: Mapping[str, Any]
     made: Mapping[str, Any]  #: versions, commit, machine and time

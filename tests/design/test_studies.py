@@ -151,7 +151,7 @@ def test_todays_code_makes_a_recorded_draw(real, shared, workspace, name):
 def test_recording_writes_every_study(workspace, monkeypatch):
     made = FakeClips(subjects=12)
     monkeypatch.setattr("ethnicmer_lib.design.studies.motion_images", lambda *a, **k: made.images)
-    monkeypatch.setattr("ethnicmer_lib.design.studies.features", lambda x, *a: x.reshape(len(x), -1))
+    monkeypatch.setattr("ethnicmer_lib.design.studies.features", lambda x, *a, **k: x.reshape(len(x), -1))
     few = {
         name: STUDIES[name] for name in ("svc", "svc, noise", "svc, balanced", "svc, released rows", "forest")
     }
