@@ -154,6 +154,33 @@ def _tooth(x, y, z, albedo):
 
 
 @njit(cache=True)
+def _lean(relief, v, rows, columns):
+    """Lean the normal, the first three of ``v``, by the slopes of wrinkles; return how deep the skin lies in one."""
+    i, fi = _corner(relief.shape[0], v[4], rows)
+    j, fj = _corner(relief.shape[1], v[3], columns)
+    x, y = _bilinear(relief, i, fi, j, fj, 0), _bilinear(relief, i, fi, j, fj, 1)
+    into = x * v[0] + y * v[1]  # slopes lean the normal within the tangent plane
+    v[0], v[1], v[2] = v[0] - x + into * v[0], v[1] - y + into * v[1], v[2] + into * v[2]
+    return _bilinear(relief, i, fi, j, fj, 2)
+
+
+@njit(cache=True)
+def _glint(m):
+    """How far an eyeball of normal ``m`` faces half way between light and camera, its cornea bulging."""
+    x, y, z = _BULGE * m[0], _BULGE * m[1], m[2]
+    return (x * HALF_WAY[0] + y * HALF_WAY[1] + z * HALF_WAY[2]) / np.sqrt(x * x + y * y + z * z)
+
+
+@njit(cache=True)
+def _light(k, key, fill, up, openness):
+    """Light of channel ``k``: two lamps at cosines ``key`` and ``fill``, and the sky, ``up`` being the normal's y."""
+    wrap = _WRAP[k]
+    light = 1.45 * max((key + wrap) / (1 + wrap), 0.0) * (0.45 + 0.55 * openness)
+    light += 0.42 * max((fill + wrap) / (1 + wrap), 0.0) * openness
+    return light + (0.30 + 0.16 * up) * openness * _SKY[k]
+
+
+@njit(cache=True)
 def _shade(faces, weights, triangles, parts, values, turn, eyes, surface, relief, wrinkled, iris, iris_grain):
     out = np.empty((faces.size, 3), np.float32)
     v, albedo, m = np.empty(11), np.empty(3), np.empty(3)
@@ -188,12 +215,7 @@ def _shade(faces, weights, triangles, parts, values, turn, eyes, surface, relief
             # The openness is that of a closed mouth: deep inside stays in shadow when the jaw opens.
             openness = openness + inner * (0.22 * _step(0.8, 1.45, v[10]) - openness)
             if wrinkled:
-                i, fi = _corner(relief.shape[0], v[4], rows)
-                j, fj = _corner(relief.shape[1], v[3], columns)
-                x, y = _bilinear(relief, i, fi, j, fj, 0), _bilinear(relief, i, fi, j, fj, 1)
-                cavity = _bilinear(relief, i, fi, j, fj, 2)
-                into = x * v[0] + y * v[1]  # slopes lean the normal within the tangent plane
-                v[0], v[1], v[2] = v[0] - x + into * v[0], v[1] - y + into * v[1], v[2] + into * v[2]
+                cavity = _lean(relief, v, rows, columns)
         length = 1e-9
         for k in range(3):
             m[k] = turn[k, 0] * v[0] + turn[k, 1] * v[1] + turn[k, 2] * v[2]
@@ -205,17 +227,13 @@ def _shade(faces, weights, triangles, parts, values, turn, eyes, surface, relief
             fill += m[k] * FILL_LIGHT[k]
             facing += m[k] * HALF_WAY[k]
         if part == EYE:  # the cornea bulges: its glint lies nearer to the pupil than a sphere's
-            x, y, z = _BULGE * m[0], _BULGE * m[1], m[2]
-            facing = (x * HALF_WAY[0] + y * HALF_WAY[1] + z * HALF_WAY[2]) / np.sqrt(x * x + y * y + z * z)
+            facing = _glint(m)
             shine = 0.7 * max(facing, 0.0) ** 160
         else:
             shine *= max(facing, 0.0) ** 18 * openness * (0.6 + 0.4 * openness) * (1 - inner)
         own_shadow = 1 - min(cavity, 0.7)
         for k in range(3):
-            wrap = _WRAP[k]
-            light = 1.45 * max((key + wrap) / (1 + wrap), 0.0) * (0.45 + 0.55 * openness)
-            light += 0.42 * max((fill + wrap) / (1 + wrap), 0.0) * openness
-            light += (0.30 + 0.16 * m[1]) * openness * _SKY[k]
+            light = _light(k, key, fill, m[1], openness)
             if part == TEETH:
                 light *= openness
             else:
