@@ -5,29 +5,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-#: Public name -> module.  Loaded when first used: who reads a printed number needs no classifier.
+#: Module -> its public names.  Loaded when first used: who reads a printed number needs no classifier.
 _PUBLIC = {
-    "Finding": "findings",
-    "MODES": "findings",
-    "RELEASED": "released",
-    "VERDICTS": "findings",
-    "cell_key": "judging",
-    "cells": "judging",
-    "count_tables": "counted",
-    "claims_ledger": "ledger",
-    "described_cells": "effects",
-    "findings_table": "findings",
-    "judge": "judging",
-    "label_claims": "on_labels",
-    "printed": "numbers",
-    "rules_of": "judging",
-    "switch_effects": "effects",
-    "unit_claims": "facs",
+    "counted": ("count_tables",),
+    "effects": ("described_cells", "switch_effects"),
+    "facs": ("unit_claims",),
+    "judging": ("cells", "judge", "rules_of"),
+    "ledger": ("claims_ledger",),
+    "numbers": ("printed",),
+    "on_labels": ("label_claims",),
+    "released": ("RELEASED",),
 }
-__all__ = sorted(_PUBLIC)
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

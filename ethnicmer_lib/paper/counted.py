@@ -38,11 +38,8 @@ def count_tables(clips: pd.DataFrame, simulated: bool = False) -> dict[str, pd.D
         rows = pd.DataFrame(read_yaml("counts")[name]["rows"])
         if simulated and by == "ethnicity":
             rows, by = rows.assign(group=rows["group"].map(_DESIGNED_AFTER)), "group"
-        paper, counted = (
-            rows.groupby(by, sort=False)[count].sum(),
-            "subject" if count == "subjects" else "clip_id",
-        )
-        ours = clips.groupby(by)[counted].nunique()
+        counted = "subject" if count == "subjects" else "clip_id"
+        paper, ours = rows.groupby(by, sort=False)[count].sum(), clips.groupby(by)[counted].nunique()
         beside = pd.DataFrame(index=paper.index.union(ours.index, sort=False).rename(None))
         beside["ours"], beside["paper"] = ours.reindex(beside.index, fill_value=0), paper
         total = named_subjects() if count == "subjects" else paper.sum()
@@ -72,24 +69,15 @@ def dataset_claims(seed: int = 0) -> dict[str, Any]:
     has the same."""
     clips = labels.released_clips()
     least = cells(clips).query("both").sort_values("subjects", kind="stable").iloc[0]
-    smallest = least.drop("both").to_dict() | {
-        "fewest": FEWEST_SUBJECTS,
-        "holds": least["subjects"] >= FEWEST_SUBJECTS,
-    }
+    enough = {"fewest": FEWEST_SUBJECTS, "holds": least["subjects"] >= FEWEST_SUBJECTS}
     rules = dict(zip(("database_rule", "majority_rule"), group_rules(clips), strict=True))
     v = mapping_counts().groupby("mapping", sort=False)["association"].first()
-    among = {
-        "as_paper": v["paper"],
-        "least": v.idxmin(),
-        "most": v.idxmax(),
-        "most_value": v.max(),
-        "n": len(v),
-    }
+    among = {"as_paper": v["paper"], "least": v.idxmin(), "most": v.idxmax(), "most_value": v.max()}
     return {
         **count_tables(clips),
         "database_association": (cramers_v(clips, "database", "group", seed), rules),
-        "group_cells": (int(least["clips"]), smallest),
-        "mappings": (float(v.min()), among),
+        "group_cells": (int(least["clips"]), least.to_dict() | enough),
+        "mappings": (float(v.min()), among | {"n": len(v)}),
     }
 
 
@@ -98,13 +86,8 @@ def loaded_counts(clips: pd.DataFrame, simulated: bool, note: str) -> tuple[int,
     found = count_tables(clips, simulated)
     people = found["table_i"]["equal"] & found["table_ii"]["equal"]
     rows = pd.concat([people[found["table_ii"]["paper"].notna()], found["table_iii"]["equal"]])
-    words = {
-        "subjects": clips["subject"].nunique(),
-        "equal": int(rows.sum()),
-        "rows": len(rows),
-        "note": note,
-    }
-    return len(clips), words | {"holds": bool(rows.all())}
+    words = {"subjects": clips["subject"].nunique(), "rows": len(rows), "note": note}
+    return len(clips), words | {"equal": int(rows.sum()), "holds": bool(rows.all())}
 
 
 def screening_claim(screened: pd.DataFrame) -> tuple[int, dict[str, Any]]:
@@ -198,6 +181,7 @@ def card(seed: int = 0) -> dict[str, Any]:
     """The numbers of the data card about the released label table, by the name that its text gives them."""
     table, kept = labels.annotations(), labels.released_clips()
     per_subject = kept.groupby("subject").size().sort_values(ascending=False)
+    half = 1 + (per_subject.cumsum() < len(kept) / 2).sum()  # subjects with half of the clips together
     least = cells(kept).query("clips > 0").sort_values("clips", kind="stable").iloc[0]
     negative = sorted(name for name, label in labels.EMOTION_LABEL.items() if label == "Negative")
     return {
@@ -207,8 +191,7 @@ def card(seed: int = 0) -> dict[str, Any]:
         "n_kept_subjects": kept["subject"].nunique(),
         "n_others": len(table) - len(kept),
         "least_most": f"{per_subject.min()} to {per_subject.max()}, median {per_subject.median():g}",
-        "half": 1
-        + (per_subject.cumsum() < per_subject.sum() / 2).sum(),  # subjects with half of the clips together
+        "half": half,
         "negative_emotions": ", ".join(negative[:-1]) + " and " + negative[-1],
         "rarest": "{clips} {label} of {subjects} subject(s) of group {group} in {database}".format(**least),
         "n_subjects_votes": len(labels.clip_codes()),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
-
-import pandas as pd
+from dataclasses import dataclass
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.intervals import Estimate
@@ -49,10 +46,3 @@ class Finding:
             if value is not None and not math.isfinite(value):
                 where = f"finding {self.key!r} of chapter {self.chapter!r}"
                 raise StudyError(f"{where}: {name} is {value}; give a finite number or None")
-
-
-def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """The findings as a table, one row each, in the order given; columns are the fields of a finding."""
-    names = [field.name for field in fields(Finding)]
-    table = pd.DataFrame([asdict(finding) for finding in findings], columns=names)
-    return table.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))

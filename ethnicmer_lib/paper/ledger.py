@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -18,14 +18,16 @@ _NO_FACES = (
     "{page} measures it."
 )
 #: Printed table -> the chapter that shows more.
-_PAGES = {
-    "table_i": "dataset",
-    "table_ii": "dataset",
-    "table_iii": "dataset",
+_PAGES = dict.fromkeys(("table_i", "table_ii", "table_iii"), "dataset") | {
     "table_iv": "audit",
     "table_v": "benchmark",
 }
-_ANSWER = ("mode", "source", "simulated", "answer", "low", "high")
+_CLAIM = ("key", "where", "place", "says", "printed", "page")
+#: Column of the ledger -> field of a finding.
+_ANSWER = {
+    **{name: name for name in ("mode", "source", "simulated", "answer", "low", "high")},
+    **{"value": "estimate", "verdict": "verdict", "reason": "reason"},
+}
 
 
 def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
@@ -48,59 +50,42 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     for found in findings:
         by_key[found.key].append(found)
     rows = []
-    for claim, keys, otherwise in (*_cells(), *_sentences()):
-        nothing = (
-            claim["says"],
-            "Not measured.",
-            None,
-            None,
-            None,
-            NOT_HERE,
-            otherwise,
-            claim["key"],
-            "none",
+    for claim, keys, otherwise in _claims():
+        nothing = Finding(
+            "claims", claim["says"], "Not measured.", *[None] * 3, NOT_HERE, otherwise, source="none"
         )
-        for one in _answers(keys, by_key) or [Finding("claims", *nothing)]:
-            answer = {name: getattr(one, name) for name in _ANSWER}
-            rows.append(
-                claim | answer | {"value": one.estimate, "verdict": one.verdict, "reason": one.reason}
-            )
+        for one in _answers(keys, by_key) or [nothing]:
+            rows.append(claim | {column: getattr(one, field) for column, field in _ANSWER.items()})
     table = pd.DataFrame(rows)
     order = table[["key"]].assign(open=table["verdict"] == NOT_HERE, mode=table["mode"].map(MODES.index))
     first = order.sort_values(["open", "mode"], kind="stable").drop_duplicates("key").index
     return table.assign(verdict=pd.Categorical(table["verdict"], VERDICTS), decides=table.index.isin(first))
 
 
-def _sentences() -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
-    """Every claim that is a sentence, the keys that answer it, and why nothing was found where nothing was."""
-    for row in read_yaml("claims")["claims"]:
-        page = row["page"].replace("-", "_")
-        place = {"place": "Sentences and figures", "says": row["says"], "printed": None, "page": page}
-        claim = {"key": row["key"], "where": row["where"], **place}
-        yield claim, row.get("answers", [row["key"]]), row.get("else") or _NO_FACES.format(page=page)
-
-
-def _cells() -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
-    """The same of the printed cells of Tables I to V, and of the number of subjects that the text names."""
+def _claims() -> Iterator[tuple[dict[str, Any], Iterable[str], str]]:
+    """Every claim, the keys that answer it, and why nothing was found where nothing was."""
     for table, page in _PAGES.items():
-        place = f"Table {table.rpartition('_')[2].upper()}"
-        paper = printed(table)
+        place, paper = f"Table {table.rpartition('_')[2].upper()}", printed(table)
         heads = read_yaml("results").get(table, {}).get("columns", paper.columns)
-        named = [
+        cells = [
             (cell_key(table, arm, cell), place, place, f"{arm}, {head}", float(row[cell]))
             for arm, row in paper.iterrows()
             for cell, head in zip(paper, heads, strict=True)
         ]
         if table == "table_ii":
             where = read_yaml("counts")["subjects"]["total"]["where"]
-            named.append(("subjects_total", where, "Table I", "All subjects", float(named_subjects())))
-        for one in named:
-            claim = dict(zip(("key", "where", "place", "says", "printed"), one, strict=True)) | {"page": page}
-            keys = dict.fromkeys([claim["key"], claim["key"].replace("table_iv", "released_iv")])
-            yield claim, list(keys), _NO_FACES.format(page=page)
+            cells.append(("subjects_total", where, "Table I", "All subjects", float(named_subjects())))
+        for one in cells:
+            keys = dict.fromkeys([one[0], one[0].replace("table_iv", "released_iv")])
+            yield dict(zip(_CLAIM, (*one, page), strict=True)), keys, _NO_FACES.format(page=page)
+    for row in read_yaml("claims")["claims"]:
+        page = row["page"].replace("-", "_")
+        one = (row["key"], row["where"], "Sentences and figures", row["says"], None, page)
+        otherwise = row.get("else", _NO_FACES.format(page=page))
+        yield dict(zip(_CLAIM, one, strict=True)), row.get("answers", [row["key"]]), otherwise
 
 
-def _answers(keys: Sequence[str], found: dict[str, list[Finding]]) -> list[Finding]:
+def _answers(keys: Iterable[str], found: dict[str, list[Finding]]) -> list[Finding]:
     """Of every key the findings that count: measured on real clips, measured at all, or what there is."""
     chosen: list[Finding] = []
     for key in keys:

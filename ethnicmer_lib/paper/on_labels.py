@@ -25,11 +25,8 @@ def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
     noise = released.equal_from_noise() if noise is None else noise
     found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _averages() | _units()
     found["random_forest"] = (None, {"equal": " and ".join(noise)})
-    says = {
-        key: row["says"]
-        for row in read_yaml("claims")["claims"]
-        for key in (row["key"], *row.get("answers", ()))
-    }
+    claims = read_yaml("claims")["claims"]
+    says = {key: row["says"] for row in claims for key in (row["key"], *row.get("answers", ()))}
     return {key: (value, {"says": says.get(key, ""), **words}) for key, (value, words) in found.items()}
 
 
@@ -41,21 +38,18 @@ def _whether(holds: bool, **words: Any) -> tuple[None, dict[str, Any]]:
 def _counts() -> dict[str, Any]:
     """Tables I to III cell by cell, how many subjects there are, and whether the printed counts add up."""
     clips, named = released_clips(), named_subjects()
+    words = {"arm": "All subjects", "what": "subjects", "paper": named}
     people = clips.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip_id", "size"))
     emotions = clips.groupby("label").agg(clips=("clip_id", "size"))
-    total, by_ethnicity, by_emotion = (int(printed(f"table_{n}").sum().item()) for n in ("i", "ii", "iii"))
+    total, people_sum, emotion_sum = (int(printed(f"table_{n}").sum().item()) for n in ("i", "ii", "iii"))
+    sums = {"by_ethnicity": people_sum, "by_emotion": emotion_sum}
     return {
-        "subjects_total": (
-            clips["subject"].nunique(),
-            {"arm": "All subjects", "what": "subjects", "paper": named},
-        ),
+        "subjects_total": (clips["subject"].nunique(), words),
         **cells("table_i", people),
         **cells("table_ii", people),
         **cells("table_iii", emotions),
         "subjects_add_up": _whether(total == named, total=total, named=named),
-        "clips_add_up": _whether(
-            by_ethnicity == by_emotion, by_ethnicity=by_ethnicity, by_emotion=by_emotion
-        ),
+        "clips_add_up": _whether(people_sum == emotion_sum, **sums),
     }
 
 
@@ -68,15 +62,14 @@ def _ethnicity() -> dict[str, Any]:
     by_hand = table.loc[table["race_code"] == "4", "subject"].nunique()
     share = bootstrap_mean((clips["group"] == "Asian").to_numpy(float), clips["subject"])
     other = clips.loc[clips["group"] == "Non-Asian", "subject"].nunique()
-    rows = [
-        str(row["subjects"]) for row in read_yaml("counts")["subjects"]["rows"] if row["group"] == "Non-Asian"
-    ]
+    rows = read_yaml("counts")["subjects"]["rows"]
+    named = " + ".join(str(row["subjects"]) for row in rows if row["group"] == "Non-Asian")
     sixteen = other == read_yaml("results")["protocol"]["prima_facie_subjects"]
     return {
         "five_categories": _whether(len(ethnic) == 5, n=len(ethnic), listed=", ".join(ethnic)),
         "others_by_hand": _whether(not by_rule.all(), equal=equal, subjects=by_hand),
         "mapping_balances": (share, {"clips": len(clips), "holds": share.low <= 0.5 <= share.high}),
-        "sixteen_subjects": (other, {"printed": " + ".join(rows), "holds": sixteen}),
+        "sixteen_subjects": (other, {"printed": named, "holds": sixteen}),
         "universality": (cramers_v(clips, "database", "group"), {"database_rule": group_rules(clips)[0]}),
     }
 

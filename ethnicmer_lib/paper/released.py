@@ -35,10 +35,9 @@ CLASSIFIERS = {"SVC(C=100)": SVC(C=100), "random forest": RandomForestClassifier
 def kept_clips() -> pd.DataFrame:
     """The kept clips in the release's row order: clip_id, subject, group, label ('Negative', 'Non-negative')."""
     groups, emotion = released_groups(), annotations()["mapped_emotion"]
-    clips = groups.assign(clip_id=clip_ids(groups), emotion=emotion)[emotion != "Other"].reset_index(
-        drop=True
-    )
-    return clips[["clip_id", "subject", "group"]].assign(label=binary_labels(clips["emotion"]))
+    clips = groups.assign(clip_id=clip_ids(groups), emotion=emotion).query("emotion != 'Other'")
+    clips = clips.assign(label=binary_labels(clips["emotion"])).reset_index(drop=True)
+    return clips[["clip_id", "subject", "group", "label"]]
 
 
 def draw(clips: pd.DataFrame, seed: int = SEED) -> dict[str, pd.DataFrame]:
@@ -52,9 +51,8 @@ def draw(clips: pd.DataFrame, seed: int = SEED) -> dict[str, pd.DataFrame]:
     for group, size in _CALLS:
         pool = clips.loc[clips["group"] == group, "subject"].unique()
         called.append(clips[clips["subject"].isin(rng.choice(pool, size, replace=False))])
-    return {
-        name: pd.concat([called[call] for call in calls], ignore_index=True) for name, calls in _PARTS.items()
-    }
+    parts = {name: [called[call] for call in calls] for name, calls in _PARTS.items()}
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
 
 
 def twins(subjects: np.ndarray) -> np.ndarray:

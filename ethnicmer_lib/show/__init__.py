@@ -1,8 +1,7 @@
 """Tables and figures that carry their source."""
 
 from ethnicmer_lib.show.claims import ledger
-from ethnicmer_lib.show.figures.prima_facie import scenario_draws
-from ethnicmer_lib.show.figures.statistics import calibration
+from ethnicmer_lib.show.figures.scores import calibration, scenario_draws
 from ethnicmer_lib.show.figures.style import figure
 from ethnicmer_lib.show.footer import footer
 from ethnicmer_lib.show.tables import Html, findings, say, table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from IPython.display import HTML
@@ -12,18 +11,17 @@ from IPython.display import HTML
 from ethnicmer_lib.store import environment, provenance_of, used_runs
 
 
-def record(p: Any, of: Iterable[Any]) -> dict[str, str]:
-    """Everything needed to make a page's numbers again, as a flat dictionary of texts.
+def footer(p: Any, *of: Any) -> HTML:
+    """Two folded tables at the end of a page: where its numbers come from, and its parameters.
 
-    The versions, commit and machine are those of the runs that computed the numbers, which may be older than the page
-    that shows them.
+    ``p`` are the page's parameters, as ``em.parameters`` gave them; ``of`` the clips and recordings that it is about.
+    The versions, commit and machine are those of the runs that computed the numbers, which may be older than the page.
     """
     runs = used_runs()
-    made = [json.loads((run.path / "run.json").read_text()) for run in runs] or [environment()]
-    first = made[0]
+    first = json.loads((runs[0].path / "run.json").read_text()) if runs else environment()
     sources = list(dict.fromkeys(map(provenance_of, of)))
     versions = {"ethnicmer_lib": first["library"], "Python": first["python"], **first["versions"]}
-    return {
+    made_by = {
         "Data": "; ".join(one.source + " (SIMULATED)" * one.simulated for one in sources) or "none",
         "Fingerprint of the clips": ", ".join(one.fingerprint for one in sources),
         "Parameters": ", ".join(f"{name}={value!r}" for name, value in p.identity().items()),
@@ -34,19 +32,9 @@ def record(p: Any, of: Iterable[Any]) -> dict[str, str]:
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Machine": first["machine"],
     }
-
-
-def footer(p: Any, *of: Any) -> HTML:
-    """Two folded tables at the end of a page: where its numbers come from, and its parameters.
-
-    Parameters
-    ----------
-    p : the page's parameters, as ``em.parameters`` gave them.
-    of : the clips and recordings that the page is about.
-    """
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in record(p, of).items()
+        for name, value in made_by.items()
     )
     names = "".join(
         f"<tr><th scope='row'><code>{html.escape(name)}</code></th><td>{html.escape(value)}</td>"

@@ -12,8 +12,8 @@ from IPython.display import HTML
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.show.figures.scores import intervals
 from ethnicmer_lib.show.figures.simulator import traces
-from ethnicmer_lib.show.figures.style import intervals
 from ethnicmer_lib.show.tables import Html, table
 from ethnicmer_lib.simulator.knobs import described as knob_texts
 from ethnicmer_lib.simulator.settings import SimulatorSettings
@@ -43,46 +43,44 @@ NAMES = {
 
 SIDES = {"L": "left side only", "R": "right side only"}
 
-#: Setting of the simulator -> (parameter of a chapter or '', what a course can do with it).
+#: Setting of the simulator -> what a course can do with it.
 TEACHING = {
-    "size": ("source.size", "Try things on the small one first."),
-    "seed": ("source.seed", "Other people, same rules: does a result survive them?"),
-    "texture_cue": (
-        "source.texture_cue",
-        "A cue that gives the group away without any expression: does a network use it?",
-    ),
-    "action_unit_effect": ("source.action_unit_effect", "A true difference of known size: is it found?"),
-    "database_shift": (
-        "source.database_shift",
-        "Cameras and coders that differ: what does a test on one of them measure?",
-    ),
-    "label_noise": ("source.label_noise", "Wrong labels: how far do scores fall, and would anybody notice?"),
-    "confounding": ("source.confounding", "Group without database: which conclusions need it?"),
-    "others": ("", "What did leaving clips out change?"),
-    "repeats": ("", "How many subjects does an effect of a given size need?"),
-    "codes": ("", "Do the codes of one team lead to the same conclusions?"),
-    "without": ("", "Which component makes the task hard?"),
+    "size": "Try things on the small one first.",
+    "seed": "Other people, same rules: does a result survive them?",
+    "texture_cue": "A cue that gives the group away without any expression: does a network use it?",
+    "action_unit_effect": "A true difference of known size: is it found?",
+    "database_shift": "Cameras and coders that differ: what does a test on one of them measure?",
+    "label_noise": "Wrong labels: how far do scores fall, and would anybody notice?",
+    "confounding": "Group without database: which conclusions need it?",
+    "others": "What did leaving clips out change?",
+    "repeats": "How many subjects does an effect of a given size need?",
+    "codes": "Do the codes of one team lead to the same conclusions?",
+    "without": "Which component makes the task hard?",
 }
+COMMAND_LINE_ONLY = (
+    "others",
+    "repeats",
+    "codes",
+    "without",
+)  #: the other settings are parameters of the book, too
 
 
 def caption(picture: tuple[int, str]) -> tuple[str, str]:
     """What stands above a picture of the sheet: code and name."""
     unit, side = picture
-    if not unit:
-        return "neutral", ""
-    return f"AU {unit}", SIDES.get(side, NAMES[unit])
+    return (f"AU {unit}", SIDES.get(side, NAMES[unit])) if unit else ("neutral", "")
 
 
 def knobs() -> pd.DataFrame:
     """Every setting of the simulator: where to turn it, its default, what it does and what it is for in a course."""
     texts, rows = knob_texts(), []  # from the docstring that the command line shows, too
     for field in fields(SimulatorSettings):
-        parameter, use = TEACHING[field.name]
         lines = [f"<code>--{field.name.replace('_', '-')}</code>"]
-        lines += [f"in this book <code>{parameter}</code>"] * bool(parameter)
+        if field.name not in COMMAND_LINE_ONLY:
+            lines.append(f"in this book <code>source.{field.name}</code>")
         lines.append(f"default {html.escape(_plain(field.default))}")
         does = texts[field.name].replace("``", "").rstrip(".").replace("COMPONENTS", "the next table") + "."
-        meaning = f"{html.escape(does[:1].upper() + does[1:])}<br><em>In a course: {html.escape(use)}</em>"
+        meaning = f"{html.escape(does[:1].upper() + does[1:])}<br><em>In a course: {html.escape(TEACHING[field.name])}</em>"
         rows.append({"knob": Html("<br>".join(lines)), "what it does": Html(meaning)})
     return pd.DataFrame(rows)
 

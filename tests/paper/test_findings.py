@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper import numbers
-from ethnicmer_lib.paper.findings import VERDICTS, Finding, findings_table
+from ethnicmer_lib.paper.findings import VERDICTS, Finding
 from ethnicmer_lib.paper.judging import effect, equal, number
 from ethnicmer_lib.stats.intervals import Estimate
 
@@ -21,15 +21,6 @@ def test_a_number_that_is_none_is_refused():
         StudyError, match="finding '' of chapter 'benchmark': estimate is nan; give a finite number"
     ):
         Finding(**GOOD | {"estimate": float("nan")})
-
-
-def test_the_table_has_a_row_per_finding_and_numbers_as_numbers():
-    none = Finding(**GOOD | {"estimate": None, "low": None, "high": None, "verdict": "cannot be tested here"})
-    table = findings_table([Finding(**GOOD), none])
-    assert list(table.columns[: len(GOOD)]) == list(GOOD)
-    assert table["estimate"].dtype == float
-    assert table["verdict"].tolist() == ["reproduced", "cannot be tested here"]
-    assert findings_table([]).empty
 
 
 ends = st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(sorted)

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from ethnicmer_lib.clips.table import LABELS, Provenance
 from ethnicmer_lib.show.figures import activation, dataset
 from ethnicmer_lib.show.figures import motion as figures_motion
-from ethnicmer_lib.show.figures import style as figures
-from ethnicmer_lib.show.figures.prima_facie import scenario_draws
+from ethnicmer_lib.show.figures.scores import intervals, scenario_draws
 
 REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
 SIMULATED = Provenance("simulated cohort (seed 1)", True, "1")
@@ -59,7 +58,7 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         "draws": scenario_draws(
             macro, {"A only": 0.4, "Mixed": 0.4}, provenance, {"A only": 0.45, "Mixed": 0.44}
         ),
-        "intervals": figures.intervals(rows, provenance, "macro F1", zero=0.0),
+        "intervals": intervals(rows, provenance, "macro F1", zero=0.0),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }
 

@@ -8,21 +8,19 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ethnicmer_lib.show.figures.style import WIDTH, colour_bar, draw_map, figure, panels
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import WIDTH, figure
 
 
 @figure
 def map_over_motion(cells: np.ndarray, image: np.ndarray, of: Any) -> Figure:
     """One map over the strain of the clip it is of, beside its three channels.
 
-    Parameters
-    ----------
-    cells : (S, S) map in [0, 1].
-    image : (3, S, S) optical flow image.
+    ``cells`` is the (S, S) map in [0, 1], ``image`` the (3, S, S) optical flow image.
     """
-    fig, ((*channels, over),) = panels(1, 4, (WIDTH, WIDTH / 4 + 0.3))
+    fig, ((*channels, over),) = style.panels(1, 4, (WIDTH, WIDTH / 4 + 0.3))
     for ax, channel, name in zip(channels, image, ("u", "v", "strain"), strict=True):
-        draw_map(ax, channel, float(np.abs(channel).max()) or 1.0, signed=name != "strain")
+        style.draw_map(ax, channel, float(np.abs(channel).max()) or 1.0, signed=name != "strain")
         ax.set_title(name)
     over.imshow(image[2], cmap="gray")
     over.imshow(cells, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
@@ -39,16 +37,13 @@ def mean_maps(
 ) -> Figure:
     """Mean class activation map per label (column) and group (row) over a common background.
 
-    Parameters
-    ----------
-    maps : (label, group) -> (h, w) float32 in [0, 1].
-    counts : (label, group) -> number of clips behind the mean.
-    background : (H, W) or (H, W, 3) in [0, 1], the same for all panels: a mean over subjects, never one person.
+    ``maps`` holds (label, group) -> (h, w) float32 in [0, 1], ``counts`` the number of clips behind each;
+    ``background``, (H, W) or (H, W, 3) in [0, 1], is the same for all panels: a mean over subjects, never one person.
     """
     labels, groups = (list(dict.fromkeys(names)) for names in zip(*maps, strict=True))
     whole = (0, background.shape[1], background.shape[0], 0)
     top = max(float(one.max()) for one in maps.values()) or 1.0
-    fig, axes = panels(len(groups), len(labels), (WIDTH * 0.8, 2.9 * len(groups)))
+    fig, axes = style.panels(len(groups), len(labels), (WIDTH * 0.8, 2.9 * len(groups)))
     over = {
         "cmap": "inferno",
         "vmin": 0,
@@ -63,5 +58,5 @@ def mean_maps(
             if (label, group) in maps:
                 shown = ax.imshow(maps[label, group], **over)
             ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
-    colour_bar(fig, shown, axes, "mean activation", shrink=0.6, aspect=28)
+    style.colour_bar(fig, shown, axes, "mean activation", shrink=0.6, aspect=28)
     return fig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from ethnicmer_lib.paper.numbers import CELLS
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure, grid_behind, legend_above
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
 _X = (0.0, 2.75, 5.5, 8.25)
@@ -35,9 +35,7 @@ _KINDS = {
 def flow_rows(pairs: pd.DataFrame, of: Any) -> Figure:
     """For one held-out subject: every clip under test, the flow it is given, the training clip with the same flow.
 
-    Parameters
-    ----------
-    pairs : rows of one subject, columns clip_id, label, given, twin, twin_label, predicted.
+    ``pairs`` has the rows of the subject, columns clip_id, label, given, twin, twin_label, predicted.
     """
     heads = (
         "clip under test\nand its label",
@@ -59,8 +57,8 @@ def flow_rows(pairs: pd.DataFrame, of: Any) -> Figure:
         )
         for x, (text, colour) in zip(_X, texts, strict=True):
             edge = CORAL if x == _X[-1] and not right else "#b9c4c6"
-            style = {"boxstyle": "round,pad=0.02", "facecolor": colour, "edgecolor": edge}
-            ax.add_patch(FancyBboxPatch((x, y - 0.36), _BOX, 0.72, **style))
+            look = {"boxstyle": "round,pad=0.02", "facecolor": colour, "edgecolor": edge}
+            ax.add_patch(FancyBboxPatch((x, y - 0.36), _BOX, 0.72, **look))
             ax.text(x + _BOX / 2, y, text, ha="center", va="center", fontsize=8)
         for x in _X[:-1]:
             arrow = {"arrowstyle": "->", "color": GREY}
@@ -74,10 +72,7 @@ def flow_rows(pairs: pd.DataFrame, of: Any) -> Figure:
 def lottery(table: pd.DataFrame, printed: pd.Series, of: Any) -> Figure:
     """Macro F1 of the rule on labels for many seeds, one histogram per scenario, the printed value marked.
 
-    Parameters
-    ----------
-    table : one row per seed, a column per scenario.
-    printed : scenario -> the macro F1 that the paper prints.
+    ``table`` has a row per seed and a column per scenario; ``printed`` the macro F1 of each that the paper prints.
     """
     fig, axes = plt.subplots(1, len(printed), figsize=(WIDTH, 2.5), sharex=True, sharey=True)
     for ax, (name, value), colour in zip(axes, printed.items(), (TEAL, CORAL, GREY), strict=True):
@@ -95,30 +90,25 @@ def lottery(table: pd.DataFrame, printed: pd.Series, of: Any) -> Figure:
 def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     """Mixed minus mono macro F1 of every study, with its interval, random forests and SVC side by side.
 
-    Parameters
-    ----------
-    table : one row per study, called by its classifier and what it changes: 'svc, balanced'; column ``difference``, an
-        Estimate.
-    printed : the difference that the printed table gives.
+    ``table`` has a row per study, called by its classifier and what it changes ('svc, balanced'), and the column
+    ``difference``, an Estimate; ``printed`` is the difference that the printed table gives.
     """
-    kinds = [_KINDS[name.partition(", ")[2]] for name in table.index]
-    titles: Sequence[str] = list(dict.fromkeys(kinds))
+    classifiers, _, changes = zip(*(name.partition(", ") for name in table.index), strict=True)
+    kinds = [_KINDS[change] for change in changes]
+    titles = list(dict.fromkeys(kinds))
     fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.55 * len(titles) + 1.0))
-    for shift, name, colour, words in (
-        (-0.15, "forest", TEAL, "random forest"),
-        (0.15, "svc", CORAL, "SVC(C=100)"),
-    ):
-        mine = [place for place, study in enumerate(table.index) if study.partition(", ")[0] == name]
-        value, low, high = zip(*table["difference"].iloc[mine], strict=True)
+    looks = ((-0.15, "forest", TEAL, "random forest"), (0.15, "svc", CORAL, "SVC(C=100)"))
+    for shift, name, colour, words in looks:
+        mine = [place for place, classifier in enumerate(classifiers) if classifier == name]
+        found = tuple(zip(*table["difference"].iloc[mine], strict=True))
         y = [titles.index(kinds[place]) + shift for place in mine]
-        ax.hlines(y, low, high, color=colour, lw=2.2)
-        ax.scatter(value, y, s=34, color=colour, zorder=3, label=words)
+        style.dots(ax, y, found, colour, words)
     ax.axvline(0, color=GREY, lw=1, ls=":")
     ax.axvline(printed, color=INK, lw=1.2, ls="--", label="printed table")
-    ax.set(yticks=range(len(titles)), yticklabels=titles, ylim=(len(titles) - 0.5, -0.5))
+    style.rows_with_names(ax, titles)
     ax.set_xlabel("macro F1, Mixed minus the mono scenarios")
-    grid_behind(ax)
-    legend_above(fig, 3)
+    style.grid_behind(ax)
+    style.legend_above(fig, 3)
     return fig
 
 

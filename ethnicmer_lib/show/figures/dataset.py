@@ -12,20 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.labels import CASME2, GROUPS
-from ethnicmer_lib.show.figures.style import (
-    CORAL,
-    GREY,
-    INK,
-    LABEL_COLOURS,
-    TEAL,
-    WIDTH,
-    draw_change,
-    figure,
-    in_words,
-    legend_above,
-    legend_of_labels,
-    panels,
-)
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure
 from ethnicmer_lib.store.provenance import provenance_of
 
 GAIN = 6.0  #: factor on the difference of grey levels of two frames
@@ -48,12 +36,12 @@ def clips_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
             if width:
                 _tiles(ax, part, left, width)
             counted = f"{part['subject'].nunique()} subjects, {len(part)} clips" if width else "nobody"
-            style = {"ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK if width else CORAL}
-            ax.text(left + width / 2, 1.03, f"{database}\n{group}\n{counted}", **style)
+            look = {"ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK if width else CORAL}
+            ax.text(left + width / 2, 1.03, f"{database}\n{group}\n{counted}", **look)
             left += width + (_GAP if width else 0.11)  # room for the words over an empty column
     ax.set(xlim=(0, left), ylim=(0, 1), xticks=[], ylabel="share of the column's clips")
     ax.spines[["bottom", "left"]].set_visible(False)
-    legend_of_labels(fig, -0.01, "lower center")
+    style.legend_of_labels(fig, -0.01, "lower center")
     fig.subplots_adjust(bottom=0.12, top=0.82)
     return fig
 
@@ -63,13 +51,13 @@ def _tiles(ax: Axes, part: pd.DataFrame, left: float, width: float) -> None:
     for label, colour in LABEL_COLOURS.items():
         shown = part[part["label"] == label]
         height = len(shown) / len(part)
-        style = {"color": colour, "edgecolor": "white", "linewidth": 1.5, "align": "edge"}
-        ax.bar(left, height, width, bottom=bottom, **style)
+        look = {"color": colour, "edgecolor": "white", "linewidth": 1.5, "align": "edge"}
+        ax.bar(left, height, width, bottom=bottom, **look)
         if len(shown):
             size, colour = 6.5 if height < 0.05 else 8.5, INK if label == "Positive" else "white"
-            style = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
+            look = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
             said = f"{len(shown)} ({shown['subject'].nunique()})"
-            ax.text(left + width / 2, bottom + height / 2 - 0.002 * (height < 0.05), said, **style)
+            ax.text(left + width / 2, bottom + height / 2 - 0.002 * (height < 0.05), said, **look)
         bottom += height
 
 
@@ -86,19 +74,19 @@ def mapping_bars(table: pd.DataFrame, of: Any) -> Figure:
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
     left = 0 * mappings["left_out"]
     for (group, database), counts in clips.loc[:, clips.any()].items():
-        style = {"color": colours[group], "hatch": "" if database == CASME2 else "///", "edgecolor": "white"}
-        bars = ax.barh(clips.index, counts, 0.66, left=left, lw=1, label=f"{group}, {database}", **style)
+        look = {"color": colours[group], "hatch": "" if database == CASME2 else "///", "edgecolor": "white"}
+        bars = ax.barh(clips.index, counts, 0.66, left=left, lw=1, label=f"{group}, {database}", **look)
         ax.bar_label(bars, label_type="center", fontsize=8.5, bbox=box)
         left = left + counts
     gone = mappings.loc[mappings["left_out"] > 0, "left_out"]
-    style = {"facecolor": "none", "edgecolor": GREY, "linestyle": ":"}
-    ax.barh(gone.index, gone, 0.66, left=left[gone.index], label="left out", **style)
+    look = {"facecolor": "none", "edgecolor": GREY, "linestyle": ":"}
+    ax.barh(gone.index, gone, 0.66, left=left[gone.index], label="left out", **look)
     for mapping, row in mappings.iterrows():
         words = f"V = {row['association']:.2f}"
         ax.text(left[mapping] + row["left_out"] + 3, mapping, words, va="center", fontsize=8.5, color=INK)
     ax.set(xlabel="clips", xlim=(0, 1.12 * left.max()))
     ax.invert_yaxis()
-    legend_above(fig, 4, 0.95)
+    style.legend_above(fig, 4, 0.95)
     return fig
 
 
@@ -115,18 +103,17 @@ def subjects_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
     for row, group in zip(axes, groups, strict=True):
         for ax, database in zip(row, databases, strict=True):
             part = clips[(clips["group"] == group) & (clips["database"] == database)]
-            counts = pd.crosstab(part["subject"], part["label"]).reindex(
-                columns=list(LABEL_COLOURS), fill_value=0
-            )
+            counts = pd.crosstab(part["subject"], part["label"])
             counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False).index]
             if part.empty:
                 ax.text(0.5, 0.45, "nobody", transform=ax.transAxes, ha="center", color=GREY, fontsize=11)
             else:
-                counts.plot.bar(ax=ax, stacked=True, color=LABEL_COLOURS, width=0.86, legend=False, xlabel="")
+                shown = counts.reindex(columns=list(LABEL_COLOURS), fill_value=0)
+                shown.plot.bar(ax=ax, stacked=True, color=LABEL_COLOURS, width=0.86, legend=False, xlabel="")
             ax.set(xlim=(-0.7, people[database] - 0.3), ylim=(0, top + 1), xticks=[])
             ax.set_title(f"{database}, {group}: {len(counts)} subjects, {len(part)} clips", loc="left")
         row[0].set_ylabel("clips")
-    legend_of_labels(fig, 1.03, "upper center")
+    style.legend_of_labels(fig, 1.03, "upper center")
     return fig
 
 
@@ -134,20 +121,18 @@ def subjects_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
 def filmstrip(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -> Figure:
     """Onset, apex and their amplified difference for a few clips.
 
-    Parameters
-    ----------
-    rows : (caption, onset, apex) with (H, W) or (H, W, 3) uint8 frames.
-    of : the clips.  Of licensed ones no face is drawn, whatever is given: its licence does not allow that in general.
+    Each of ``rows`` is (caption, onset, apex) with (H, W) or (H, W, 3) uint8 frames. Of licensed clips no face is
+    drawn, whatever is given: their licence does not allow that in general.
     """
     if not provenance_of(of).simulated:
-        return in_words("The frames of these clips are not shown.")
+        return style.in_words("The frames of these clips are not shown.")
     ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
-    fig, axes = panels(3, len(rows), (WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6), pad=(0.02, 0.02))
+    fig, axes = style.panels(3, len(rows), (WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6), pad=(0.02, 0.02))
     for column, (caption, onset, apex) in zip(axes.T, rows, strict=True):
         column[0].set_title(caption)
         for ax, frame in zip(column[:2], (onset, apex), strict=True):
             ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
-        draw_change(column[2], onset, apex, GAIN)
+        style.draw_change(column[2], onset, apex, GAIN)
     for ax, name in zip(axes[:, 0], ("onset", "apex", f"apex - onset, {GAIN:.0f} times"), strict=True):
         ax.set_ylabel(name)
     return fig

@@ -11,42 +11,30 @@ import pandas as pd
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from ethnicmer_lib.show.figures.style import (
-    GOLD,
-    GREY,
-    TEAL,
-    WIDTH,
-    colour_bar,
-    draw_map,
-    figure,
-    in_words,
-    panels,
-)
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import GOLD, GREY, TEAL, WIDTH, figure
 
 
 @figure
 def motion_panels(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -> Figure:
     """Maps of u, v and strain, one row per clip and method; one colour scale per quantity.
 
-    Parameters
-    ----------
-    rows : (caption, flow (H, W, 2) px, its strain (H, W) px per px).
-    of : the clips.
+    Each of ``rows`` is (caption, flow (H, W, 2) px, its strain (H, W) px per px).
     """
     px = max(0.5, *(round(float(np.percentile(np.abs(flow[..., 1]), 99.5)), 1) for _, flow, _ in rows))
     most = float(np.percentile(np.concatenate([strain.ravel() for *_, strain in rows]), 99.5)) or 1.0
-    fig, axes = panels(len(rows), 3, (WIDTH * 0.86, 2.45 * len(rows) + 0.6))
+    fig, axes = style.panels(len(rows), 3, (WIDTH * 0.86, 2.45 * len(rows) + 0.6))
     for row, (caption, flow, strain) in zip(axes, rows, strict=True):
         row[0].set_ylabel(caption)
         shown = [
-            draw_map(ax, part, px, signed=True)
+            style.draw_map(ax, part, px, signed=True)
             for ax, part in zip(row[:2], np.moveaxis(flow, -1, 0), strict=True)
         ]
-        shown.append(draw_map(row[2], strain, most, signed=False))
+        shown.append(style.draw_map(row[2], strain, most, signed=False))
     titles = {"u, to the right": "pixels", "v, downwards": "pixels", "optical strain": "pixels per pixel"}
     for column, last, (title, unit) in zip(axes.T, shown, titles.items(), strict=True):
         column[0].set_title(title)
-        colour_bar(fig, last, column, unit, location="bottom", shrink=0.8, aspect=30)
+        style.colour_bar(fig, last, column, unit, location="bottom", shrink=0.8, aspect=30)
     return fig
 
 
@@ -54,18 +42,15 @@ def motion_panels(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -
 def error_against_amplitude(table: pd.DataFrame, of: Any) -> Figure:
     """Endpoint error of the flow against the size of the true motion, one point per clip.
 
-    Parameters
-    ----------
-    table : columns ``peak_px`` (99th percentile of the true displacement), ``error_px``, ``zero_px`` (the error of
-        predicting no motion), ``database``; without a row the figure says why.
-    of : the clips.
+    ``table`` has the columns ``peak_px`` (99th percentile of the true displacement), ``error_px``, ``zero_px`` (the
+    error of predicting no motion), ``database``; without a row the figure says why.
     """
     if table.empty:
-        return in_words("What really moved in these clips is not known, so that no error can be shown.")
+        return style.in_words("What really moved in these clips is not known, so that no error can be shown.")
     fig, ax = plt.subplots(figsize=(WIDTH * 0.8, 3.9))
     for (database, part), colour in zip(table.groupby("database"), (TEAL, GOLD), strict=False):
-        style = {"s": 16, "color": colour, "alpha": 0.75, "lw": 0}
-        ax.scatter(part["peak_px"], part["error_px"], label=f"flow, {database}", **style)
+        look = {"s": 16, "color": colour, "alpha": 0.75, "lw": 0}
+        ax.scatter(part["peak_px"], part["error_px"], label=f"flow, {database}", **look)
     order = table.sort_values("peak_px")
     smooth = order["zero_px"].rolling(max(3, len(order) // 12), center=True, min_periods=1).median()
     ax.plot(order["peak_px"], smooth, color=GREY, lw=1.5, label="no motion at all (running median)")
@@ -83,20 +68,18 @@ def method_grid(
 ) -> Figure:
     """What each method sees of the same motion at several sizes: a row a size, a column a method.
 
-    Parameters
-    ----------
-    rows : (caption, end of the row's colour scale, {method: (H, W) map}); the same methods in every row.
-    quantity : 'v' (displacement downwards, px; the scale has both signs) or 'strain' (px per px).
+    Each of ``rows`` is (caption, end of its colour scale, {method: (H, W) map}), with the same methods; ``quantity`` is
+    'v' (displacement downwards, px; the scale has both signs) or 'strain' (px per px).
     """
     names = list(rows[0][2])
     height, width = rows[0][2][names[0]].shape
     size = (WIDTH, len(rows) * WIDTH / len(names) * height / width + 0.7)
-    fig, axes = panels(len(rows), len(names), size, pad=(0.01, 0.02))
+    fig, axes = style.panels(len(rows), len(names), size, pad=(0.01, 0.02))
     for row, (caption, top, maps) in zip(axes, rows, strict=True):
         for ax, name in zip(row, names, strict=True):
-            shown = draw_map(ax, maps[name], top, signed=quantity == "v")
+            shown = style.draw_map(ax, maps[name], top, signed=quantity == "v")
         row[0].set_ylabel(caption, fontsize=9)
-        colour_bar(fig, shown, row, size=7, shrink=0.85, aspect=12, pad=0.01)
+        style.colour_bar(fig, shown, row, size=7, shrink=0.85, aspect=12, pad=0.01)
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(name.replace(", ", ",\n"), fontsize=8)
     return fig
@@ -106,24 +89,21 @@ def method_grid(
 def strain_pair(
     rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], titles: Sequence[str], of: Any
 ) -> Figure:
-    """Three maps a row: a component of a flow, then two ways to compute its strain.
+    """Three maps a row: a component of a flow, then two ways to compute its strain; ``titles`` of the three columns.
 
-    Parameters
-    ----------
-    rows : (caption, flow component (h, w), first strain (h, w), second strain (h, w)); the strains of a row
-        share one scale, from 0 to the largest of both, stretched at its lower end (power 0.4).
-    titles : of the three columns.
+    Each of ``rows`` is (caption, flow component (h, w), first strain (h, w), second strain (h, w)); its strains share
+    one scale, from 0 to the largest of both, stretched at its lower end (power 0.4).
     """
     heights = [row[1].shape[0] / row[1].shape[1] for row in rows]
     size = (WIDTH * 0.86, 2.2 * sum(heights) + 0.8)
-    fig, axes = panels(len(rows), 3, size, gridspec_kw={"height_ratios": heights})
+    fig, axes = style.panels(len(rows), 3, size, gridspec_kw={"height_ratios": heights})
     for row, (caption, component, *strains) in zip(axes, rows, strict=True):
-        flow = draw_map(row[0], component, float(np.abs(component).max()) or 1.0, signed=True)
+        flow = style.draw_map(row[0], component, float(np.abs(component).max()) or 1.0, signed=True)
         largest = max(float(strain.max()) for strain in strains) or 1.0
         for ax, strain in zip(row[1:], strains, strict=True):
             shown = ax.imshow(strain, cmap="magma", norm=PowerNorm(0.4, 0, largest))
         for ax, drawn in ((row[0], flow), (row[2], shown)):
-            colour_bar(fig, drawn, ax, size=8, shrink=0.8, aspect=18, pad=0.02)
+            style.colour_bar(fig, drawn, ax, size=8, shrink=0.8, aspect=18, pad=0.02)
         row[0].set_ylabel(caption)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)

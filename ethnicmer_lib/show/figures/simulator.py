@@ -13,21 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.show.figures.style import (
-    CORAL,
-    GREY,
-    INK,
-    LABEL_COLOURS,
-    TEAL,
-    WIDTH,
-    colour_bar,
-    draw_change,
-    draw_map,
-    figure,
-    grid_behind,
-    legend_above,
-    panels,
-)
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure
 
 #: Half of a screen's column: a phone shows these figures at about this size, so that their text stays legible.
 NARROW = WIDTH * 0.72
@@ -48,13 +35,10 @@ def faces(pictures: np.ndarray, of: Any) -> Figure:
 def action_units(
     pictures: np.ndarray, arrows: np.ndarray, captions: Sequence[tuple[str, str]], step: int, of: Any
 ) -> Figure:
-    """One face in every Action Unit, with its displacement as arrows.
+    """One face in every Action Unit, ``pictures`` (n, H, W, 3) uint8 RGB, with its displacement as arrows.
 
-    Parameters
-    ----------
-    pictures : (n, H, W, 3) uint8 RGB
-    arrows : (n, h, w, 2) px, displacement at every ``step``-th pixel from ``step // 2`` on; NaN where none
-    captions : n times (code, name), e.g. ('AU 12', 'lip corner puller')
+    ``arrows`` is (n, h, w, 2) px: the displacement at every ``step``-th pixel from ``step // 2`` on, NaN where none;
+    ``captions`` are n times (code, name), e.g. ('AU 12', 'lip corner puller').
     """
     fig, axes = _faces(pictures, 0.36)
     above = {"xy": (0.5, 1), "xycoords": "axes fraction", "xytext": (0, 13), "textcoords": "offset points"}
@@ -69,7 +53,7 @@ def _faces(pictures: np.ndarray, title: float) -> tuple[Figure, np.ndarray]:
     """Pictures of one size, ``COLUMNS`` a row, with ``title`` inches above each; and their axes."""
     rows, side = -(-len(pictures) // COLUMNS), NARROW / COLUMNS
     height = side * pictures.shape[1] / pictures.shape[2] + title
-    fig, axes = panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015), dpi=_SHARP)
+    fig, axes = style.panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015), dpi=_SHARP)
     for ax, picture in zip(axes.flat, pictures, strict=False):
         ax.imshow(picture)
     return fig, axes.ravel()
@@ -94,11 +78,8 @@ def clip_panels(
 ) -> Figure:
     """Onset, apex, their amplified difference, true motion and true strain; one clip a column.
 
-    Parameters
-    ----------
-    examples : (caption, onset, apex, flow, strain); frames (H, W) or (H, W, 3) uint8, flow (H, W, 2) px, strain
-        (H, W) px per px
-    gain : factor on the difference of grey levels
+    Each of ``examples`` is (caption, onset, apex, flow, strain): frames (H, W) or (H, W, 3) uint8, flow (H, W, 2) px,
+    strain (H, W) px per px; ``gain`` is the factor on the difference of grey levels.
     """
     names = ("onset", "apex", f"apex - onset, {gain:g} times", "true motion, px", "true strain, px/px")
     lengths = [np.hypot(*np.moveaxis(flow, -1, 0)) for *_, flow, _ in examples]
@@ -107,19 +88,19 @@ def clip_panels(
     ratio = max(onset.shape[0] / onset.shape[1] for _, onset, *_ in examples)
     side = (NARROW - 0.85) / len(examples)  # beside the labels and the colour bars
     size = (NARROW, len(names) * (side * ratio + 0.04) + 0.45)
-    fig, axes = panels(len(names), len(examples), size, pad=(0.02, 0.02), dpi=_SHARP)
+    fig, axes = style.panels(len(names), len(examples), size, pad=(0.02, 0.02), dpi=_SHARP)
     for column, length, (caption, onset, apex, flow, strain) in zip(axes.T, lengths, examples, strict=True):
         column[0].set_title(caption, fontsize=9)
         for ax, frame in zip(column[:2], (onset, apex), strict=True):
             ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
-        draw_change(column[2], onset, apex, gain)
+        style.draw_change(column[2], onset, apex, gain)
         moved = column[3].imshow(length, cmap="YlGnBu", vmin=0, vmax=top)
         _draw_arrows(column[3], flow[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP], _STEP, INK, top)
-        strained = draw_map(column[4], strain, top_strain, signed=False)
+        strained = style.draw_map(column[4], strain, top_strain, signed=False)
     for ax, name in zip(axes[:, 0], names, strict=True):
         ax.set_ylabel(name, fontsize=9)
     for row, shown in zip(axes[3:], (moved, strained), strict=True):
-        colour_bar(fig, shown, row, size=8, location="right", shrink=0.85, aspect=22, pad=0.01)
+        style.colour_bar(fig, shown, row, size=8, location="right", shrink=0.85, aspect=22, pad=0.01)
     return fig
 
 
@@ -164,11 +145,11 @@ def frequencies(table: pd.DataFrame, of: Any) -> Figure:
         rows.plot.barh(ax=ax, color=[CORAL, TEAL], width=0.78, legend=False, ylabel="")
         ax.set_title(label, loc="left")
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        grid_behind(ax)
+        style.grid_behind(ax)
         ax.tick_params(labelsize=8.5)
     axes[0].set(xlim=(0, 1), xticks=(0, 0.5), ylim=(len(shares) - 0.4, -0.6))
     fig.supxlabel("share of the clips of the label", fontsize=10, y=0.01)
-    legend_above(fig, 2, 0.93, handles=axes[0].get_legend_handles_labels()[0], fontsize=10)
+    style.legend_above(fig, 2, 0.93, handles=axes[0].get_legend_handles_labels()[0], fontsize=10)
     return fig
 
 
@@ -192,7 +173,7 @@ def sizes(peaks: pd.DataFrame, of: Any) -> Figure:
         yticks=range(len(LABELS)), yticklabels=LABELS, xlabel="largest displacement from onset to apex, px"
     )
     ax.set(xlim=(0, None), ylim=(len(LABELS) - 0.5, -0.55))
-    grid_behind(ax)
+    style.grid_behind(ax)
     return fig
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,7 +20,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.store.provenance import Provenance, provenance_of
+from ethnicmer_lib.store.provenance import provenance_of
 
 INK = "#24343a"
 TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
@@ -49,26 +48,23 @@ _STYLE = {
 }
 
 
-def stamp(fig: Figure, provenance: Provenance) -> Figure:
-    """Write the source under the figure and, for simulated data, SIMULATED into its corner; close it."""
-    fig.text(0.0, -0.01, f"Source: {provenance.source}", ha="left", va="top", fontsize=8, color="#5d6b6f")
-    if provenance.simulated:
-        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": CORAL, "linewidth": 1}
-        style = {"ha": "right", "va": "top", "fontsize": 9, "fontweight": "bold", "color": CORAL}
-        fig.text(1.0, -0.01, "SIMULATED", bbox=box, **style)
-    plt.close(fig)
-    return fig
-
-
 def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Decorate a function that draws and takes ``of``: one style, and the source of ``of`` stamped on the figure."""
+    """Decorate a function that draws and takes ``of``: one style, and the source of ``of`` under the figure; for
+    simulated data with SIMULATED in its corner."""
     signature = inspect.signature(draw)
 
     @functools.wraps(draw)
     def drawn(*args: Any, **options: Any) -> Figure:
-        of = signature.bind(*args, **options).arguments["of"]
+        of = provenance_of(signature.bind(*args, **options).arguments["of"])
         with plt.rc_context(_STYLE):
-            return stamp(draw(*args, **options), provenance_of(of))
+            fig = draw(*args, **options)
+            fig.text(0.0, -0.01, f"Source: {of.source}", ha="left", va="top", fontsize=8, color="#5d6b6f")
+            if of.simulated:
+                box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": CORAL, "linewidth": 1}
+                style = {"ha": "right", "va": "top", "fontsize": 9, "fontweight": "bold", "color": CORAL}
+                fig.text(1.0, -0.01, "SIMULATED", bbox=box, **style)
+            plt.close(fig)
+        return fig
 
     return drawn
 
@@ -133,23 +129,13 @@ def legend_of_labels(fig: Figure, y: float, loc: str) -> None:
     fig.legend(handles=handles, loc=loc, bbox_to_anchor=(0.5, y), ncols=3, frameon=False)
 
 
-@figure
-def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = None) -> Figure:
-    """Estimates with their intervals, one row each, and the paper's value where it has one.
+def rows_with_names(ax: Axes, names: Sequence[str]) -> None:
+    """An axis of rows from above, one a name."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
 
-    ``table`` has the columns ``name``, ``value``, ``low``, ``high``, and ``paper`` (NaN where the paper has none); a
-    reference line is drawn at ``zero``.
-    """
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.52 * len(table) + 1.1))
-    y = np.arange(len(table))
-    ax.hlines(y, table["low"], table["high"], color=TEAL, lw=2.4)
-    ax.scatter(table["value"], y, color=TEAL, s=46, zorder=3, label="this study, 95 % interval over subjects")
-    if table["paper"].notna().any():
-        style = {"marker": "D", "s": 44, "facecolor": "white", "edgecolor": INK, "zorder": 4}
-        ax.scatter(table["paper"], y, label="paper (real databases)", **style)
-    if zero is not None:
-        ax.axvline(zero, color=GREY, lw=1, ls=":")
-    ax.set(yticks=y, yticklabels=table["name"], xlabel=xlabel, ylim=(len(table) - 0.5, -0.5))
-    grid_behind(ax)
-    legend_above(fig, 2)
-    return fig
+
+def dots(ax: Axes, places: Any, found: tuple[Any, Any, Any], colour: str, label: str, **style: Any) -> None:
+    """Values with their intervals, ``found`` = (values, lows, highs), at the rows ``places``."""
+    values, lows, highs = found
+    ax.hlines(places, lows, highs, color=colour, lw=2.2)
+    ax.scatter(values, places, color=colour, zorder=3, label=label, **{"s": 36, **style})

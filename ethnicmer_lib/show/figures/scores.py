@@ -1,0 +1,106 @@
+"""Pictures of scores: estimates with their intervals, every draw of subjects, what intervals and tests promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator, PercentFormatter
+
+from ethnicmer_lib.show.figures import style
+from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, INK, TEAL, WIDTH, figure
+
+
+@figure
+def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = None) -> Figure:
+    """Estimates with their intervals, one row each, and the paper's value where it has one.
+
+    ``table`` has the columns ``name``, ``value``, ``low``, ``high``, and ``paper`` (NaN where the paper has none); a
+    reference line is drawn at ``zero``.
+    """
+    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.52 * len(table) + 1.1))
+    y = np.arange(len(table))
+    found = (table["value"], table["low"], table["high"])
+    style.dots(ax, y, found, TEAL, "this study, 95 % interval over subjects")
+    if table["paper"].notna().any():
+        look = {"marker": "D", "s": 44, "facecolor": "white", "edgecolor": INK, "zorder": 4}
+        ax.scatter(table["paper"], y, label="paper (real databases)", **look)
+    if zero is not None:
+        ax.axvline(zero, color=GREY, lw=1, ls=":")
+    style.rows_with_names(ax, table["name"])
+    ax.set_xlabel(xlabel)
+    style.grid_behind(ax)
+    style.legend_above(fig, 2)
+    return fig
+
+
+@figure
+def scenario_draws(
+    macro: pd.DataFrame, rule: Mapping[str, float], of: Any, paper: Mapping[str, float] | None = None
+) -> Figure:
+    """Macro F1 of every draw of subjects per scenario, with the median, the majority rule's and the paper's value.
+
+    ``macro`` has a row per draw and a column per scenario; ``rule`` and ``paper`` hold, by scenario, the macro F1 of
+    always answering the larger class, and that printed in Table IV.
+    """
+    fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
+    colours = dict(zip(macro.columns, (TEAL, CORAL, GREY), strict=False))
+    size, alpha = (5, 0.75) if len(macro) < 30 else (3, 0.45)
+    sns.stripplot(macro, orient="h", palette=colours, ax=ax, jitter=0.16, size=size, alpha=alpha)
+    for place, scenario in enumerate(macro):
+        ends = [place - 0.3, place + 0.3]
+        ax.plot([macro[scenario].median()] * 2, ends, color=INK, lw=2, zorder=4)
+        ax.plot([rule[scenario]] * 2, ends, color=INK, lw=1.2, ls=":", zorder=4)
+        if paper is not None:
+            ax.scatter(paper[scenario], place, marker="D", s=44, facecolor="white", edgecolor=INK, zorder=5)
+    ax.set(xlabel="macro F1 (negative / non-negative)", ylabel="", xlim=(0.15, 1.0))
+    style.grid_behind(ax)
+    handles = [
+        plt.Line2D([], [], marker="o", ls="", color=GREY, label="one draw of subjects"),
+        plt.Line2D([], [], color=INK, lw=2, label="median of the draws"),
+        plt.Line2D([], [], color=INK, lw=1.2, ls=":", label="always the larger class"),
+    ]
+    if paper is not None:
+        handles.append(plt.Line2D([], [], marker="D", ls="", mfc="white", mec=INK, label="paper, Table IV"))
+    style.legend_above(fig, 2, handles=handles)
+    return fig
+
+
+@figure
+def calibration(summary: pd.DataFrame, of: Any) -> Figure:
+    """Coverage of every interval and rejections of every test, by design, with Monte Carlo intervals.
+
+    ``summary`` has the columns design, kind ('interval', 'test', or 'contrast', which is left out), quantity, rate,
+    rate_low, rate_high, target, margin.
+    """
+    designs = list(summary["design"].unique())
+    parts = [summary[summary["kind"] == kind] for kind in ("interval", "test")]
+    heights = [part["quantity"].nunique() for part in parts]
+    size, shape = (WIDTH * 0.9, 0.42 * sum(heights) + 1.8), {"height_ratios": heights, "hspace": 0.45}
+    fig, axes = plt.subplots(2, 1, figsize=size, gridspec_kw=shape)
+    titles = ("intervals that hold the truth", "tests that reject a true null hypothesis")
+    for ax, part, title in zip(axes, parts, titles, strict=True):
+        _rates(ax, part, designs)
+        ax.set_title(title, loc="left")
+    axes[0].legend(loc="lower center", bbox_to_anchor=(0.4, 1.1), ncols=1, frameon=False, fontsize=9)
+    return fig
+
+
+def _rates(ax: Axes, rows: pd.DataFrame, designs: Sequence[str]) -> None:
+    names = list(rows["quantity"].unique())
+    target, margin = rows["target"].iloc[0], rows["margin"].iloc[0]
+    ax.axvspan(target - margin, target + margin, color="#e9f1ef", zorder=0)
+    ax.axvline(target, color=GREY, lw=1, ls=":")
+    for i, (design, colour, mark) in enumerate(zip(designs, (TEAL, CORAL, GOLD), "os^", strict=True)):
+        part = rows[rows["design"] == design]
+        y = np.array([names.index(name) for name in part["quantity"]]) + (i - 1) * 0.22
+        style.dots(ax, y, (part["rate"], part["rate_low"], part["rate_high"]), colour, design, marker=mark)
+    style.rows_with_names(ax, names)
+    ax.xaxis.set_major_locator(MultipleLocator(0.01))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
