@@ -100,28 +100,26 @@ def screening_claim(screened: pd.DataFrame) -> tuple[int, dict[str, Any]]:
 
 
 def mismatches() -> pd.DataFrame:
-    """Every count of Tables I to III beside the released labels: table, row, paper, kept, everyone, equal, explanation.
+    """The counts of Tables I to III that are not those of the released labels: table, row, paper, kept, everyone,
+    explanation.
 
-    ``everyone`` also counts the clips labelled 'Others', which the study leaves out; <NA> for Table III, which has no
-    such row. The explanation is made of the counts.
+    ``everyone`` also counts the clips labelled 'Others', which the study leaves out.
     """
     kept, everyone = labels.released_clips(), labels.released_groups()
     everyone = everyone.assign(clip_id=labels.clip_ids(everyone), label=pd.NA)
     ours, of_all = (pd.concat(count_tables(clips), names=["table", "row"]) for clips in (kept, everyone))
-    table = ours.rename(columns={"ours": "kept"}).assign(everyone=of_all["ours"]).reset_index()
-    table.loc[table["table"] == "table_iii", "everyone"] = pd.NA
+    table = ours.rename(columns={"ours": "kept"}).assign(everyone=of_all["ours"])
+    table = table[~table["equal"]].drop(columns="equal").reset_index()
     table["table"] = "Table " + table["table"].str.removeprefix("table_").str.upper()
-    table["equal"] = table["equal"].astype(bool)
     gone = everyone[~everyone["subject"].isin(kept["subject"])].drop_duplicates("subject")
-    table["explanation"] = ["" if row.equal else _explain(row, gone) for row in table.itertuples()]
-    return table[["table", "row", "paper", "kept", "everyone", "equal", "explanation"]]
+    return table.assign(explanation=[_explain(row, gone) for row in table.itertuples()])
 
 
 def _explain(row: Any, gone: pd.DataFrame) -> str:
     """Why a printed count of Table I or II differs; ``gone``: the subjects of whom no clip is kept."""
     kept, everyone = (
-        f"{abs(row.paper - count)} {'more' if row.paper > count else 'fewer'} than"
-        for count in (row.kept, row.everyone)
+        f"{abs(off)} {'more' if off > 0 else 'fewer'} than"
+        for off in (row.paper - row.kept, row.paper - row.everyone)
     )
     said = f"Printed is {kept} the kept clips give and {everyone} all clips give."
     if row.table == "Table II":

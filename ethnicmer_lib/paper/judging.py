@@ -144,15 +144,15 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     sides = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
     words = {"side": sides[0], "other": sides[1], "says": "", **rule, **shared, **names, "key": key}
     if isinstance(words.get("paper"), Mapping):
-        words["paper"] = _printed(**words["paper"])
+        column = printed(words["paper"]["table"])[words["paper"]["cell"]]
+        words["paper"] = float(sum(weight * column[row] for row, weight in words["paper"]["rows"].items()))
     if isinstance(value, pd.DataFrame):
         value, counted = _counted(value)
         words |= counted
     about = {"key": key, "source": source.source, "simulated": source.simulated, "mode": rule["mode"]}
     if isinstance(value, str):
-        missing, why = rule.get("missing", "Not measured."), f"{value.rstrip('.')}."
-        question = _fill(words["question"], words)
-        return Finding(chapter, question, missing, None, None, None, NOT_HERE, why, **about)
+        texts = _fill(words["question"], words), rule.get("missing", "Not measured.")
+        return Finding(chapter, *texts, None, None, None, NOT_HERE, f"{value.rstrip('.')}.", **about)
     alone = value is None or isinstance(value, Real)
     ends = (None if value is None else float(value), None, None) if alone else tuple(map(float, value))
     estimate = Estimate(*(ends[:1] * 3 if alone else ends))
@@ -172,10 +172,6 @@ def _rule(chapter: str, key: str) -> dict[str, Any]:
     if name is None:
         raise StudyError(f"chapter {chapter} has no finding {key!r} in claims.yml; it has {', '.join(rules)}")
     return rules[name]
-
-
-def _printed(table: str, cell: str, rows: Mapping[str, float]) -> float:
-    return float(sum(weight * printed(table).loc[row, cell] for row, weight in rows.items()))
 
 
 def _counted(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:

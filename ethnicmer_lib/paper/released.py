@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
-from ethnicmer_lib.clips.labels import annotations, binary_labels, clip_ids, released_groups
+from ethnicmer_lib.clips.labels import annotations, binary_labels, clip_ids, released_clips, released_groups
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.numbers import CELLS, printed
 from ethnicmer_lib.stats.confusions import class_f1
@@ -34,10 +34,8 @@ CLASSIFIERS = {"SVC(C=100)": SVC(C=100), "random forest": RandomForestClassifier
 
 def kept_clips() -> pd.DataFrame:
     """The kept clips in the release's row order: clip_id, subject, group, label ('Negative', 'Non-negative')."""
-    groups, emotion = released_groups(), annotations()["mapped_emotion"]
-    clips = groups.assign(clip_id=clip_ids(groups), emotion=emotion).query("emotion != 'Other'")
-    clips = clips.assign(label=binary_labels(clips["emotion"])).reset_index(drop=True)
-    return clips[["clip_id", "subject", "group", "label"]]
+    clips = released_clips()
+    return clips[["clip_id", "subject", "group"]].assign(label=binary_labels(clips["label"]))
 
 
 def draw(clips: pd.DataFrame, seed: int = SEED) -> dict[str, pd.DataFrame]:
@@ -87,10 +85,10 @@ def by_labels(scenario: pd.DataFrame) -> pd.DataFrame:
     return scenario.assign(given=given, twin=clip, predicted=label)
 
 
-def by_noise(scenario: pd.DataFrame, classifier: ClassifierMixin, seed: int = 0) -> pd.DataFrame:
+def by_noise(scenario: pd.DataFrame, classifier: ClassifierMixin) -> pd.DataFrame:
     """The same protocol with a real classifier on features that are pure noise, indexed as released: the rows of
     ``scenario`` with ``predicted``."""
-    noise = np.random.default_rng(seed).standard_normal((len(annotations()), NOISE_WIDTH))
+    noise = np.random.default_rng(0).standard_normal((len(annotations()), NOISE_WIDTH))
     subjects, labels = scenario["subject"].to_numpy(), scenario["label"].to_numpy().astype(str)
     predicted = np.empty(len(labels), dtype=object)
     for subject in pd.unique(subjects):

@@ -80,8 +80,9 @@ def knobs() -> pd.DataFrame:
             lines.append(f"in this book <code>source.{field.name}</code>")
         lines.append(f"default {html.escape(_plain(field.default))}")
         does = texts[field.name].replace("``", "").rstrip(".").replace("COMPONENTS", "the next table") + "."
-        meaning = f"{html.escape(does[:1].upper() + does[1:])}<br><em>In a course: {html.escape(TEACHING[field.name])}</em>"
-        rows.append({"knob": Html("<br>".join(lines)), "what it does": Html(meaning)})
+        use = f"<em>In a course: {html.escape(TEACHING[field.name])}</em>"
+        does = f"{html.escape(does[:1].upper() + does[1:])}<br>{use}"
+        rows.append({"knob": Html("<br>".join(lines)), "what it does": Html(does)})
     return pd.DataFrame(rows)
 
 
