@@ -262,7 +262,7 @@ def test_a_file_that_was_found_is_never_sealed(copied):
     more.write_bytes(b"another")
     write.write_cohort(copied, SETTINGS, around=1, jobs=1)
     assert more.read_bytes() == b"another"  # nor overwritten: it may be the only copy
-    assert {problem.file for problem in unsealed(copied, folders)} == {str(frame), str(more)}
+    assert {problem.file for problem in unsealed(copied, folders)} == {frame, more}
     with pytest.raises(StudyError, match="not as the simulator wrote it"):
         open_licensed(*folders.values())
     frame.unlink()
