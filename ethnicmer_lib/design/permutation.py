@@ -6,20 +6,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.design.classifiers import ABOUT, classifier
-from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios, predict_scenarios, room_in
+from ethnicmer_lib.design.classifiers import classifier
+from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios, predict_scenarios, subjects_in
 from ethnicmer_lib.stats.scoring import MACRO, scores
 from ethnicmer_lib.store import kept
 
 
 def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: int) -> pd.DataFrame:
-    """The clips with their groups dealt anew between subjects; permutation 0 leaves them as they are."""
+    """The clips with groups dealt anew between subjects, of :func:`permute_scenarios`; 0 leaves them as they are."""
     if permutation == 0:
         return table
-    who = table[["subject", "group"]].drop_duplicates().sort_values("subject")
+    both = subjects_in(table).min(axis=1).idxmax()
+    dealt_to = table[table["database"] == both] if control == "one_database" else table
+    who = dealt_to[["subject", "group"]].drop_duplicates().sort_values("subject")
     rng = np.random.default_rng([seed, permutation, len(control)])
     dealt = dict(zip(who["subject"], rng.permutation(who["group"].to_numpy()), strict=True))
-    return table.assign(group=table["subject"].map(dealt))
+    return table.assign(group=table["subject"].map(dealt).fillna(table["group"]))
 
 
 @kept("design")
@@ -40,19 +42,13 @@ def permute_scenarios(
 
     One row per permutation: permutation (0: as observed), difference (mean over draws of macro F1).
     """
-    inside = np.arange(len(table))
-    if control == "one_database":
-        both = table.groupby("database")["group"].nunique().idxmax()
-        inside = np.flatnonzero(table["database"] == both)
-        n_subjects = min(n_subjects, room_in(table, both))
-    clips = table.iloc[inside][ABOUT].reset_index(drop=True)
-    model, x = classifier("svc"), x[inside]
+    model = classifier("svc")
 
     def difference(permutation: int) -> float:
-        dealt, drops = permuted_groups(clips, control, seed, permutation), []
+        dealt, drops = permuted_groups(table, control, seed, permutation), []
         for draw in range(n_draws):
-            drawn = draw_scenarios(dealt, n_subjects, "as_described", seed, draw)
-            macro = scores(predict_scenarios(model, x, clips, drawn), labels=BINARY)[MACRO]
+            drawn = draw_scenarios(dealt, n_subjects, control, seed, draw)
+            macro = scores(predict_scenarios(model, x, table, drawn), labels=BINARY)[MACRO]
             drops.append(macro[MIXED] - macro.drop(MIXED).mean())
         return float(np.mean(drops))
 

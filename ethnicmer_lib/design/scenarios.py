@@ -26,8 +26,7 @@ class Part(NamedTuple):
     """Subjects that a scenario takes: a ``share`` of the number that was asked for.
 
     ``group`` is 'first' or 'second', in alphabetical order; or 'alone', the group that the database with few of the
-    other group has, and 'guest', the other one.  ``database`` is 'both', the one that holds both groups, 'other', or
-    None: any.
+    other group has, and 'guest', the other one.  ``database`` is 'both', the one that holds both groups, or 'other'.
     """
 
     group: str
@@ -35,34 +34,35 @@ class Part(NamedTuple):
     database: str | None = None
 
 
-class Control(NamedTuple):
-    """One way to draw the scenarios; all but the first hold one thing still."""
-
-    title: str
-    scenarios: Mapping[str, tuple[Part, ...]]  #: name, with a group's role in braces -> its parts
-    fewer: bool = False  #: take fewer subjects where the database that holds both groups has no more
-    balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
-    without_largest: bool = False  #: never draw the subject with most clips
-
-
 _THREE = {
     "{first} only": (Part("first", 1),),
     "{second} only": (Part("second", 1),),
     MIXED: (Part("first", 0.5), Part("second", 0.5)),
 }
-_INSIDE = {name: tuple(part._replace(database="both") for part in parts) for name, parts in _THREE.items()}
 _ACROSS = {
     "{alone} only": (Part("alone", 0.5, "other"), Part("alone", 0.5, "both")),
     MIXED: (Part("alone", 0.5, "other"), Part("guest", 0.5, "both")),
 }
+
+
+class Control(NamedTuple):
+    """One way to draw the scenarios; all but the first hold one thing still."""
+
+    title: str
+    scenarios: Mapping[str, tuple[Part, ...]] = _THREE  #: name, with a group's role in braces -> its parts
+    inside: bool = (
+        False  #: only from the database that holds both groups, fewer subjects where it has no more
+    )
+    balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
+    without_largest: bool = False  #: never draw the subject with most clips
+
+
 CONTROLS: Mapping[str, Control] = {
-    "as_described": Control("as described", _THREE),
-    "one_database": Control(
-        "within one database", _INSIDE, fewer=True
-    ),  # camera, instructions and coders are one
-    "two_databases": Control("same two databases", _ACROSS),  # one group or both, always from both databases
-    "balanced": Control("balanced classes", _THREE, balanced=True),
-    "without_largest": Control("without the largest subject", _THREE, without_largest=True),
+    "as_described": Control("as described"),
+    "one_database": Control("within one database", inside=True),
+    "two_databases": Control("same two databases", _ACROSS),
+    "balanced": Control("balanced classes", balanced=True),
+    "without_largest": Control("without the largest subject", without_largest=True),
 }
 
 
@@ -86,9 +86,11 @@ def draw_scenarios(
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
     rules = CONTROLS[control]
-    roles = _roles(table, rules)
-    most = min(n_subjects, room_in(table, roles["both"])) if rules.fewer else n_subjects
+    roles, most = _roles(table, rules), n_subjects
     who = table[["subject", "group", "database"]].drop_duplicates()
+    if rules.inside:
+        who = who[who["database"] == roles["both"]]
+        most = min(n_subjects, subjects_in(table).loc[roles["both"]].min() // 2 * 2)
     if rules.without_largest:
         who = who[who["subject"] != table["subject"].value_counts(sort=True).index[0]]
     out = {}
@@ -110,10 +112,9 @@ def draw_scenarios(
     return out
 
 
-def room_in(table: pd.DataFrame, database: str) -> int:
-    """How many subjects each scenario can have in a database: an even number."""
-    groups = table[table["database"] == database].groupby("group")
-    return int(groups["subject"].nunique().min()) // 2 * 2
+def subjects_in(table: pd.DataFrame) -> pd.DataFrame:
+    """Subjects of every database (rows) and group (columns)."""
+    return table.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
 
 
 def _roles(table: pd.DataFrame, rules: Control) -> dict[str, str]:
@@ -122,9 +123,9 @@ def _roles(table: pd.DataFrame, rules: Control) -> dict[str, str]:
     if len(groups) != 2:
         raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
     roles = dict(zip(("first", "second"), groups, strict=True))
-    if not any(part.database for parts in rules.scenarios.values() for part in parts):
+    if not rules.inside and rules.scenarios is _THREE:
         return roles
-    counts = table.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
+    counts = subjects_in(table)
     rarer = counts.min(axis=1)
     if len(rarer) != 2 or rarer.max() < 2:
         raise StudyError(
