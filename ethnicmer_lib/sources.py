@@ -38,15 +38,13 @@ def _place_if_given(path: Path | None) -> Path | None:
 
 Place = Annotated[Path, AfterValidator(_place)]
 Copy = Annotated[Path | None, AfterValidator(_place_if_given)]
+#: Entries that say where data lie on this machine, and change no result.
+PLACES = {"folder", "casme2", "samm", "annotations"}
 MAPPING = Field("paper", description="how the released ethnic labels become two groups")
 
 
 class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-    def identity(self) -> dict[str, Any]:
-        """What can change a result, as JSON: all but where the data lie on this machine."""
-        return self.model_dump(mode="json", exclude={"folder", "casme2", "samm", "annotations"})
 
 
 class Simulated(_Source):
@@ -140,16 +138,9 @@ def open_clips(
 ) -> Clips:
     """Open the clips of a source; simulated ones are rendered first, as far as the workspace lacks them.
 
-    Parameters
-    ----------
-    source : a name of ``book/sources.yml`` ('simulated', 'tiny', ...), a mapping such as
-        ``{"kind": "flow", "folder": "PATH"}``, or a checked source.
-    progress : show a bar where opening takes long.
-
-    Raises
-    ------
-    StudyError
-        When the source is none, its folder is not given, or a file in it is missing or wrong.
+    ``source`` is a name of ``book/sources.yml`` ('simulated', 'tiny', ...), a mapping such as
+    ``{"kind": "flow", "folder": "PATH"}``, or a checked source. StudyError when it is none of these, or a file of it is
+    missing or wrong.
 
     Examples
     --------

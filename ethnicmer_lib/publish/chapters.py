@@ -91,13 +91,9 @@ def chapter(name: str) -> Chapter:
 def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
     """The parameters of a chapter, out of the ``globals()`` of its notebook: checked and typed.
 
-    Plain values under another name are refused too, since papermill injects an unknown name without an error.
-
-    Raises
-    ------
-    StudyError
-        For a name or value that is refused, with the allowed ones; for a parameter whose name the notebook has given to
-        something else, an import for example, which would have hidden the value that was asked for.
+    StudyError for a name or value that is refused, with the allowed ones: for plain values under another name too,
+    since papermill injects an unknown name without an error, and for a parameter whose name the notebook has given to
+    something else, an import for example, which would have hidden the value that was asked for.
 
     Examples
     --------
@@ -135,20 +131,11 @@ def notebook_values(one: Chapter) -> dict[str, Any]:
 def resolve(
     one: Chapter, profile: str = "quick", overrides: Mapping[str, Any] | None = None, *, own: bool = False
 ) -> Parameters:
-    """The parameters of a chapter: a profile's, then ``overrides`` in their order.
+    """The parameters of a chapter: a profile's, then ``overrides`` in their order; StudyError for what is wrong.
 
-    Parameters
-    ----------
-    profile : 'quick', what the notebook's own cell says; 'tiny', that and ``profiles.yml``; 'paper', the defaults (the
-        paper's protocol) and ``profiles.yml``.
-    overrides : ``name`` (wherever that parameter exists) or ``chapter.name`` -> value; ``source.texture_cue``,
-        ``recipe.epochs`` and the like set one entry.
-    own : refuse every plain name that is not one of this chapter's.
-
-    Raises
-    ------
-    StudyError
-        Unknown profile, chapter or parameter, or a value out of range.
+    'quick' is what the notebook's own cell says; 'tiny' that and ``profiles.yml``; 'paper' the defaults (the paper's
+    protocol) and ``profiles.yml``.  An override is a ``name`` (wherever that parameter exists; ``own`` refuses names
+    that are not this chapter's) or ``chapter.name`` -> value; names like ``recipe.epochs`` set one entry.
     """
     if profile not in PROFILES:
         raise StudyError(f"no profile {profile!r}; profiles: {', '.join(PROFILES)}")

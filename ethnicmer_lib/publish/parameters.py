@@ -13,7 +13,7 @@ from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.errors import described
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
-from ethnicmer_lib.sources import Simulated, Source
+from ethnicmer_lib.sources import PLACES, Simulated, Source
 
 FlowMethod = Literal["micro", "micro_neighbours", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
 Scaling = Literal["none", "robust", "clip_min_max", "as_released"]
@@ -39,10 +39,7 @@ class Parameters(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """The values that can change a result, as JSON: all but where the data lie on this machine."""
-        found = self.model_dump(mode="json")
-        if "source" in found:
-            found["source"] = self.source.identity()
-        return found
+        return self.model_dump(mode="json", exclude={"source": PLACES})
 
     def explained(self) -> Iterator[tuple[str, str, str, str]]:
         """(name, value here, allowed values, meaning) of every parameter that this source has; no paths."""

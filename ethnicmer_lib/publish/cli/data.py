@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import shlex
-from dataclasses import fields
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -117,24 +116,15 @@ def annotate(
     typer.echo(f"{beside}: {len(log)} changes made by the screening")
 
 
-def _settings() -> list[inspect.Parameter]:
-    """One option for each field of SimulatorSettings, described by that class's docstring."""
-    options = []
-    for field in fields(SimulatorSettings):
-        several = isinstance(field.default, tuple)  # of these the option is repeated
-        about = typer.Option(help=described().get(field.name, "") + " Repeatable." * several)
-        kind = list[str] | None if several else get_type_hints(SimulatorSettings)[field.name]
-        default = None if several else field.default
-        annotation = Annotated[kind, about]
-        options.append(
-            inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-            )
-        )
-    return options
+def _option(setting: Parameter) -> Parameter:
+    """The option for a setting of the simulator, described by the docstring of SimulatorSettings."""
+    several = isinstance(setting.default, tuple)  # of these the option is repeated
+    about = typer.Option(help=described().get(setting.name, "") + " Repeatable." * several)
+    kind, default = (list[str] | None, None) if several else (setting.annotation, setting.default)
+    return setting.replace(annotation=Annotated[kind, about], default=default)
 
 
-@with_options(_settings())
+@with_options(map(_option, signature(SimulatorSettings, eval_str=True).parameters.values()))
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write; a cohort of the same settings is completed.")],
     frames: Annotated[

@@ -5,23 +5,13 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
 
 from ethnicmer_lib.errors import StudyError
-
-
-class Kind(StrEnum):
-    """Where the clips come from."""
-
-    simulated = "simulated"
-    flow = "flow"
-    licensed = "licensed"
-
 
 Profile = Annotated[str, typer.Option(help="How much to compute: quick, paper or tiny.")]
 Changes = Annotated[
@@ -42,7 +32,9 @@ Engine = Annotated[
 
 def overrides(
     parameter: Changes = None,
-    data: Annotated[Kind, typer.Option(help="Where the clips come from.")] = Kind.simulated,
+    data: Annotated[
+        Literal["simulated", "flow", "licensed"], typer.Option(help="Where the clips come from.")
+    ] = "simulated",
     flow_dir: FlowDir = None,
     casme2: Casme2 = None,
     samm: Samm = None,
@@ -53,16 +45,16 @@ def overrides(
     not show it.
     """
     folders = (
-        ("--flow-dir", flow_dir, Kind.flow, "ETHNICMER_FLOW"),
-        ("--casme2", casme2, Kind.licensed, "ETHNICMER_CASME2"),
-        ("--samm", samm, Kind.licensed, "ETHNICMER_SAMM"),
+        ("--flow-dir", flow_dir, "flow", "ETHNICMER_FLOW"),
+        ("--casme2", casme2, "licensed", "ETHNICMER_CASME2"),
+        ("--samm", samm, "licensed", "ETHNICMER_SAMM"),
     )
     for option, folder, kind, variable in folders:
-        if folder is not None and kind is not data:
-            raise StudyError(f"{option} is for --data {kind.value}, and this is --data {data.value}")
+        if folder is not None and kind != data:
+            raise StudyError(f"{option} is for --data {kind}, and this is --data {data}")
         if folder is not None:
             os.environ[variable] = str(folder.expanduser().resolve())
-    return ({} if data is Kind.simulated else {"source": data.value}) | typed(parameter)
+    return ({} if data == "simulated" else {"source": data}) | typed(parameter)
 
 
 def typed(pairs: Sequence[str] | None) -> dict[str, Any]:

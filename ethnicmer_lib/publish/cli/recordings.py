@@ -11,7 +11,7 @@ import typer
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from ethnicmer_lib.errors import StudyError, refusals
-from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, Kind, overrides
+from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, overrides
 
 #: Name of a recording -> the function that makes it: its keywords are what ``-p`` sets. ``clips`` it gets from the
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
@@ -45,7 +45,7 @@ def record(
     module, _, function = RECORDINGS[name].partition(":")
     make = getattr(import_module(f"ethnicmer_lib.{module}"), function)
     values: dict[str, Any] = {}
-    for key, value in overrides(parameter, Kind.flow, flow_dir).items():
+    for key, value in overrides(parameter, "flow", flow_dir).items():
         set_entry(values, key, value)
     source = values.pop("source")
     known = [argument for argument in signature(make).parameters if argument not in ("clips", "command")]
