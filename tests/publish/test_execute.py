@@ -91,6 +91,20 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
     assert (small_book.page.parent / "calls.txt").read_text() == "computed "
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is another thing there")
+def test_an_interrupt_also_ends_a_kernel_that_is_about_to_start(small_book):
+    small_book.write("import time\ntime.sleep(600)")
+    code = (
+        "import os, signal\nfrom ethnicmer_lib.publish import build, chapters, execute\n"
+        "one = chapters.chapter('statistics')\nwritten = execute.written\n"
+        "def interrupted(*given):\n    os.kill(os.getpid(), signal.SIGINT)\n    return written(*given)\n"
+        "execute.written = interrupted\n"  # what papermill is told, right before it starts the kernel
+        "build._run([one], {one.name: chapters.resolve(one)}, [], print)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert "KeyboardInterrupt" in done.stderr
+
+
 def test_findings_are_saved_by_the_books_own_code_only_and_computed_where_they_are_missing(
     small_book, tmp_path, monkeypatch
 ):
