@@ -22,7 +22,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.table import Stack
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence.comparison import CLIPS, TEST, Way, rows_of, timed, ways
+from ethnicmer_lib.evidence.comparison import ALL_WAYS, CLIPS, TEST, Way, rows_of, timed
 from ethnicmer_lib.evidence.endpoint_error import flow_error
 from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, trial
 
@@ -84,7 +84,7 @@ def simulated(compared: list[Way], noises: list[float | None], count: int) -> No
         rows = []
         for peak in PEAKS:
             for subject, clip in picked:
-                one = trial(TEST, subject, clip, peak, noise=noise)
+                one = trial(TEST, subject, clip, peak, noise)
                 rows += [row | {"peak": peak} for row in rows_of(one, compared)]
         name = "of the databases" if noise is None else f"{noise:g} grey levels"
         show(
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--cohort", metavar="METHODS", help="also extract the whole cohort by these methods")
     options = parser.parse_args()
     wanted = options.methods.split(",") if options.methods else None
-    compared = [way for way in ways() if wanted is None or way.method in wanted]
+    compared = [way for way in ALL_WAYS if wanted is None or way.method in wanted]
     if wanted and (unknown := set(wanted) - {way.method for way in compared}):
         raise SystemExit(f"error: unknown method {', '.join(sorted(unknown))}")
     cv2.setNumThreads(1)

@@ -30,16 +30,13 @@ from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, tail_pro
 from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
 from ethnicmer_lib.stats.permutation import swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference_interval, f1_intervals
-from ethnicmer_lib.store import Provenance, Recording, Run, digest, record
+from ethnicmer_lib.store import Provenance, Recording, digest, kept, record
 
 ACCURACY = "accuracy"
 BETTER, EQUAL = "macro F1, better minus worse method", "macro F1, difference of equal methods"
 CLIPS = "macro F1, clips resampled"
-SWAP, DEALT, GROUPS = (
-    "swap test, equal methods",
-    "group test, groups dealt at random",
-    "group test, real groups",
-)
+SWAP, DEALT = "swap test, equal methods", "group test, groups dealt at random"
+GROUPS = "group test, real groups"
 SCORES = {MACRO: "macro F1", UAR: "UAR"}
 FIRST = 5  #: tables of the first design that are recorded, to see whether today's code makes the same
 #: What a well calibrated procedure does, and how far it may be from that.
@@ -59,11 +56,8 @@ class Process:
 
         skill[c] · 1[k = c] + lean[k] + a(s) · 1[k = c] + b(s, k),   a ~ N(0, ability²), b ~ N(0, bias²).
 
-    Attributes
-    ----------
-    skill, lean : (labels,) log odds.
-    ability : how much subjects differ in how easy they are to read (standard deviation of log odds).
-    bias : how much they differ in the labels that a method leans to (standard deviation of log odds).
+    skill, lean (labels,), ability, bias are log odds: ``ability`` is how much subjects differ in how easy they are to
+    read, ``bias`` how much in the labels that a method leans to (standard deviations).
     """
 
     skill: tuple[float, ...]
@@ -95,14 +89,9 @@ PROCESSES = {
 class Design:
     """Which subjects a simulated table has.
 
-    Attributes
-    ----------
-    name : in words.
-    anew : every table draws its subjects, each with its clips and labels, from the real ones with replacement:
-        a sample of a population of such subjects.  Otherwise every table has the real subjects, and only
-        the predictions vary.
-    subjects : how many are drawn; None as many as there are.
-    two_labels : Positive and Surprise are one label, as in the prima facie study.
+    ``anew``: every table draws its subjects (so many; None: as many as there are), each with its clips and labels, from
+    the real ones with replacement; otherwise every table has the real subjects, and only the predictions vary.
+    ``two_labels``: Positive and Surprise are one label, as in the prima facie study.
     """
 
     name: str
@@ -164,8 +153,6 @@ def simulate(
 ) -> pd.DataFrame:
     """Simulate tables and apply every interval and test of the library to each.
 
-    Returns
-    -------
     One row per table and quantity: design, kind ('interval', 'contrast' or 'test'), quantity, table, truth, value,
     low, high (of an interval) and p (of a test).
     """
@@ -218,28 +205,19 @@ def _one(
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """How often intervals held the truth and tests said no to it, one row per design and quantity.
 
-    Returns
-    -------
     design, kind, quantity, tables, truth, mean (of the estimates), width (mean, of the intervals), hits, rate
     (share of tables whose interval holds the truth, or whose p is at most 0.05), rate_low, rate_high (95 %
     interval of the rate for so many tables; Wilson 1927), target, margin.
     """
-    found = []
-    for (design, kind, quantity), part in rows.groupby(["design", "kind", "quantity"], sort=False):
-        test = kind == "test"
-        holds = (
-            part["p"] <= 0.05 if test else (part["low"] <= part["truth"]) & (part["truth"] <= part["high"])
-        )
-        hits, tables = int(holds.sum()), len(part)
-        rate_low, rate_high = binomtest(hits, tables).proportion_ci(method="wilson")
-        target, margin = TARGET["test" if test else "interval"]
-        found.append(
-            {"design": design, "kind": kind, "quantity": quantity, "tables": tables}
-            | {"truth": part["truth"].mean(), "mean": part["value"].mean()}
-            | {"width": (part["high"] - part["low"]).mean(), "hits": hits, "rate": hits / tables}
-            | {"rate_low": rate_low, "rate_high": rate_high, "target": target, "margin": margin}
-        )
-    return pd.DataFrame(found)
+    hit = (rows["p"] <= 0.05) | (rows["low"] <= rows["truth"]) & (rows["truth"] <= rows["high"])
+    rows = rows.assign(hit=hit, width=rows["high"] - rows["low"])
+    measures = {"tables": ("hit", "size"), "truth": ("truth", "mean"), "mean": ("value", "mean")}
+    measures |= {"width": ("width", "mean"), "hits": ("hit", "sum"), "rate": ("hit", "mean")}
+    found = rows.groupby(["design", "kind", "quantity"], sort=False).agg(**measures).reset_index()
+    intervals = [binomtest(r.hits, r.tables).proportion_ci(method="wilson") for r in found.itertuples()]
+    found[["rate_low", "rate_high"]] = np.array(intervals)
+    found[["target", "margin"]] = [TARGET.get(kind, TARGET["interval"]) for kind in found["kind"]]
+    return found
 
 
 def in_words(recorded: Recording) -> dict[str, Any]:
@@ -299,29 +277,20 @@ def rates(summary: pd.DataFrame) -> pd.DataFrame:
 def record_statistics(command: str, tables: int = 1000, resamples: int = 2000, seed: int = 0) -> Path:
     """Simulate every design, from the run store where it is there already, and write ``results/statistics/``.
 
-    Raises
-    ------
-    StudyError
-        For fewer than one table or fewer than 100 resamples.
+    StudyError for fewer than one table or fewer than 100 resamples.
     """
     if tables < 1 or resamples < 100:
         raise StudyError(f"{tables} tables and {resamples} resamples; take at least 1 and 100")
-    asked = {"tables": tables, "resamples": resamples, "seed": seed}
-    found = {}
-    for design in DESIGNS:
-        run = Run.open("calibration", code=("stats", "evidence"), inputs={"design": design, **asked})
-        found[design.name] = run.table(
-            "tables", lambda design=design: simulate(design, tables, resamples, seed, progress=True)
-        )
-    first = found[DESIGNS[0].name]
-    parts = {
-        "calibration": pd.concat([summary(rows) for rows in found.values()], ignore_index=True),
-        "first_tables": first[first["table"] < FIRST],
-    }
-    return record("statistics", parts, provenance(), command, asked)
-
-
-def provenance() -> Provenance:
-    """Simulated predictions; the clusters are those of the released label table."""
+    rows = pd.concat([_simulated(design, tables, resamples, seed) for design in DESIGNS], ignore_index=True)
+    first = rows[(rows["design"] == DESIGNS[0].name) & (rows["table"] < FIRST)]
     source = "simulated predictions for the subjects, clips and labels of the released label table"
-    return Provenance(source, True, digest(real_clusters().counts.tolist()))
+    provenance = Provenance(source, True, digest(real_clusters().counts.tolist()))
+    asked = {"tables": tables, "resamples": resamples, "seed": seed}
+    return record(
+        "statistics", {"calibration": summary(rows), "first_tables": first}, provenance, command, asked
+    )
+
+
+@kept("stats", "evidence")
+def _simulated(design: Design, tables: int, resamples: int, seed: int) -> pd.DataFrame:
+    return simulate(design, tables, resamples, seed, progress=True)

@@ -20,19 +20,9 @@ N_RESAMPLES = 1000
 def frequencies(simulated: pd.DataFrame, coded: pd.DataFrame) -> pd.DataFrame:
     """Share of the clips that show an Action Unit, one row per label and unit.
 
-    Parameters
-    ----------
-    simulated, coded : clips tables (columns subject, label, action_units); clips without a code that the head can
-        show do not count.
-
-    Returns
-    -------
-    DataFrame with the columns label, action_unit, simulated, coded (shares, 0..1).
-
-    Raises
-    ------
-    StudyError
-        When a label has no clip with such a code.
+    ``simulated`` and ``coded`` are clips tables (subject, label, action_units); clips without a code that the head can
+    show do not count.  Columns label, action_unit, simulated, coded (shares, 0..1).  StudyError when a label has no
+    clip with such a code.
     """
     index = pd.MultiIndex.from_product([LABELS, CODED_UNITS], names=["label", "action_unit"])
     shares = {"simulated": _shares(simulated).ravel(), "coded": _shares(coded).ravel()}
@@ -49,15 +39,8 @@ def yardstick(clips: pd.DataFrame, seed: int = 0) -> Estimate:
     sides = []
     for _ in range(2):
         weights = subject_weights(len(total), N_RESAMPLES, rng)
-        clips_of_label = (weights @ total)[..., None]
-        sides.append(
-            np.divide(
-                np.tensordot(weights, shown, 1),
-                clips_of_label,
-                out=np.full((N_RESAMPLES, *shown.shape[1:]), np.nan),
-                where=clips_of_label > 0,  # a resample may lack a label
-            )
-        )
+        with np.errstate(invalid="ignore"):  # a resample may lack a label: 0 / 0
+            sides.append(np.tensordot(weights, shown, 1) / (weights @ total)[..., None])
     distances = np.abs(sides[0] - sides[1]).mean((1, 2))
     distances = distances[np.isfinite(distances)]
     if not len(distances):

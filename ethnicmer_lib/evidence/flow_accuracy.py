@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import LABELS, Clips
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import comparison
 from ethnicmer_lib.evidence.endpoint_error import flow_error
-from ethnicmer_lib.evidence.views import WAYS
 from ethnicmer_lib.motion.extract import clip_flow, pool
 from ethnicmer_lib.motion.flow import gray
 from ethnicmer_lib.motion.strain import optical_strain
@@ -22,7 +19,6 @@ from ethnicmer_lib.simulator.truth import truth
 from ethnicmer_lib.stats import Estimate, bootstrap_mean, difference, holm, permutation_difference, scores
 from ethnicmer_lib.store import Provenance, digest, identity, kept, record
 
-PARTS = ("accuracy", "downstream")
 COLUMNS = ("clip_id", "subject", "database", "skin_grey", "peak_px", "error_px", "zero_px", "strain_r")
 
 
@@ -30,11 +26,8 @@ COLUMNS = ("clip_id", "subject", "database", "skin_grey", "peak_px", "error_px",
 def flow_errors(clips: Clips, method: str = "micro", progress: bool = True) -> pd.DataFrame:
     """Error of the flow of every simulated clip against what really moved; no row where the truth is not known.
 
-    Returns
-    -------
     One row per clip: clip_id, subject, database, skin_grey (median grey level of the skin at onset), peak_px (99th
-    percentile of the true displacement on the face), and error_px, zero_px, strain_r as in
-    ``endpoint_error.FlowError``.
+    percentile of the true displacement on the face), and error_px, zero_px, strain_r of ``endpoint_error.FlowError``.
     """
     if not clips.provenance.simulated:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)
@@ -95,10 +88,8 @@ def by_skin(errors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     level = errors.groupby(["database", "subject"])["skin_grey"].median()
     darker = level.groupby("database").rank(pct=True) <= 0.5
     found = errors.join(darker.rename("darker"), on=["database", "subject"])
-    means = [
-        bootstrap_mean(part["error_px"], part["subject"], seed=seed)
-        for part in (found[found["darker"]], found[~found["darker"]])
-    ]
+    halves = (found[found["darker"]], found[~found["darker"]])
+    means = [bootstrap_mean(part["error_px"], part["subject"], seed=seed) for part in halves]
     p = permutation_difference(found["error_px"], found["subject"], found["darker"])
     return pd.DataFrame({"skin": ["deeper half", "lighter half"], "error_px": means, "p": [p, p]})
 
@@ -108,14 +99,9 @@ def accuracy_table(accuracy: pd.DataFrame) -> pd.DataFrame:
 
     The first row, 'no motion', is the error of claiming none.
     """
-    wide = accuracy.pivot_table(index="arm", columns="peak", values=["error_px", "strain_r"], sort=False)
-    found = pd.DataFrame(
-        {
-            f"{name} {peak:g}": wide[column, peak]
-            for name, column in (("error", "error_px"), ("strain", "strain_r"))
-            for peak in sorted(accuracy["peak"].unique())
-        }
-    ).reindex(accuracy["arm"].unique())
+    found = accuracy.pivot_table(index="arm", columns="peak", values=["error_px", "strain_r"])
+    found.columns = [f"{name.split('_')[0]} {peak:g}" for name, peak in found]
+    found = found.reindex(accuracy["arm"].unique())
     found["seconds"] = accuracy.groupby("arm")["seconds"].mean()
     zero = accuracy.drop_duplicates(["clip_id", "peak"]).groupby("peak")["zero_px"].mean()
     none = pd.DataFrame({f"error {peak:g}": [error] for peak, error in zero.items()}, index=["no motion"])
@@ -125,8 +111,6 @@ def accuracy_table(accuracy: pd.DataFrame) -> pd.DataFrame:
 def recognised(downstream: pd.DataFrame, reference: str) -> pd.DataFrame:
     """What a plain forest (LOSO) recognises from the motion of every arm.
 
-    Returns
-    -------
     One row per arm: macro (macro F1, Estimate), difference (to the reference, paired, Estimate), p (swap test),
     p_holm (over all arms), seconds (of CPU time, a clip).
     """
@@ -137,27 +121,12 @@ def recognised(downstream: pd.DataFrame, reference: str) -> pd.DataFrame:
     return found.join(compared[["difference", "p", "p_holm"]]).join(seconds).rename_axis("arm")
 
 
-def record_motion(
-    parts: Sequence[str] = PARTS,
-    *,
-    jobs: int | None = None,
-    progress: bool = True,
-    command: str = "ethnicmer record motion",
-) -> Path:
-    """Compute parts of the evidence, or take them from the run store, and write them to ``results/motion/``.
-
-    Raises
-    ------
-    StudyError
-        For an unknown part, before anything runs.
-    """
-    for part in parts:
-        if part not in PARTS:
-            raise StudyError(f"part {part!r} of the evidence is unknown; allowed: {', '.join(PARTS)}")
-    makers = {
-        "accuracy": lambda: comparison.accuracy(progress=progress),
-        "downstream": lambda: comparison.downstream(WAYS, jobs=jobs, progress=progress),
+def record_motion(command: str) -> Path:
+    """Compute the evidence, or take it from the run store, and write it to ``results/motion/``."""
+    parts = {
+        "accuracy": comparison.accuracy(progress=True),
+        "downstream": comparison.downstream(progress=True),
     }
     cohorts = digest(identity([comparison.TEST, comparison.SimulatorSettings()]))
     source = Provenance("simulated cohorts; recorded run", True, cohorts)
-    return record("motion", {part: makers[part]() for part in parts}, source, command, {})
+    return record("motion", parts, source, command, {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import cv2
@@ -23,13 +24,9 @@ from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.simulator.protocol import ClipPlan
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store import Run
+from ethnicmer_lib.store import kept
 
-TILE, RINGS, ANGLES = (
-    48,
-    8,
-    12,
-)  #: px a side of the tiles in which texture is looked for; rings and directions
+TILE, RINGS, ANGLES = 48, 8, 12  #: px a side of the tiles for texture; rings and directions of their spectrum
 COMPONENTS, FOLDS = 30, 5
 INPUTS = ("colour", "texture", "motion")
 
@@ -37,10 +34,8 @@ INPUTS = ("colour", "texture", "motion")
 class Trace(NamedTuple):
     """How well groups are told apart.
 
-    Attributes
-    ----------
-    auc : area under the ROC curve over subjects (0.5 by chance), each scored when left out of the training.
-    p : share of permutations of the group labels over subjects that do as well, the observed one included.
+    ``auc`` is the area under the ROC curve over subjects (0.5 by chance), each scored when left out of the training;
+    ``p`` the share of permutations of the groups over subjects that do as well, the observed one included.
     """
 
     auc: float
@@ -66,11 +61,7 @@ def directions(face: np.ndarray) -> np.ndarray:
     """How strong texture of each fineness is in each direction, (RINGS * ANGLES,) float32, 0 on average.
 
     The logarithm of the power spectrum of small tiles, averaged over tiles, so that the place and phase of a
-    texture do not matter, and taken relative to its mean over all directions.
-
-    Parameters
-    ----------
-    face : (H, W) uint8
+    texture do not matter, and taken relative to its mean over all directions.  ``face`` is (H, W) uint8.
     """
     light = np.log(face.astype(np.float32) + 8)
     window = np.outer(np.hanning(TILE), np.hanning(TILE))
@@ -108,11 +99,7 @@ def trace(
 ) -> Trace:
     """Tell two groups apart with ridge regression on principal components; whole subjects are left out.
 
-    Parameters
-    ----------
-    features : (clips, d) float
-    subjects, groups : (clips,); a subject has one group
-    n, seed : permutations of the groups over subjects, and their seed
+    ``features`` (clips, d); ``subjects`` and ``groups`` (clips,), a subject has one group; ``n`` permutations.
     """
     subjects, groups = np.asarray(subjects), np.asarray(groups)
     names, first = np.unique(subjects, return_index=True)
@@ -139,38 +126,26 @@ def trace(
 
 def conditions(n_seeds: int = 20) -> list[tuple[str, float, SimulatorSettings]]:
     """(knob, strength, cohort): every knob at 0 with many seeds, then each group knob alone, stronger and stronger."""
-    plain = {"database_shift": 0.0, "confounding": 0.0}
-    found = [("none", 0.0, SimulatorSettings(seed=seed, **plain)) for seed in range(n_seeds)]
-    for knob in ("texture_cue", "action_unit_effect"):
-        for strength in (0.25, 0.5, 1.0):
-            found += [
-                (knob, strength, SimulatorSettings(seed=s, **plain, **{knob: strength})) for s in range(2)
-            ]
-    return found
+    plain = SimulatorSettings(database_shift=0.0, confounding=0.0)
+    found = [("none", 0.0, replace(plain, seed=seed)) for seed in range(n_seeds)]
+    turned = product(("texture_cue", "action_unit_effect"), (0.25, 0.5, 1.0), range(2))
+    return found + [
+        (knob, strength, replace(plain, seed=seed, **{knob: strength})) for knob, strength, seed in turned
+    ]
 
 
-def compare(
-    cohorts: Sequence[tuple[str, float, SimulatorSettings]] | None = None,
-    *,
-    jobs: int | None = None,
-    progress: bool = False,
-) -> pd.DataFrame:
-    """Traces in all cohorts; resumes after the last one that was finished.
-
-    Returns
-    -------
-    Table with knob, strength, seed, input (of ``INPUTS``), auc, p.
-    """
-    tables = []
-    for knob, strength, settings in conditions() if cohorts is None else cohorts:
-        run = Run.open("group-trace", code=("simulator", "motion", "evidence"), inputs={"settings": settings})
-        table = run.table("traces", lambda s=settings: _traces(s, jobs, progress))
-        tables.append(table.assign(knob=knob, strength=strength, seed=settings.seed))
+def compare(progress: bool = False) -> pd.DataFrame:
+    """Traces in all cohorts, kept cohort by cohort: input (of ``INPUTS``), auc, p, knob, strength, seed."""
+    tables = [
+        _traces(settings, progress).assign(knob=knob, strength=strength, seed=settings.seed)
+        for knob, strength, settings in conditions()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
-def _traces(settings: SimulatorSettings, jobs: int | None, progress: bool) -> pd.DataFrame:
-    clips, found = measure(settings, clip_inputs, chosen=moves_by_group, jobs=jobs, progress=progress)
+@kept("simulator", "motion", "evidence")
+def _traces(settings: SimulatorSettings, progress: bool) -> pd.DataFrame:
+    clips, found = measure(settings, clip_inputs, chosen=moves_by_group, progress=progress)
     colour, texture, motion = (np.stack(values) for values in zip(*found, strict=True))
     features = {"colour": colour.reshape(len(colour), -1), "texture": texture, "motion": vectors(motion)}
     rows = [(name, *trace(features[name], clips["subject"], clips["group"])) for name in INPUTS]

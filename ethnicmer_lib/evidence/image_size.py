@@ -25,15 +25,9 @@ VARIANT = "resnet18"
 def size_table(predictions: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
     """What a size gives and costs.
 
-    Parameters
-    ----------
-    predictions : their arms are sizes in px, as text.
-    seconds : arm, seed, fold, seconds on one core, training and test.
-
-    Returns
-    -------
-    One row a size: size, macro (an Estimate), change (against the largest, paired; None there), minutes (of one core,
-    all folds), share (of the largest one's minutes).
+    Arms of ``predictions`` are sizes in px, as text; ``seconds`` has arm, seed, fold, seconds on one core.  One row a
+    size: size, macro (an Estimate), change (against the largest, paired; None there), minutes (of one core, all folds),
+    share (of the largest one's minutes).
     """
     sizes = sorted(predictions["arm"].unique(), key=int)
     changes = difference(predictions, [(size, sizes[-1]) for size in sizes[:-1]]).set_index("a")["difference"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -17,14 +17,13 @@ from sklearn.preprocessing import StandardScaler
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.published import FlowClips
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.simulator.protocol import ClipPlan, plan_cohort
 from ethnicmer_lib.simulator.recording import Recording
 from ethnicmer_lib.simulator.scene import Scene, measure
 from ethnicmer_lib.simulator.settings import COMPONENTS, SimulatorSettings
-from ethnicmer_lib.store import Run
+from ethnicmer_lib.store import kept
 
 SIDE = 28  #: px of the published features
 CODE = ("simulator", "motion", "evidence")
@@ -38,28 +37,20 @@ ABOVE_EYES, HEIGHT, WIDTH = (0.15, 0.54), (1.24, 1.68), (0.95, 1.39)
 CLASSIFIERS = ("forest", "logistic")
 
 
-def classifier(name: str, seed: int = 0):
+def classifier(name: str):
     """A plain classifier of scikit-learn for feature vectors: 'forest' or 'logistic' (on 60 principal components)."""
     if name == "forest":
         return RandomForestClassifier(
-            300, min_samples_leaf=3, class_weight="balanced_subsample", random_state=seed
+            300, min_samples_leaf=3, class_weight="balanced_subsample", random_state=0
         )
-    if name == "logistic":
-        return make_pipeline(
-            PCA(60, random_state=seed),
-            StandardScaler(),
-            LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000),
-        )
-    raise StudyError(f"classifier {name!r}: allowed are {', '.join(CLASSIFIERS)}")
+    model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
+    return make_pipeline(PCA(60, random_state=0), StandardScaler(), model)
 
 
 def framed(flow: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
     """Flow inside a box as the published features show it: (28, 28, 3) uint8, channels u, v, strain.
 
-    Parameters
-    ----------
-    flow : (H, W, 2) px
-    box : left, top, width, height in px; what lies beyond the frame repeats its border
+    ``flow`` is (H, W, 2) px, ``box`` left, top, width, height in px; what lies beyond the frame repeats its border.
     """
     left, top, width, height = box
     n = 4 * SIDE  # sampled finer than the result, then averaged
@@ -83,29 +74,14 @@ def face_box(recorded: Recording, shares: Sequence[float]) -> tuple[float, float
     return (recorded.width - width) / 2, recorded.eye_line * recorded.height - above, width, height
 
 
-def clip_features(scene: Scene, clip: ClipPlan, method: str = "dis") -> np.ndarray:
+def clip_features(scene: Scene, clip: ClipPlan) -> np.ndarray:
     """The clip's features, (FRAMINGS + 2, 28, 28, 3) uint8: framed at random, in the middle, uncropped."""
     onset, apex = (scene.recorded_frame(clip, number) for number in (clip.onset, clip.apex))
-    flow = optical_flow(onset, apex, method)
+    flow = optical_flow(onset, apex, "dis")
     rng = np.random.default_rng([*clip.stream, 11])
     boxes = [face_box(scene.recorded, rng.random(3)) for _ in range(FRAMINGS)]
-    boxes += [
-        face_box(scene.recorded, (0.5, 0.5, 0.5)),
-        (0.0, 0.0, scene.recorded.width, scene.recorded.height),
-    ]
+    boxes += [face_box(scene.recorded, (0.5, 0.5, 0.5)), (0, 0, scene.recorded.width, scene.recorded.height)]
     return np.stack([framed(flow, box) for box in boxes])
-
-
-def simulated_features(
-    settings: SimulatorSettings,
-    *,
-    chosen: Callable[[ClipPlan], bool] | None = None,
-    jobs: int | None = None,
-    progress: bool = False,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Clips of a simulated cohort (``chosen``; None for all) and their features, (n, FRAMINGS + 2, 28, 28, 3) uint8."""
-    clips, found = measure(settings, clip_features, chosen=chosen, jobs=jobs, progress=progress)
-    return clips, np.stack(found)
 
 
 def vectors(images: np.ndarray) -> np.ndarray:
@@ -121,29 +97,16 @@ def vectors(images: np.ndarray) -> np.ndarray:
 
 
 def transfer(
-    clips: pd.DataFrame,
-    features: np.ndarray,
-    real: FlowClips,
-    name: str,
-    *,
-    seed: int = 0,
-    whole_frame: bool = False,
+    clips: pd.DataFrame, features: np.ndarray, real: FlowClips, name: str, whole_frame: bool = False
 ) -> pd.DataFrame:
     """Predictions for the real clips of a classifier that has seen simulated clips only.
 
-    Parameters
-    ----------
-    clips, features : as of :func:`simulated_features`
-    name, seed : classifier
-    whole_frame : train on the uncropped frames instead of the random framings
-
-    Returns
-    -------
-    Table with clip_id, database, subject, label and predicted, a row a real clip.
+    ``clips`` and ``features`` (n, FRAMINGS + 2, 28, 28, 3) are of :func:`clip_features`; ``whole_frame`` trains on the
+    uncropped frames instead of the random framings.  A row a real clip: clip_id, database, subject, label, predicted.
     """
     chosen = features[:, -1:] if whole_frame else features[:, :FRAMINGS]
     truth = np.repeat(clips["label"].to_numpy(str), chosen.shape[1])
-    model = classifier(name, seed)
+    model = classifier(name)
     if name == "forest":
         model.set_params(n_jobs=-1)
     model.fit(vectors(chosen.reshape(-1, SIDE, SIDE, 3)), truth)
@@ -155,23 +118,20 @@ def real_images(real: FlowClips) -> np.ndarray:
     return np.stack([np.rint(255 * real.flow(clip)).astype(np.uint8) for clip in real.table["clip_id"]])
 
 
-def within_real(real: FlowClips, name: str, *, seed: int = 0) -> pd.DataFrame:
+def within_real(real: FlowClips, name: str) -> pd.DataFrame:
     """Predictions of the same classifier on the real clips, one subject left out at a time (LOSO)."""
-    table = _table(real, "")
-    x, y = vectors(real_images(real)), table["label"].to_numpy(str)
-    return table.assign(predicted=_loso(x, y, table["subject"].to_numpy(str), name, seed))
+    return _loso(_table(real, ""), real_images(real), name)
 
 
-def within_simulated(clips: pd.DataFrame, features: np.ndarray, name: str, *, seed: int = 0) -> pd.DataFrame:
+def within_simulated(clips: pd.DataFrame, features: np.ndarray, name: str) -> pd.DataFrame:
     """Predictions of the same classifier within the simulated cohort, LOSO, in the middle framing."""
-    table = clips[["clip_id", "database", "subject", "label"]].copy()
-    x, y = vectors(features[:, FRAMINGS]), table["label"].to_numpy(str)
-    return table.assign(predicted=_loso(x, y, table["subject"].to_numpy(str), name, seed))
+    return _loso(clips[["clip_id", "database", "subject", "label"]], features[:, FRAMINGS], name)
 
 
-def _loso(x: np.ndarray, y: np.ndarray, subjects: np.ndarray, name: str, seed: int) -> np.ndarray:
-    folds = LeaveOneGroupOut()
-    return cross_val_predict(classifier(name, seed), x, y, groups=subjects, cv=folds, n_jobs=-1)
+def _loso(table: pd.DataFrame, images: np.ndarray, name: str) -> pd.DataFrame:
+    truth, subjects = (table[column].to_numpy(str) for column in ("label", "subject"))
+    folds = {"groups": subjects, "cv": LeaveOneGroupOut(), "n_jobs": -1}
+    return table.assign(predicted=cross_val_predict(classifier(name), vectors(images), truth, **folds))
 
 
 def _table(real: FlowClips, predicted: np.ndarray | str) -> pd.DataFrame:
@@ -194,41 +154,29 @@ def conditions() -> dict[str, SimulatorSettings]:
     return named | {f"without {name}": replace(base, without=(name,)) for name in COMPONENTS}
 
 
-def compare(real: FlowClips, *, jobs: int | None = None, progress: bool = False) -> pd.DataFrame:
-    """All predictions of the realism study; resumes after the last cohort that was finished.
-
-    Returns
-    -------
-    Table with condition, framing, classifier, clip_id, database, subject, label, predicted.
-    """
-    tables = []
-    for condition, settings in conditions().items():
-        run = Run.open("realism", code=CODE, inputs={"real": real, "settings": settings})
-        tables.append(
-            run.table("predictions", lambda c=condition, s=settings: _predict(c, s, real, jobs, progress))
-        )
-    run = Run.open("realism", code=CODE, inputs={"real": real})
-    tables.append(run.table("predictions", lambda: _within(real)))
-    return pd.concat(tables, ignore_index=True)
+def compare(real: FlowClips, progress: bool = False) -> pd.DataFrame:
+    """All predictions of the realism study, kept cohort by cohort: clip_id, database, subject, label, predicted,
+    condition, classifier, framing."""
+    tables = [_predict(name, settings, real, progress) for name, settings in conditions().items()]
+    return pd.concat([*tables, _within(real)], ignore_index=True)
 
 
+@kept(*CODE)
 def _within(real: FlowClips) -> pd.DataFrame:
     tables = [_condition("real", within_real(real, name), name, "as published") for name in CLASSIFIERS]
     return pd.concat(tables, ignore_index=True)
 
 
-def _predict(
-    condition: str, settings: SimulatorSettings, real: FlowClips, jobs: int | None, progress: bool
-) -> pd.DataFrame:
-    ablation = condition.startswith("without")
-    clips, features = simulated_features(
-        settings, chosen=_every_second if ablation else None, jobs=jobs, progress=progress
-    )
+@kept(*CODE)
+def _predict(condition: str, settings: SimulatorSettings, real: FlowClips, progress: bool) -> pd.DataFrame:
+    chosen = _every_second if condition.startswith("without") else None
+    clips, found = measure(settings, clip_features, chosen=chosen, progress=progress)
+    features = np.stack(found)
     tables = []
     for name in CLASSIFIERS:
         tables.append(_condition(condition, transfer(clips, features, real, name), name, "random"))
         if condition == "all":
-            half = [_every_second(clip) for clip in _clips(settings)]
+            half = [_every_second(clip) for subject in plan_cohort(settings) for clip in subject.clips]
             for part, rows in (("all", slice(None)), ("half", half)):
                 whole = transfer(clips[rows], features[rows], real, name, whole_frame=True)
                 tables.append(_condition(part, whole, name, "whole frame"))
@@ -238,10 +186,6 @@ def _predict(
             within = within_simulated(clips, features, name)
             tables.append(_condition(f"{condition}, within", within, name, "middle"))
     return pd.concat(tables, ignore_index=True)
-
-
-def _clips(settings: SimulatorSettings) -> list[ClipPlan]:
-    return [clip for subject in plan_cohort(settings) for clip in subject.clips]
 
 
 def _every_second(clip: ClipPlan) -> bool:

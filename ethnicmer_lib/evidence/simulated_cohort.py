@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -14,6 +12,7 @@ from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS, Clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import coded_units
+from ethnicmer_lib.evidence.endpoint_error import inside
 from ethnicmer_lib.evidence.simulated_faces import action_unit_sheet, displacements, neutral_faces
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.paper.counted import count_tables
@@ -29,35 +28,10 @@ _AROUND = 12  # frames before onset and after offset in the profile of a clip
 _CODE = ("simulator", "evidence")
 
 
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One clip as the cohort holds it, with its truth.
-
-    Attributes
-    ----------
-    clip_id, label, database, action_units : as in the clips table
-    onset, apex : (H, W) or (H, W, 3) uint8
-    flow : (H, W, 2) float32, px from onset to apex, x right and y down; 0 in the background
-    strain : (H, W) float32, optical strain of ``flow``, px per px; 0 near the outline of the head
-    """
-
-    clip_id: str
-    label: str
-    database: str
-    action_units: str
-    onset: np.ndarray
-    apex: np.ndarray
-    flow: np.ndarray
-    strain: np.ndarray
-
-
 def pictures(settings: SimulatorSettings, n_faces: int, progress: bool = True) -> dict[str, np.ndarray]:
     """Neutral ``faces`` of subjects (n, H, W, 3) uint8; one face in every Action Unit, ``sheet``, and its ``arrows``.
 
-    Raises
-    ------
-    StudyError
-        For more faces than the cohort has subjects.
+    StudyError for more faces than the cohort has subjects.
     """
     plan = plan_cohort(settings)
     if n_faces > len(plan):
@@ -65,9 +39,9 @@ def pictures(settings: SimulatorSettings, n_faces: int, progress: bool = True) -
     run = Run.open("simulated_faces", code=_CODE, inputs={"settings": settings, "n_faces": n_faces})
     shown = [plan[i] for i in np.linspace(0, len(plan) - 1, n_faces).round().astype(int)]
     return {
-        "faces": run.array("faces", lambda: neutral_faces(shown, settings.texture_cue, progress)),
-        "sheet": run.array("sheet", lambda: action_unit_sheet(plan[0], settings.texture_cue)),
-        "arrows": run.array("arrows", lambda: displacements(plan[0])),
+        "faces": run.kept("faces", lambda: neutral_faces(shown, settings.texture_cue, progress)),
+        "sheet": run.kept("sheet", lambda: action_unit_sheet(plan[0], settings.texture_cue)),
+        "arrows": run.kept("arrows", lambda: displacements(plan[0])),
     }
 
 
@@ -75,47 +49,40 @@ def pictures(settings: SimulatorSettings, n_faces: int, progress: bool = True) -
 def amplitudes(clips: Clips) -> pd.DataFrame:
     """One row per clip and Action Unit: clip_id, database, label, action_unit, left_px, right_px (peak from onset to
     apex, head movement apart)."""
-    rows = []
-    for clip in clips.table.itertuples():
-        for unit, (left, right) in true_action_units(clips, clip.clip_id).items():
-            row = {"clip_id": clip.clip_id, "database": clip.database, "label": clip.label}
-            rows.append(row | {"action_unit": unit, "left_px": left, "right_px": right})
-    return pd.DataFrame(rows)
+    rows = [
+        (clip.clip_id, clip.database, clip.label, unit, *sides)
+        for clip in clips.table.itertuples()
+        for unit, sides in true_action_units(clips, clip.clip_id).items()
+    ]
+    return pd.DataFrame(rows, columns=["clip_id", "database", "label", "action_unit", "left_px", "right_px"])
 
 
 def peaks(moved: pd.DataFrame) -> pd.DataFrame:
-    """One row per clip: clip_id, label and ``peak_px``, how far its most moved Action Unit goes."""
+    """One row per clip: clip_id, label, database and ``peak_px``, how far its most moved Action Unit goes."""
     moved = moved.assign(peak_px=moved[["left_px", "right_px"]].max(axis=1))
-    return moved.groupby(["clip_id", "label"], as_index=False)["peak_px"].max()
+    return moved.groupby(["clip_id", "label", "database"], as_index=False)["peak_px"].max()
 
 
 def typical(moved: pd.DataFrame) -> list[str]:
     """One clip a label, the databases in turn, by how far its most moved Action Unit goes (``EXAMPLE_QUANTILE``)."""
-    found = moved.assign(peak=moved[["left_px", "right_px"]].max(axis=1))
-    found = found.groupby(["label", "database", "clip_id"])["peak"].max()
-    chosen = []
-    for label, turn in zip(LABELS, itertools.cycle((0, 1)), strict=False):
-        databases = sorted(found[label].index.unique("database"))
-        ordered = found[label][databases[turn % len(databases)]].sort_values()
-        chosen.append(str(ordered.index[round(EXAMPLE_QUANTILE * (len(ordered) - 1))]))
+    found, chosen = peaks(moved), []
+    for turn, label in enumerate(LABELS):
+        same = found[found["label"] == label]
+        databases = sorted(same["database"].unique())
+        same = same[same["database"] == databases[turn % 2 % len(databases)]].sort_values("peak_px")
+        chosen.append(str(same["clip_id"].iloc[round(EXAMPLE_QUANTILE * (len(same) - 1))]))
     return chosen
 
 
-def example(clips: Clips, clip_id: str) -> Example:
-    """A clip as it lies on the disk, with its truth."""
+def example(clips: Clips, clip_id: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A clip as it lies on the disk, with its truth: label, database and Action Units in words; onset and apex frame,
+    uint8; true flow (H, W, 2), px, 0 in the background, and its strain (H, W), 0 near the outline of the head."""
     row, known = clips.row(clip_id), truth(clips, clip_id)
     # At the outline of the head the flow jumps to the background's zero, which is no strain of the skin.
-    inside = cv2.erode((known.mask > 0).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    return Example(
-        clip_id=clip_id,
-        label=row["label"],
-        database=row["database"],
-        action_units=row["action_units"],
-        onset=clips.frames(clip_id, "onset"),
-        apex=clips.frames(clip_id, "apex"),
-        flow=known.flow,
-        strain=np.where(inside, optical_strain(known.flow), 0),
-    )
+    strain = np.where(inside(known.mask > 0), optical_strain(known.flow), 0)
+    title = f"{row['label']}\n{row['database']}\nAU {row['action_units']}"
+    onset, apex = (clips.frames(clip_id, moment) for moment in ("onset", "apex"))
+    return title, onset, apex, known.flow, strain
 
 
 def profile(settings: SimulatorSettings, clip_id: str) -> pd.DataFrame:
@@ -127,23 +94,15 @@ def profile(settings: SimulatorSettings, clip_id: str) -> pd.DataFrame:
     rows = []
     for frame in range(clip.onset - _AROUND, clip.offset + _AROUND + 1):
         state = state_at(clip, frame)
-        rows.append(
-            {
-                "ms": (frame - clip.onset) * 1000 / FRAMES_PER_SECOND,
-                "expression": state.expression,
-                "lids": state.blink,
-                "shift": float(np.hypot(*(np.array(state.pose[3:]) - first))),
-                "moment": moments.get(frame, ""),
-            }
-        )
-    return pd.DataFrame(rows)
+        shift = float(np.hypot(*(np.array(state.pose[3:]) - first)))
+        ms = (frame - clip.onset) * 1000 / FRAMES_PER_SECOND
+        rows.append((ms, state.expression, state.blink, shift, moments.get(frame, "")))
+    return pd.DataFrame(rows, columns=["ms", "expression", "lids", "shift", "moment"])
 
 
 def code_shares(clips: Clips, settings: SimulatorSettings, seed: int = 0) -> dict[str, Any]:
     """How often clips show each Action Unit, beside the released FACS codes of the real clips.
 
-    Returns
-    -------
     ``frequencies`` as of ``coded_units.frequencies``; ``difference``, the mean absolute difference of simulated and
     coded shares; ``without_strays`` and ``textbook``, that of clips without stray Action Units, and of such with the
     textbook's instead of the codes; ``chance``, that between two resamples of the real subjects (95 % range).
@@ -186,11 +145,8 @@ def simulator_claims(clips: Clips, shares: dict[str, Any]) -> dict[str, tuple[fl
     table, chance = shares["frequencies"], shares["chance"]
     most = table.loc[(table["simulated"] - table["coded"]).abs().idxmax()]
     units = {"pairs": len(table), "chance": chance, "unit": most["action_unit"], "label": most["label"]}
-    units |= {
-        "simulated": most["simulated"],
-        "coded": most["coded"],
-        "without_strays": shares["without_strays"],
-    }
+    units |= {name: most[name] for name in ("simulated", "coded")}
+    units["without_strays"] = shares["without_strays"]
     return {
         "simulated_counts": (float(len(clips)), counted | {"holds": bool(rows["equal"].all())}),
         "simulated_units": (shares["difference"], units | {"holds": shares["difference"] <= chance.high}),

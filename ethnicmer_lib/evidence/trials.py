@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,33 +19,21 @@ PEAKS = (0.3, 1.0, 3.0)  #: px
 _FITS = 2  # scalings until the peak is the one asked for: motion is all but proportional to what drives it
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One trial.
-
-    Attributes
-    ----------
-    clip_id, database : of the clip it was made from
-    peak_px : longest true displacement of visible skin, head movement included
-    noise : standard deviation of the sensor's noise, grey levels
-    onset, apex : the frame and its neighbours
-    flow : (H, W, 2) float32, the true flow, px
-    seen : (H, W) bool, skin that is visible in both frames
-    """
+class Trial(NamedTuple):
+    """A clip whose longest true displacement of visible skin, head movement included, is ``peak_px``."""
 
     clip_id: str
     database: str
     peak_px: float
-    noise: float
-    onset: Stack
+    noise: float  #: standard deviation of the sensor's, grey levels
+    onset: Stack  #: the frame and its neighbours
     apex: Stack
-    flow: np.ndarray
-    seen: np.ndarray
+    flow: np.ndarray  #: (H, W, 2) float32, the true flow, px
+    seen: np.ndarray  #: (H, W) bool, skin that is visible in both frames
 
-    @property
-    def pair(self) -> tuple[np.ndarray, np.ndarray]:
-        """The two frames without neighbours."""
-        return self.onset.frames[0], self.apex.frames[0]
+    def frames(self, neighbours: bool = False) -> tuple:
+        """Onset and apex, with or without neighbours."""
+        return (self.onset, self.apex) if neighbours else (self.onset.frames[0], self.apex.frames[0])
 
 
 def chosen_clips(settings: SimulatorSettings, count: int) -> list[tuple[SubjectPlan, ClipPlan]]:
@@ -55,20 +44,11 @@ def chosen_clips(settings: SimulatorSettings, count: int) -> list[tuple[SubjectP
 
 
 def trial(
-    settings: SimulatorSettings,
-    subject: SubjectPlan,
-    clip: ClipPlan,
-    peak: float,
-    *,
-    noise: float | None = None,
-    neighbours: bool = True,
+    settings: SimulatorSettings, subject: SubjectPlan, clip: ClipPlan, peak: float, noise: float | None = None
 ) -> Trial:
     """The clip with all its motion, head and face, scaled so that no visible skin moves further than ``peak`` px.
 
-    Parameters
-    ----------
-    noise : of the sensor, grey levels; None for that of the clip's database
-    neighbours : also render the frames around onset and apex that method 'micro' averages
+    ``noise`` of the sensor is in grey levels; None for that of the clip's database.
     """
     scene = Scene(settings, subject)
     if noise is not None:
@@ -76,11 +56,12 @@ def trial(
     flow, seen = _truth(scene, clip)
     for _ in range(_FITS):
         clip = _scaled(clip, peak / float(np.hypot(*flow[seen].T).max()))
-        scene = _same(scene)
+        known, scene = scene.recorded, Scene(settings, subject)  # a scene remembers clips by their id
+        scene.recorded = known
         flow, seen = _truth(scene, clip)
-    onset, apex = recorded_stacks(scene, clip, neighbours)
+    stacks = recorded_stacks(scene, clip)
     longest = float(np.hypot(*flow[seen].T).max())
-    return Trial(clip.clip_id, clip.database, longest, scene.recorded.noise, onset, apex, flow, seen)
+    return Trial(clip.clip_id, clip.database, longest, scene.recorded.noise, *stacks, flow, seen)
 
 
 def recorded_stacks(scene: Scene, clip: ClipPlan, neighbours: bool = True) -> tuple[Stack, Stack]:
@@ -93,18 +74,16 @@ def recorded_stacks(scene: Scene, clip: ClipPlan, neighbours: bool = True) -> tu
     return tuple(found)
 
 
-def _same(scene: Scene) -> Scene:
-    """The scene without what it remembers of the clip before: it knows clips by their id."""
-    fresh = Scene(scene.settings, scene.subject)
-    fresh.recorded = scene.recorded
-    return fresh
-
-
 def _truth(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
+    flow, mask, occluded = scene_flow(scene, clip)
+    return flow, (mask == 1) & ~occluded
+
+
+def scene_flow(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True flow (H, W, 2) px from onset to apex, what is seen at onset, and what is hidden at apex (H, W)."""
     states = (state_at(clip, moment, scene.settings.without) for moment in (clip.onset, clip.apex))
     first, second = (scene.deformed(clip, state) for state in states)
-    flow, mask, occluded = true_flow(scene.camera, (first, second), clip.poses[:2])
-    return flow, (mask == 1) & ~occluded
+    return true_flow(scene.camera, (first, second), clip.poses[:2])
 
 
 def _scaled(clip: ClipPlan, factor: float) -> ClipPlan:

@@ -9,16 +9,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import Provenance
-from ethnicmer_lib.evidence.comparison import SIDE, TEST, Way
+from ethnicmer_lib.evidence.comparison import SIDE, TEST, WAYS, Way
 from ethnicmer_lib.evidence.endpoint_error import inside
-from ethnicmer_lib.evidence.trials import PEAKS, Trial, chosen_clips, trial
+from ethnicmer_lib.evidence.trials import PEAKS, chosen_clips, trial
 from ethnicmer_lib.motion.extract import resize
-from ethnicmer_lib.motion.flow import METHODS, optical_flow
+from ethnicmer_lib.motion.flow import optical_flow
 from ethnicmer_lib.motion.strain import optical_strain
-from ethnicmer_lib.store import Run
+from ethnicmer_lib.store import digest, kept
 
-#: Every method as the chapters use it; 'micro' from two frames, too.
-WAYS = (*(Way(name) for name in METHODS), Way("micro", True))
 ANGLE = 0.01  #: radians of the rotation that is shown; small enough for strain to be zero to first order
 SHIFT = 1.0  #: px by which the head is moved as a whole
 _STILL = replace(TEST, without=("head",))  # a swaying head would hide the face's own motion from the eye
@@ -28,50 +26,28 @@ _MARGIN = 0.2  # part of the frame that a crop to the face alone takes off at ev
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """One simulated clip at several amplitudes, its head held still.
+    """One simulated clip at several amplitudes, its head held still."""
 
-    Attributes
-    ----------
-    clip_id : of the clip
-    peaks : px, one per row
-    ways : what computed the flow
-    flows : (peaks, ways, H, W, 2) float32 px
-    true : (peaks, H, W, 2) float32 px
-    seen : (H, W) bool, where the first row's face is seen
-    run : what holds the flows
-    """
-
-    clip_id: str
-    peaks: tuple[float, ...]
-    ways: tuple[Way, ...]
-    flows: np.ndarray
-    true: np.ndarray
-    seen: np.ndarray
-    run: Run
-
-    @property
-    def provenance(self) -> Provenance:
-        """The source of these pictures, whatever cohort the chapter runs on."""
-        return Provenance(f"simulated clip {self.clip_id} (seed {TEST.seed}), head still", True, self.run.key)
+    peaks: tuple[float, ...]  #: px, one per row
+    arms: tuple[str, ...]  #: what computed the flow
+    flows: np.ndarray  #: (peaks, arms, H, W, 2) float32 px
+    true: np.ndarray  #: (peaks, H, W, 2) float32 px
+    seen: np.ndarray  #: (H, W) bool, where the first row's face is seen
+    provenance: Provenance  #: of these pictures, whatever cohort the chapter runs on
 
     def errors(self) -> pd.DataFrame:
-        """Mean endpoint error (px) of every way, a row, at every peak, a column, where the face is seen."""
+        """Mean endpoint error (px) of every arm, a row, at every peak, a column, where the face is seen."""
         lengths = np.linalg.norm(self.flows - self.true[:, None], axis=-1)[..., self.seen].mean(-1)
         columns = [f"{peak:g} px" for peak in self.peaks]
-        return pd.DataFrame(lengths.T, index=[way.label for way in self.ways], columns=columns).rename_axis(
-            "arm"
-        )
+        return pd.DataFrame(lengths.T, pd.Index(self.arms, name="arm"), columns)
 
     def maps(self, row: int, quantity: str) -> dict[str, np.ndarray]:
-        """Way -> (H, W) map of 'v' (px) or 'strain' (px per px); the truth first, its outline without strain."""
-        shown = {"truth": self.true[row]} | {
-            way.label: flow for way, flow in zip(self.ways, self.flows[row], strict=True)
-        }
+        """Arm -> (H, W) map of 'v' (px) or 'strain' (px per px); the truth first, its outline without strain."""
+        shown = {"truth": self.true[row]} | dict(zip(self.arms, self.flows[row], strict=True))
         if quantity == "v":
             return {name: flow[..., 1] for name, flow in shown.items()}
         strains = {name: optical_strain(flow) for name, flow in shown.items()}
-        strains["truth"] = np.where(inside(self.seen), strains["truth"], 0)
-        return strains
+        return strains | {"truth": np.where(inside(self.seen), strains["truth"], 0)}
 
     def rows(self, quantity: str) -> list[tuple[str, float, dict[str, np.ndarray]]]:
         """A row of :func:`show.method_grid` for every peak: caption, end of its scale, :meth:`maps`."""
@@ -82,34 +58,29 @@ class Views:
 
 def views(peaks: tuple[float, ...] = PEAKS, progress: bool = True) -> Views:
     """Flow by every method of a clip at each of ``peaks`` px; kept in the run store."""
+    clip = chosen_clips(_STILL, _SUBJECTS)[_SHOWN][1]
+    found = _flows(peaks, WAYS, progress)
+    source = f"simulated clip {clip.clip_id} (seed {TEST.seed}), head still"
+    made_of = Provenance(source, True, digest([clip.clip_id, peaks]))
+    arms = tuple(way.label for way in WAYS)
+    return Views(tuple(peaks), arms, found[:, 1:-1], found[:, 0], found[0, -1, ..., 0] > 0, made_of)
+
+
+@kept("motion", "simulator", "evidence")
+def _flows(peaks: tuple[float, ...], ways: tuple[Way, ...], progress: bool) -> np.ndarray:
+    """(peaks, 1 + ways + 1, H, W, 2) float32: the true flow, each computed one, and twice where the face is seen."""
     subject, clip = chosen_clips(_STILL, _SUBJECTS)[_SHOWN]
-    inputs = {"clip": clip.clip_id, "peaks": peaks, "ways": WAYS}
-    run = Run.open("motion-views", code=("motion", "simulator", "evidence"), inputs=inputs)
-    trials: list[Trial] = []
-
-    def compute() -> np.ndarray:
-        trials.extend(
-            trial(_STILL, subject, clip, peak, noise=_NOISE)
-            for peak in tqdm(peaks, desc="views", disable=not progress)
-        )
-        computed = [
-            [one.flow, *(_flow(one, way) for way in WAYS), np.dstack([one.seen, one.seen])] for one in trials
-        ]
-        return np.array(computed, dtype=np.float32)
-
-    found = run.array("flows", compute)
-    return Views(clip.clip_id, tuple(peaks), WAYS, found[:, 1:-1], found[:, 0], found[0, -1, ..., 0] > 0, run)
-
-
-def _flow(one: Trial, way: Way) -> np.ndarray:
-    return optical_flow(*((one.onset, one.apex) if way.neighbours else one.pair), way.method)
+    found = []
+    for peak in tqdm(peaks, desc="views", disable=not progress):
+        one = trial(_STILL, subject, clip, peak, noise=_NOISE)
+        computed = [optical_flow(*one.frames(way.neighbours), way.method) for way in ways]
+        found.append([one.flow, *computed, np.dstack([one.seen, one.seen])])
+    return np.array(found, dtype=np.float32)
 
 
 def released_strain(flow: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """What the released strain makes of a pure turn, and of a face's flow with its head moved down as a whole.
 
-    Returns
-    -------
     (caption, component of the flow, strain of Eq. 6, strain as released) of both, all (SIDE, SIDE).
     """
     turned, moved = rotation(), shifted_crop(flow)
@@ -134,10 +105,3 @@ def shifted_crop(flow: np.ndarray) -> np.ndarray:
     rows, columns = (round(_MARGIN * side) for side in flow.shape[:2])
     crop = np.asarray(flow[rows:-rows, columns:-columns]) + np.float32([0, SHIFT])
     return np.moveaxis(resize(np.moveaxis(crop, 2, 0), SIDE), 0, 2)
-
-
-def border_ratio(strain: np.ndarray) -> float:
-    """Largest strain on the outermost pixels over the largest inside."""
-    rim = np.ones(strain.shape, bool)
-    rim[1:-1, 1:-1] = False
-    return float(strain[rim].max() / strain[~rim].max())

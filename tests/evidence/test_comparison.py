@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import comparison, views
 from ethnicmer_lib.evidence.comparison import TRUE, Way
 from ethnicmer_lib.evidence.endpoint_error import flow_error
@@ -38,14 +37,15 @@ def test_a_trial_has_the_amplitude_and_the_noise_asked_for(one):
     assert len(one.onset.frames) == 1 + 8 + 4
     assert len(one.apex.frames) == 1 + 4 + 8
     assert all(
-        np.array_equal(a, b) for a, b in zip(one.pair, (one.onset.frames[0], one.apex.frames[0]), strict=True)
+        np.array_equal(a, b)
+        for a, b in zip(one.frames(), (one.onset.frames[0], one.apex.frames[0]), strict=True)
     )
 
 
 def test_a_row_is_the_error_of_the_flow(one):
     rows = comparison.rows_of(one, WAYS)
     assert [row["arm"] for row in rows] == ["dis", "dis, neighbours"]
-    found = flow_error(optical_flow(*one.pair, "dis"), one.flow, one.seen)
+    found = flow_error(optical_flow(*one.frames(), "dis"), one.flow, one.seen)
     assert rows[0]["error_px"] == pytest.approx(found.error_px, rel=1e-3)
     assert rows[1]["error_px"] < rows[0]["error_px"]
     assert rows[0]["zero_px"] == rows[1]["zero_px"] > 0
@@ -78,7 +78,7 @@ def test_downstream_predicts_every_clip_by_every_way_and_the_truth(workspace, mo
     clips[["database", "group"]] = ["simulated", "A"]
     asked = []
 
-    def measure(settings, of, jobs, progress):
+    def measure(settings, of, progress):
         asked.append(of.keywords)
         code = clips["label"].factorize()[0]
         return clips, [(np.full((3, 28, 28), value, np.float32), 0.5) for value in code]
@@ -103,12 +103,10 @@ def test_the_image_of_a_clip_is_that_of_its_frames(one):
     true, free = comparison.clip_image(scene, clip, TRUE, False)
     assert np.corrcoef(true[1].ravel(), image[1].ravel())[0, 1] > 0.3
     assert free == 0
-    with pytest.raises(StudyError, match=r"horn.*dis"):
-        comparison.clip_image(scene, clip, "horn", False)
 
 
 def test_every_method_is_compared():
-    compared = comparison.ways()
+    compared = comparison.ALL_WAYS
     assert {way.method for way in compared} == set(METHODS)
     assert Way("micro", True) in compared
     assert len({way.label for way in compared}) == len(compared)
@@ -132,7 +130,7 @@ def test_what_released_strain_misreads():
     assert optical_strain(turned).max() < 1e-7
     released = optical_strain(turned, as_released=True)
     assert np.allclose(released[1:-1, 1:-1], views.ANGLE * np.sqrt(2), atol=1e-7)
-    assert views.border_ratio(released) > 3
+    assert released[0].max() > 3 * released[1:-1, 1:-1].max()
     moved = views.shifted_crop(np.zeros((100, 80, 2), np.float32))
     assert np.allclose(moved, [0, views.SHIFT])
     assert moved.shape == (28, 28, 2)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.clips.published import FlowClips
 from ethnicmer_lib.clips.table import COLUMNS, Provenance
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import realism
 from ethnicmer_lib.simulator.protocol import plan_cohort
 from ethnicmer_lib.simulator.recording import Recording
@@ -95,11 +94,6 @@ def test_a_classifier_carries_over_where_the_signs_are_the_same_and_not_where_th
         assert len(set(guessed["predicted"])) == 1
     within = realism.within_simulated(table, images, name)
     assert (within["predicted"] == within["label"]).mean() > 0.9
-
-
-def test_unknown_classifier_is_named():
-    with pytest.raises(StudyError, match="'svm'"):
-        realism.classifier("svm")
 
 
 def test_the_ablation_leaves_out_every_component_once():

@@ -157,13 +157,17 @@ def test_a_changed_cohort_is_not_tested_for_what_was_changed(planned, changes, e
 def test_examples_are_large_clips_of_their_label_and_of_both_databases(planned):
     _, clips = planned(size="tiny")
     moved = simulated_cohort.amplitudes(clips)
-    examples = [simulated_cohort.example(clips, name) for name in simulated_cohort.typical(moved)]
-    assert [one.label for one in examples] == list(LABELS)
-    assert len({one.database for one in examples}) == 2
+    names = simulated_cohort.typical(moved)
+    examples = [clips.row(name) for name in names]
+    assert [one["label"] for one in examples] == list(LABELS)
+    assert len({one["database"] for one in examples}) == 2
+    assert simulated_cohort.example(clips, names[0])[0].startswith(f"{LABELS[0]}\n")
     peaks = simulated_cohort.peaks(moved).set_index("clip_id")["peak_px"]
-    for one in examples:
-        same = clips.table[(clips.table["label"] == one.label) & (clips.table["database"] == one.database)]
-        assert peaks[same["clip_id"]].median() < peaks[one.clip_id] <= peaks[same["clip_id"]].max()
+    for name, one in zip(names, examples, strict=True):
+        same = clips.table.loc[
+            clips.table[["label", "database"]].eq(one[["label", "database"]]).all(axis=1), "clip_id"
+        ]
+        assert peaks[same].median() < peaks[name] <= peaks[same].max()
     for clip_id, clip in clips.plans.items():
         assert peaks[clip_id] == pytest.approx(max(max(sides) for sides in clip.action_units.values()))
 

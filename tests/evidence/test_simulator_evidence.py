@@ -103,7 +103,7 @@ def test_the_ablation_names_what_lowers_and_what_raises():
 
 def test_the_page_says_what_was_recorded(evidence):
     values = page.evidence_words(evidence)
-    assert str(evidence.score("real", "logistic")) == values["real_loso"]
+    assert evidence.score("real", "logistic") == values["real_loso"]
     assert "20 from the colour" in values["null_note"]
     assert evidence.command in values["evidence_made"]
     shown = page.transfer(evidence).data
