@@ -228,7 +228,6 @@ def test_chance_differs_less_between_more_subjects():
 def test_every_knob_and_every_picture_is_explained():
     names = [field.name for field in dataclasses.fields(SimulatorSettings)]
     assert list(page.TEACHING) == names
-    assert set(page.described()) == set(names)
     assert {picture.action_unit for picture in SHEET} - {0} == set(page.NAMES)
     assert set(page.NAMES) < set(ACTION_UNITS)
     table = " ".join(str(knob) for knob in page.knobs()["knob"])
