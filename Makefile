@@ -16,7 +16,7 @@ book: $(READY) ## build the study as a website from the simulated cohort
 	@$(BIN)/ethnicmer build
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@ETHNICMER_TEST_WORKSPACE=_build/tests $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## check style and which room uses which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -28,10 +28,18 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def common(tmp_path_factory) -> Path:
-    """A folder that all tests share, those of the other processes of pytest-xdist too: for what is dear to make."""
+    """A folder that all tests share, those of the other processes of pytest-xdist too: for what is dear to make.
+
+    Its workspace is the folder in ETHNICMER_TEST_WORKSPACE, where ``make test`` keeps what has not changed since.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "common"
     folder.mkdir(exist_ok=True)
+    with FileLock(folder / "workspace.lock"):
+        if not (folder / "workspace").exists():
+            kept = Path(os.environ.get("ETHNICMER_TEST_WORKSPACE", folder / "made")).absolute()
+            kept.mkdir(parents=True, exist_ok=True)
+            (folder / "workspace").symlink_to(kept, target_is_directory=True)
     return folder
 
 
