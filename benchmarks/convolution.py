@@ -27,10 +27,10 @@ def layers(size: int, batch: int):
     import torch
 
     from ethnicmer_lib.networks.fast_cpu import Convolution, hasten
-    from ethnicmer_lib.networks.models import build_model
+    from ethnicmer_lib.networks.models import build_network
 
     found = {}
-    network = hasten(build_model("resnet18")).emotion.eval()
+    network = hasten(build_network("resnet18")).emotion.eval()
 
     def note(conv, images, out):
         key = (tuple(images[0].shape), tuple(out.shape), conv.kernel_size, conv.stride, conv.padding)

@@ -84,10 +84,10 @@ def matmul_rate(device: str, seconds: float = 3.0) -> Rate:
 
 def measured(task, data, on_epoch=None):
     """A fold, with its CPU time in place of its wall-clock time."""
-    from ethnicmer_lib.networks.fold_task import Done, compute
+    from ethnicmer_lib.networks.fold_task import Done, computed
 
     used = time.process_time()
-    table = compute(task, data)
+    table, _ = computed(task, data)
     return Done(task, table, time.process_time() - used)
 
 
@@ -130,12 +130,12 @@ def cohort(subjects: int, per_subject: float):
 
 def tasks_of(variant: str, data, folds: int, epochs: int):
     """The folds of a variant by the recipe of Table V, with the arithmetic that was asked for."""
-    from ethnicmer_lib.networks import Recipe
-    from ethnicmer_lib.networks.folds import tasks_of as every
-    from ethnicmer_lib.networks.switches import AS_DESCRIBED
+    from ethnicmer_lib.networks import AS_DESCRIBED, Recipe
+    from ethnicmer_lib.networks.fold_task import Task
 
     recipe = Recipe(epochs=epochs, **ARITHMETIC)
-    return every(variant, (AS_DESCRIBED,), recipe, "none", [0], split(data.table, folds))
+    cuts = enumerate(split(data.table, folds))
+    return [Task(variant, AS_DESCRIBED, recipe, "none", 0, number, cut, "") for number, cut in cuts]
 
 
 def split(clips, count: int, held_out: int = 5):
@@ -300,10 +300,8 @@ def growth(counts: list[int], size: int, most: int) -> None:
 
 def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
-    from ethnicmer_lib.networks import Recipe
-    from ethnicmer_lib.networks.fold_task import Data
-    from ethnicmer_lib.networks.folds import tasks_of as every
-    from ethnicmer_lib.networks.switches import AS_DESCRIBED
+    from ethnicmer_lib.networks import AS_DESCRIBED, Recipe
+    from ethnicmer_lib.networks.fold_task import Data, Task
 
     images = np.load(path, mmap_mode="r")
     clips = cohort(subjects, CLIPS_A_SUBJECT)
@@ -311,7 +309,7 @@ def one_fold(path: Path, subjects: int, most: int) -> None:
     train = np.setdiff1d(np.arange(len(clips)), test)
     train = train[:: max(1, len(train) // most)] if most else train
     recipe = Recipe(epochs=1, **ARITHMETIC)
-    (task,) = every("resnet18", (AS_DESCRIBED,), recipe, "none", [0], [(train, test)])
+    task = Task("resnet18", AS_DESCRIBED, recipe, "none", 0, 0, (train, test), "")
     seconds = measured(task, Data(clips, images)).seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

@@ -41,15 +41,15 @@ def work(task: Job, data: Box, on_epoch=None) -> Answer:
     return Answer(task, float(data.values.sum()) + task.number, os.getpid())
 
 
-def dies_once(inner, marker: str, task, data, on_epoch=None):
+def dies_once(inner, marker: str, task, data, *on_epoch):
     """``inner``, but the process of whoever comes first to fold 1 is killed in the middle of it."""
     if task.number == 1:
         try:
             Path(marker).touch(exist_ok=False)
         except FileExistsError:
-            return inner(task, data, on_epoch)
+            return inner(task, data, *on_epoch)
         os.kill(os.getpid(), signal.SIGKILL)
-    return inner(task, data, on_epoch)
+    return inner(task, data, *on_epoch)
 
 
 def always_dies(task: Job, data: Box, on_epoch=None) -> Answer:
@@ -62,18 +62,3 @@ def always_dies(task: Job, data: Box, on_epoch=None) -> Answer:
 def refuses(task: Job, data: Box, on_epoch=None) -> Answer:
     """The reader's mistake, seen by a worker."""
     raise StudyError(f"{task.name}: this clip is wrong")
-
-
-def lacks_a_module(task: Job, data: Box, on_epoch=None) -> Answer:
-    """What a worker without this library says."""
-    raise ModuleNotFoundError("No module named 'ethnicmer_lib'", name="ethnicmer_lib")
-
-
-def is_unreadable(task: Job, data: Box, on_epoch=None) -> Answer:
-    """What a scheduler without this library says."""
-    raise RuntimeError("Error during deserialization of the task graph. This frequently occurs if ...")
-
-
-def has_a_bug(task: Job, data: Box, on_epoch=None) -> Answer:
-    """Any other error is the developer's, and keeps its name."""
-    raise RuntimeError("shapes do not match")

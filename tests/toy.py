@@ -37,8 +37,11 @@ def folds(table: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def tiny_backbone():
-    """A network of milliseconds."""
+    """A network of milliseconds, with the stages that activation maps look at."""
+    from collections import OrderedDict
+
     from torch import nn
 
-    layers = nn.Conv2d(3, 4, 3, stride=4), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-    return nn.Sequential(*layers), 4
+    stages = {"conv1": nn.Conv2d(3, 4, 3, stride=4), "bn1": nn.BatchNorm2d(4), "layer3": nn.ReLU()}
+    stages |= {"layer4": nn.MaxPool2d(2), "pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten()}
+    return nn.Sequential(OrderedDict(stages)), 4

@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.design import subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.networks.folds import opened, tasks_of, train_and_predict
+from ethnicmer_lib.networks.folds import planned, train_and_predict
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.stats import MACRO, difference, scores
@@ -59,11 +59,12 @@ def record_image_size(
         images = motion_images(clips, size=size)
         found = train_and_predict([VARIANT], images, None, clips, splits, recipe, seeds=seeds)
         predictions.append(found.assign(arm=str(size)))
-        _, run = opened(clips, images, None, recipe, "none")
+        networks = [(VARIANT, AS_DESCRIBED)]
+        _, run, tasks = planned(networks, images, None, clips, splits, recipe, seeds, "none")
         spent = run.seconds()
         seconds += [
             {"arm": str(size), "seed": task.seed, "fold": task.number, "seconds": spent[task.name]}
-            for task in tasks_of(VARIANT, (AS_DESCRIBED,), recipe, "none", seeds, splits)
+            for task in tasks
         ]
     tables = {"predictions": pd.concat(predictions, ignore_index=True), "seconds": pd.DataFrame(seconds)}
     parameters = {"sizes": list(sizes), "folds": folds, "n_seeds": n_seeds, "seed": seed}

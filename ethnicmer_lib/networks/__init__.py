@@ -5,28 +5,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-#: Public name -> module.  Loaded when first used: who reads a recipe or recorded predictions needs no torch.
+#: Module -> its public names.  Loaded when first used: who reads a recipe or recorded predictions needs no torch.
 _PUBLIC = {
-    "AS_DESCRIBED": "switches",
-    "AS_RELEASED": "switches",
-    "MEASURES": "maps",
-    "Recipe": "recipe",
-    "Switches": "switches",
-    "activation_maps": "maps",
-    "build_network": "models",
-    "compared": "arms",
-    "grad_cam": "cells",
-    "group_accuracy": "probes",
-    "learnt": "probes",
-    "left_out": "arms",
-    "measure_maps": "maps",
-    "train_and_predict": "folds",
-    "trained": "folds",
+    "arms": ("compared", "left_out"),
+    "cells": ("grad_cam",),
+    "folds": ("train_and_predict", "trained"),
+    "maps": ("MEASURES", "activation_maps", "measure_maps"),
+    "models": ("build_network",),
+    "probes": ("group_accuracy", "learnt"),
+    "recipe": ("Recipe",),
+    "switches": ("AS_DESCRIBED", "Switches"),
 }
-__all__ = sorted(_PUBLIC)
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -20,20 +20,12 @@ RGB_VARIANTS = ("dual_rgb", "tinyvit")  #: their ethnic backbone sees the apex f
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to get predictions.
-
-    Attributes
-    ----------
-    name : in tables.
-    variant : the network, or 'majority' or 'forest'.
-    references : arms that its macro F1 is compared with, where they are there.
-    changes : switches that differ from the chapter's.
-    """
+    """One way to get predictions."""
 
     name: str
-    variant: str
-    references: tuple[str, ...] = ()
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    variant: str  #: the network, or 'majority' or 'forest'
+    references: Sequence[str] = ()  #: arms that its macro F1 is compared with, where they are there
+    changes: Mapping[str, Any] = field(default_factory=dict)  #: switches that differ from the chapter's
 
     @property
     def network(self) -> bool:
@@ -49,14 +41,7 @@ class Arm:
 def every_arm() -> Mapping[str, Arm]:
     """All arms by name, in the order of ``arms.yml``."""
     rows = yaml.safe_load(resources.files(__package__).joinpath("arms.yml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {
-            name: Arm(
-                name, row.get("variant", name), tuple(row.get("references", ())), row.get("changes", {})
-            )
-            for name, row in rows.items()
-        }
-    )
+    return MappingProxyType({name: Arm(name, **{"variant": name} | row) for name, row in rows.items()})
 
 
 def networks(names: Sequence[str]) -> list[Arm]:
@@ -68,12 +53,7 @@ def networks(names: Sequence[str]) -> list[Arm]:
 
 
 def left_out(names: Sequence[str], faces: Any, switches: Switches = AS_DESCRIBED) -> dict[str, str]:
-    """Arms that cannot be trained, and why: without frames there is no ethnic branch that sees them.
-
-    Parameters
-    ----------
-    faces : the apex frames, or None.
-    """
+    """Arms that cannot be trained, and why: without frames (``faces`` None) there is no branch that sees them."""
     found = {}
     for arm in networks(names):
         if arm.variant in RGB_VARIANTS and faces is None:
@@ -89,8 +69,8 @@ def compared(arms: Iterable[str]) -> list[tuple[str, str]]:
     """(arm, reference) of every comparison that ``arms.yml`` asks for among these arms."""
     there = set(arms)
     return [
-        (arm.name, reference)
-        for arm in every_arm().values()
+        (name, reference)
+        for name, arm in every_arm().items()
         for reference in arm.references
-        if arm.name in there and reference in there
+        if {name, reference} <= there
     ]

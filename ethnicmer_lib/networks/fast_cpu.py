@@ -16,10 +16,7 @@ from torch.nn import functional
 LARGE = 28  #: px; from here on copying every window costs more than it saves
 _BLOCK = 2**20  # numbers in the matrix of one product, so that it stays in the cache
 
-# <malloc.h>: names of mallopt's parameters, and glibc's own values of them.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_OURS = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
-_DEFAULT = {_MMAP_MAX: 65536, _TRIM_THRESHOLD: 128 * 1024}
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # mallopt's parameters in <malloc.h>
 
 
 class Convolution(nn.Conv2d):
@@ -33,34 +30,22 @@ class Convolution(nn.Conv2d):
 
 
 def hasten(network: nn.Module) -> nn.Module:
-    """Make :class:`Convolution` of every convolution of a network that can be one; parameters and names stay."""
-    for module in network.modules():
-        if type(module) is nn.Conv2d and _fits(module):
-            module.__class__ = Convolution
+    """Make :class:`Convolution` of a network's (square) convolutions where that pays; parameters and names stay."""
+    for conv in network.modules():
+        # With fewer channels it is no faster.
+        if type(conv) is nn.Conv2d and conv.groups == 1 and conv.bias is None and conv.in_channels >= 16:
+            conv.__class__ = Convolution
     return network
 
 
 def weight_gradient(images: Tensor, gradient: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
-    """Gradient of a loss by the weights of a convolution.
+    """Gradient of a loss by the (o, c, kernel, kernel) weights of a convolution, float32, channels last in memory.
 
-    Parameters
-    ----------
-    images : (n, c, H, W) float32, what went in.
-    gradient : (n, o, H', W') float32, of the loss by what came out.
-
-    Returns
-    -------
-    (o, c, kernel, kernel) float32, channels last in memory.
+    ``images`` are the (n, c, H, W) that went in, ``gradient`` (n, o, H', W') that of the loss by what came out.
     """
     if stride == 1 and kernel > 1 and min(gradient.shape[2:]) > LARGE:
         return _shifted(images, gradient, kernel, padding)
     return _unfolded(images, gradient, kernel, stride, padding)
-
-
-def _fits(conv: nn.Conv2d) -> bool:
-    square = all(len(set(pair)) == 1 for pair in (conv.kernel_size, conv.stride, conv.padding))
-    plain = conv.groups == 1 and conv.bias is None and conv.dilation == (1, 1)
-    return square and plain and conv.padding_mode == "zeros" and conv.in_channels >= 16  # fewer: no faster
 
 
 class _Convolve(torch.autograd.Function):
@@ -72,15 +57,13 @@ class _Convolve(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         images, weight = ctx.saved_tensors
         stride, padding = ctx.geometry
-        by_images = by_weight = None
+        by_images = None
         if ctx.needs_input_grad[0]:
             by_images = torch.nn.grad.conv2d_input(images.shape, weight, gradient, stride, padding)
-        if ctx.needs_input_grad[1]:
-            by_weight = weight_gradient(images, gradient, weight.shape[2], stride, padding)
-        return by_images, by_weight, None, None
+        return by_images, weight_gradient(images, gradient, weight.shape[2], stride, padding), None, None
 
 
 def _unfolded(images: Tensor, gradient: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
@@ -102,8 +85,8 @@ def _unfolded(images: Tensor, gradient: Tensor, kernel: int, stride: int, paddin
 def _shifted(images: Tensor, gradient: Tensor, kernel: int, padding: int) -> Tensor:
     """Image by image, one product a row of the kernel, without a copy for every window.
 
-    In a padded image whose rows lie one after the other, the pixels that one place of the kernel has met are the image
-    itself, shifted.  The gradient is padded to the same rows with zeros.
+    In a padded image, its rows one after the other, what one place of the kernel has met is the image itself, shifted;
+    the gradient is padded to the same rows with zeros.
     """
     n, channels, height, width = images.shape
     out = gradient.shape[1]
@@ -128,22 +111,18 @@ def _shifted(images: Tensor, gradient: Tensor, kernel: int, padding: int) -> Ten
 def kept_memory() -> Iterator[None]:
     """Keep freed memory until the end of the block, then give it back; does nothing where there is no glibc.
 
-    The activations of one training step are hundreds of megabytes, allocated and freed again in every step.  By default
-    glibc takes each large array from the system and gives it back at once, and the system fills every page with
-    zeros: at 224 px about a fifth of the time of training ResNet-18.
+    By default glibc takes the activations of every training step from the system and gives them back at once, and the
+    system fills every page with zeros: at 224 px about a fifth of the time of training ResNet-18.
     """
     libc = ctypes.CDLL(None)
-    if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):  # macOS, musl
+    if not hasattr(libc, "malloc_trim"):  # macOS, musl
         yield
         return
-    _set(libc, _OURS)
+    libc.mallopt(_MMAP_MAX, 0)
+    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
-        _set(libc, _DEFAULT)
+        libc.mallopt(_MMAP_MAX, 65536)  # glibc's own values
+        libc.mallopt(_TRIM_THRESHOLD, 128 * 1024)
         libc.malloc_trim(0)
-
-
-def _set(libc: ctypes.CDLL, values: dict[int, int]) -> None:
-    for parameter, value in values.items():
-        libc.mallopt(parameter, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import joblib
@@ -42,30 +42,20 @@ def train_and_predict(
     """Train every arm anew in every fold, and predict the clips that it has not seen.
 
     Finished folds are kept: a killed run goes on with the next one and ends with the same predictions, wherever they
-    are computed (``--engine``).  Arms that differ in the switches of the test alone share their trained networks.
+    are computed (``--engine``).
 
-    Parameters
-    ----------
-    arms : variants of Table V ('resnet18', 'dual_motion', 'dual_rgb', 'tinyvit') or arms of its controls.  Those that
-        :func:`arms.left_out` names cannot be trained on these clips; they are left out, and that is said.
-    images : (n, 3, S, S) float32 optical flow images.
-    faces : (n, 3, S, S) float32 apex frames in [0, 1], or None where there are none.
-    clips : Clips, or a table of them: row i for image i.
-    splits : (train, test) rows of each fold; whole subjects.  A fold's start depends on its place among them.
-    recipe, weights : how networks are trained, and what they start from.
-    switches : what an arm's own are added to.
-    seeds : one repetition each.
+    ``arms`` are variants of Table V ('resnet18', 'dual_motion', 'dual_rgb', 'tinyvit') or arms of its controls; those
+    that :func:`arms.left_out` names cannot be trained on these clips, and it is said that they are left out.
+    ``images`` are (n, 3, S, S) float32 optical flow, ``faces`` the apex frames in [0, 1] or None, for row i of
+    ``clips`` (Clips, or a table of them).  ``splits`` are (train, test) rows of each fold, whole subjects; a fold's
+    start depends on its place among them.  ``switches`` are what an arm's own are added to; each of ``seeds`` is one
+    repetition.
 
-    Returns
-    -------
-    One row per arm, seed, fold and test clip: arm, seed, fold, clip_id, subject, database, group, label, predicted,
-    p_<label>; what the ethnic branch was ``taught`` and says (``predicted_group``; '' without one); and what linear
-    probes read off the features.
+    Returns one row per arm, seed, fold and test clip: arm, seed, fold, clip_id, subject, database, group, label,
+    predicted, p_<label>; what the ethnic branch was ``taught`` and says (``predicted_group``; '' without one); and
+    what linear probes read off the features.
 
-    Raises
-    ------
-    StudyError
-        When images and clips do not match, a subject is on both sides of a fold, or training diverges.
+    Raises StudyError when images and clips do not match, a subject is on both sides of a fold, or training diverges.
 
     Examples
     --------
@@ -73,74 +63,53 @@ def train_and_predict(
     >>> clips = em.open_clips("tiny", progress=False)
     >>> images = em.motion_images(clips, method="dis", size=28, progress=False)
     >>> folds = em.subject_folds(clips.table, 2)
-    >>> found = em.train_and_predict(
-    ...     ["resnet18"], images, None, clips, folds, em.Recipe(epochs=1), progress=False
-    ... )
+    >>> found = em.train_and_predict(["resnet18"], images, None, clips, folds, em.Recipe(epochs=1), progress=False)
     >>> len(found) == len(clips)
     True
     """
     missing = left_out(arms, faces, switches)
     for name, why in missing.items():
         where.say(f"{name} is left out: {why}")
-    trainings: dict[tuple[str, Switches], dict[Switches, list[str]]] = {}
-    chosen = [arm for arm in networks(arms) if arm.name not in missing]
-    for arm in chosen:
-        way = arm.switches(switches)
-        trainings.setdefault((arm.variant, way.training), {}).setdefault(way, []).append(arm.name)
-    tasks = [
-        task
-        for (variant, _), ways in trainings.items()
-        for task in tasks_of(variant, tuple(ways), recipe, weights, seeds, splits, faces)
-    ]
-    data, run = opened(clips, images, faces, recipe, weights, {task.title: len(splits) for task in tasks})
-    names = {
-        (task.name, number): same
-        for task in tasks
-        for number, same in enumerate(trainings[task.variant, task.switches].values())
+    nets = {
+        arm.name: (arm.variant, arm.switches(switches)) for arm in networks(arms) if arm.name not in missing
     }
-    parts: dict[str, list[pd.DataFrame]] = {arm.name: [] for arm in chosen}
-    for task, table in zip(tasks, fold_tables(tasks, data, run, progress), strict=True):
-        for number, rows in table.groupby("way"):
-            for name in names[task.name, number]:
-                parts[name].append(rows.assign(arm=name))
-    found = pd.concat([rows for part in parts.values() for rows in part], ignore_index=True)
-    first = ["arm", "seed", "fold"]
-    return found[[*first, *(c for c in found if c not in (*first, "way") and not c.startswith("cells_"))]]
+    data, run, tasks = planned([*nets.values()], images, faces, clips, splits, recipe, seeds, weights)
+    tables = fold_tables(tasks, data, run, progress)
+    names = [name for name in nets for _ in range(len(splits) * len(seeds))]
+    parts = [table.assign(arm=name) for name, table in zip(names, tables, strict=True)]
+    found = pd.concat(parts, ignore_index=True)
+    found.insert(0, "arm", found.pop("arm"))
+    return found.loc[:, ~found.columns.str.startswith("cells_")]
 
 
 def trained(
     variant: str,
     images: np.ndarray,
     clips: Any,
-    split: Fold,
+    splits: Sequence[Fold],
     recipe: Recipe = AS_PRINTED,
     weights: str = "none",
     seed: int = 0,
-    faces: np.ndarray | None = None,
     number: int = 0,
 ) -> EthnicNet:
-    """The network of one fold, in eval mode: the very one whose predictions :func:`train_and_predict` gives.
+    """The network of fold ``number``, in eval mode: the very one whose predictions :func:`train_and_predict` gives.
 
-    It is kept, and the fold's predictions with it, so that neither is computed twice.
-
-    Parameters
-    ----------
-    split, number : (train, test) rows of the fold, and its place among the folds.
+    It is kept, and the fold's predictions with it, so that neither is computed twice.  The arguments are as of
+    :func:`train_and_predict`.
 
     Examples
     --------
     >>> import ethnicmer_lib as em
     >>> clips = em.open_clips("tiny", progress=False)
     >>> images = em.motion_images(clips, method="dis", size=28, progress=False)
-    >>> fold = em.subject_folds(clips.table, 2)[0]
-    >>> network = em.trained("resnet18", images, clips, fold, em.Recipe(epochs=1))
-    >>> network.training
+    >>> folds = em.subject_folds(clips.table, 2)
+    >>> em.trained("resnet18", images, clips, folds, em.Recipe(epochs=1), number=1).training
     False
     """
-    data, run = opened(clips, images, faces, recipe, weights)
-    check_folds([split], data.table)
-    folds = [split] * (number + 1)
-    task = tasks_of(variant, (AS_DESCRIBED,), recipe, weights, [seed], folds, faces)[number]
+    nets = [(variant, AS_DESCRIBED)]
+    data, run, tasks = planned(nets, images, None, clips, splits, recipe, [seed], weights)
+    task = tasks[number]
+    check_folds([task.fold], data.table)
 
     def train() -> np.ndarray:
         start = time.perf_counter()
@@ -152,8 +121,8 @@ def trained(
     flat = torch.from_numpy(np.array(run.array(f"{task.name}-weights", train)))
     groups = max(2, data.table[AS_DESCRIBED.context].nunique())
     network = build_network(variant, n_groups=groups).to(memory_format=LAYOUT)
-    sizes = [value.numel() for value in network.state_dict().values()]
-    for value, part in zip(network.state_dict().values(), flat.split(sizes), strict=True):
+    values = list(network.state_dict().values())
+    for value, part in zip(values, flat.split([value.numel() for value in values]), strict=True):
         value.copy_(part.view(value.shape))
     return network.eval()
 
@@ -161,24 +130,20 @@ def trained(
 def fold_tables(tasks: Sequence[Task], data: Data, run: Run, progress: bool = False) -> list[pd.DataFrame]:
     """The table of every task, in the order of ``tasks``; finished ones are taken from ``run``.
 
-    Raises
-    ------
-    StudyError
-        As :func:`train_and_predict`; for an unknown engine; when workers are lost again and again.
+    Raises StudyError as :func:`train_and_predict`, for an unknown engine, and when workers are lost again and again.
     """
     check_folds([task.fold for task in tasks], data.table)
     tables = {task.name: run.read(task.name) for task in tasks}
-    missing = [task for task in tasks if tables[task.name] is None]
+    missing = [*{task.name: task for task in tasks if tables[task.name] is None}.values()]
     passes = sum(len(task.fold[0]) * task.recipe.epochs for task in missing)
     # One fold is not worth a process, but who names an engine gets it.
     engine = where.chosen(1 if len(missing) <= 1 else processes(passes))
-    epochs = sum(task.recipe.epochs for task in tasks)
+    finished, epochs = 0, sum(task.recipe.epochs for task in missing)
     with tqdm(total=epochs, desc="networks", unit="epoch", disable=not progress) as bar:
-        bar.update(epochs - sum(task.recipe.epochs for task in missing))
         for done in engine.run(timed, missing, data, bar.update):
             tables[done.task.name] = run.write(done.task.name, done.table, done.seconds)
-            if not engine.tells_epochs:
-                bar.update(done.task.recipe.epochs)
+            finished += done.task.recipe.epochs
+            bar.update(finished - bar.n)  # nothing, where every epoch was told
     return [tables[task.name] for task in tasks]
 
 
@@ -203,41 +168,35 @@ def check_folds(splits: Sequence[Fold], table: pd.DataFrame) -> None:
             )
 
 
-def opened(
-    clips: Any,
+def planned(
+    networks: Sequence[tuple[str, Switches]],
     images: np.ndarray,
     faces: np.ndarray | None,
-    recipe: Recipe,
-    weights: str,
-    planned: Mapping[str, int] | None = None,
-) -> tuple[Data, Run]:
-    """The data of all tasks, and the run that keeps their tables: its key is what they share, names are the rest."""
-    table = getattr(clips, "table", clips).reset_index(drop=True)
-    inputs = {
-        "clips": table[COLUMNS],
-        "labels": LABELS,
-        "images": images,
-        "recipe": recipe,
-        "weights": weights_identity(weights),
-    }
-    source = getattr(clips, "provenance", None)
-    run = Run.open("networks", code=CODE, inputs=inputs, provenance=source, planned=planned)
-    return Data(table, images, faces), run
-
-
-def tasks_of(
-    variant: str,
-    ways: tuple[Switches, ...],
-    recipe: Recipe,
-    weights: str,
-    seeds: Sequence[int],
+    clips: Any,
     splits: Sequence[Fold],
-    faces: np.ndarray | None = None,
-) -> list[Task]:
-    """The tasks of one network: for every seed all folds."""
-    seen = str(identity(faces)) if variant in RGB_VARIANTS else ""
-    return [
-        Task(variant, ways, recipe, weights, seed, number, fold, seen)
+    recipe: Recipe,
+    seeds: Sequence[int],
+    weights: str,
+) -> tuple[Data, Run, list[Task]]:
+    """The tasks of every network, for every seed all folds; their data; and the run that keeps their tables.
+
+    The run's key is what the tasks share, their names are the rest. ``networks`` are (variant, switches).
+    """
+    table = getattr(clips, "table", clips).reset_index(drop=True)
+    seen = str(identity(faces))
+    tasks = [
+        Task(variant, switches, recipe, weights, seed, i, split, seen if variant in RGB_VARIANTS else "")
+        for variant, switches in networks
         for seed in seeds
-        for number, fold in enumerate(splits)
+        for i, split in enumerate(splits)
     ]
+    inputs = {"clips": table[COLUMNS], "labels": LABELS, "images": images, "recipe": recipe}
+    inputs["weights"] = weights_identity(weights)
+    run = Run.open(
+        "networks",
+        code=CODE,
+        inputs=inputs,
+        provenance=getattr(clips, "provenance", None),
+        planned={task.title: len(splits) for task in tasks},
+    )
+    return Data(table, images, faces), run, tasks

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.cells import MAPPED, enlarged, from_bytes, map_side
-from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, opened, tasks_of
+from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, planned
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
@@ -28,22 +28,15 @@ MEASURES: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """One map a clip.
+    """One map a clip."""
 
-    Attributes
-    ----------
-    array : (n, S, S) float32 in [0, 1].
-    table : row i for map i: clip_id, subject, database, group, label, predicted.
-    side : cells along a side of a map before it was enlarged: what it can tell apart.
-    """
+    array: np.ndarray  #: (n, S, S) float32 in [0, 1]
+    table: pd.DataFrame  #: row i for map i: clip_id, subject, database, group, label, predicted
+    side: int  #: cells along a side of a map before it was enlarged: what it can tell apart
 
-    array: np.ndarray
-    table: pd.DataFrame
-    side: int
-
-    def mean(self, by: Sequence[str] = ("label", "group")) -> dict[tuple[str, ...], np.ndarray]:
-        """Mean map (S, S) of every combination of values of some columns."""
-        rows = self.table.groupby(list(by)).indices
+    def mean(self) -> dict[tuple[str, str], np.ndarray]:
+        """Mean map (S, S) of every label and group."""
+        rows = self.table.groupby(["label", "group"]).indices
         return {key: self.array[found].mean(axis=0) for key, found in sorted(rows.items())}
 
 
@@ -63,16 +56,9 @@ def activation_maps(
     The target is the predicted class, as released.  The networks are those of :func:`folds.train_and_predict`, trained
     wherever that trains: what was trained for Table V is not trained again.  A fold without such a clip is left out.
 
-    Parameters
-    ----------
-    images, clips, splits, recipe, weights, seed : as of :func:`folds.train_and_predict`.
-    labels : which clips get a map; Negative mixes several emotions (Section IV-C).
-    layer : 'layer3' or 'layer4' of ResNet-18.
-
-    Raises
-    ------
-    StudyError
-        Also when no such clip is tested, or the layer sees the image as a single cell.
+    ``labels`` says which clips get a map: Negative mixes several emotions (Section IV-C).  ``layer`` is 'layer3' or
+    'layer4' of ResNet-18; the rest is as of :func:`folds.train_and_predict`.  Raises StudyError also when no such clip
+    is tested, or the layer sees the image as a single cell.
 
     Examples
     --------
@@ -85,19 +71,13 @@ def activation_maps(
     ['Positive', 'Surprise']
     """
     side = map_side(layer, images.shape[-1])
-    data, run = opened(clips, images, None, recipe, weights)
-    wanted = data.table["label"].isin(list(labels)).to_numpy()
-    tasks = [
-        task
-        for task in tasks_of(MAPPED, (AS_DESCRIBED,), recipe, weights, [seed], splits)
-        if wanted[task.fold[1]].any()
-    ]
+    networks = [(MAPPED, AS_DESCRIBED)]
+    data, run, tasks = planned(networks, images, None, clips, splits, recipe, [seed], weights)
+    wanted = data.table.loc[data.table["label"].isin(labels), "clip_id"]
+    tasks = [task for task in tasks if wanted.index.isin(task.fold[1]).any()]
     if not tasks:
         raise StudyError(f"no clip labelled {' or '.join(labels)} is tested in any fold; nothing has a map")
-    rows = pd.concat(fold_tables(tasks, data, run, progress))
-    rows = rows[rows["label"].isin(list(labels))]
-    order = rows["clip_id"].map({name: i for i, name in enumerate(data.table["clip_id"])}).argsort()
-    rows = rows.iloc[order].reset_index(drop=True)
+    rows = wanted.to_frame().merge(pd.concat(fold_tables(tasks, data, run, progress)), on="clip_id")
     maps = enlarged(from_bytes(rows[f"cells_{layer}"]), images.shape[-1])
     return Maps(maps, rows[[*COLUMNS, "predicted"]], side)
 
@@ -110,14 +90,25 @@ def measure_maps(maps: Maps) -> pd.DataFrame:
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> clips = em.open_clips("tiny", progress=False)
-    >>> images = em.motion_images(clips, method="dis", size=64, progress=False)
-    >>> folds, recipe = em.subject_folds(clips.table, 2), em.Recipe(epochs=1)
-    >>> maps = em.activation_maps(images, clips, folds, recipe, layer="layer3", progress=False)
-    >>> set(em.MEASURES) <= set(em.measure_maps(maps))
-    True
+    >>> clips = em.released_clips().head(2).assign(predicted="Positive")
+    >>> em.measure_maps(em.networks.maps.Maps(np.ones((2, 9, 9)), clips, side=4))["left_share"].tolist()
+    [0.5, 0.5]
     """
-    return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **measures(maps.array))
+    values = maps.array.astype(np.float64)
+    size = values.shape[-1]
+    # Weight of each row or column in the first half: 1, then 1/2 for a middle one, then 0.
+    half = np.clip(size / 2 - np.arange(size), 0, 1)
+    total = values.sum(axis=(1, 2))
+    total[total <= 0] = np.nan
+    left = values.sum(axis=1) @ half / total
+    area = (values > values.max(axis=(1, 2), keepdims=True) / 2).mean(axis=(1, 2))
+    return maps.table.assign(
+        correct=maps.table["predicted"] == maps.table["label"],
+        asymmetry=np.abs(2 * left - 1),
+        left_share=left,
+        lower_share=1 - values.sum(axis=2) @ half / total,
+        area=np.where(np.isnan(total), np.nan, area),
+    )
 
 
 #: Key of a claim in ``paper/claims.yml`` -> label and measure of Figs 3-4.
@@ -132,16 +123,15 @@ PAPER_GROUPS = ("Non-Asian", "Asian")  #: first minus second, as Section IV-C co
 def map_claims(measured: pd.DataFrame, seed: int = 0) -> tuple[dict[str, str], dict[str, Any]]:
     """The names of the two groups, first and second, and what each claim on Figs 3-4 is judged by.
 
-    Parameters
-    ----------
-    measured : as of :func:`measure_maps`.
+    ``measured`` is as of :func:`measure_maps`.
     """
     found = sorted(measured["group"].unique())
     first, second = PAPER_GROUPS if set(found) == set(PAPER_GROUPS) else found
-    differences = group_difference(measured, list(MEASURES), by="label", seed=seed).set_index(
+    differences = group_difference(measured, [*MEASURES], by="label", seed=seed).set_index(
         ["label", "measure"]
     )
-    mean = measured.dropna(subset=list(MEASURES)).groupby(["label", "group"])[list(MEASURES)].mean()
+    mean = measured.dropna(subset=[*MEASURES]).groupby(["label", "group"])[[*MEASURES]].mean()
+    groups = {"first": first, "second": second}
     claims: dict[str, Any] = {}
     for key, (label, measure) in CLAIMS.items():
         row = differences.loc[(label, measure)] if label in set(measured["label"]) else None
@@ -150,33 +140,6 @@ def map_claims(measured: pd.DataFrame, seed: int = 0) -> tuple[dict[str, str], d
             continue
         value, low, high = row["difference"]
         one = Estimate(value, low, high) if first == found[0] else Estimate(-value, -high, -low)
-        words = {
-            f"mean_{name}": mean.loc[(label, group), measure]
-            for name, group in (("first", first), ("second", second))
-        }
+        words = {f"mean_{name}": mean.loc[(label, group), measure] for name, group in groups.items()}
         claims[key] = (one, words | {"p": row["p"], "meaning": MEASURES[measure].split(",")[0]})
-    return {"first": first, "second": second}, claims
-
-
-def measures(maps: np.ndarray) -> dict[str, np.ndarray]:
-    """The :data:`MEASURES` of (n, h, w) maps in [0, 1], each (n,) float64; NaN where a map is blank."""
-    n, height, width = maps.shape
-    values = np.asarray(maps, dtype=np.float64)
-    total = values.sum(axis=(1, 2))
-    blank = total <= 0
-    total = np.where(blank, 1.0, total)
-    left = values.sum(axis=1) @ _first_half(width) / total
-    lower = 1 - values.sum(axis=2) @ _first_half(height) / total
-    peak = values.reshape(n, -1).max(axis=1)
-    found = {
-        "asymmetry": np.abs(2 * left - 1),
-        "left_share": left,
-        "lower_share": lower,
-        "area": (values > peak[:, None, None] / 2).mean(axis=(1, 2)),
-    }
-    return {name: np.where(blank, np.nan, column) for name, column in found.items()}
-
-
-def _first_half(n: int) -> np.ndarray:
-    """Weight of each of ``n`` cells in their first half: 1, then 1/2 for a middle cell, then 0."""
-    return np.clip(n / 2 - np.arange(n), 0, 1)
+    return groups, claims

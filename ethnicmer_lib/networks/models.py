@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.design.backbones import TINYVIT, check_images, load_weights, resnet18_backbone
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, VARIANTS
@@ -38,40 +39,26 @@ class EthnicNet(nn.Module):
     for the variants of ``RGB_VARIANTS`` the apex frame in [0, 1], which is standardised with ImageNet's mean and
     standard deviation inside.  The flow image goes in as it is: zero means no motion.
 
-    Attributes
-    ----------
-    variant : str
-    emotion, ethnic : backbones that give (n, features); ``ethnic`` is None for 'resnet18'.
-    emotion_head, ethnic_head, fusion_head : fully connected layers.
-    shared : whether the emotion backbone is called for both branches, as the release does; both features are then
-        the same, and the ethnic backbone is there but idle.
+    ``emotion`` and ``ethnic`` are backbones that give (n, features), ``emotion_head``, ``ethnic_head`` and
+    ``fusion_head`` linear layers; all but the emotion's are None for 'resnet18'.  With ``shared`` the emotion backbone
+    is called for both branches, as the release does: both features are the same, the ethnic backbone is there but idle.
     """
 
-    def __init__(self, variant: str, n_labels: int = 3, n_groups: int = 2, shared: bool = False):
+    def __init__(self, variant: str, n_groups: int = 2, shared: bool = False):
         super().__init__()
         if variant not in VARIANTS:
             raise StudyError(f"variant {variant!r} is unknown; allowed: {', '.join(VARIANTS)}")
-        if shared and variant in RGB_VARIANTS:
-            raise StudyError(
-                f"shared_backbone: the branches of {variant!r} see different images and cannot share a backbone; "
-                "it is about 'dual_motion'"
-            )
         self.variant, self.shared = variant, shared
         # The emotion branch comes first, so one seed gives it one start in all variants: rows stay paired.
         self.emotion, width = resnet18_backbone()
-        self.emotion_head = nn.Linear(width, n_labels)
+        self.emotion_head = nn.Linear(width, len(LABELS))
         self.ethnic = self.ethnic_head = self.fusion_head = None
         if variant != "resnet18":
             self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else resnet18_backbone()
             self.ethnic_head = nn.Linear(ethnic_width, n_groups)
-            self.fusion_head = nn.Linear(width + ethnic_width, n_labels)
+            self.fusion_head = nn.Linear(width + ethnic_width, len(LABELS))
         self.register_buffer("rgb_mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("rgb_std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-
-    @property
-    def needs_rgb(self) -> bool:
-        """Whether the ethnic backbone sees the apex frame."""
-        return self.variant in RGB_VARIANTS
 
     def forward(self, motion: Tensor, faces: Tensor | None = None) -> Outputs:
         """Logits of a batch; StudyError for images that are too small or of the wrong shape."""
@@ -90,11 +77,9 @@ class EthnicNet(nn.Module):
         if self.shared:
             # A second call, as released: in training mode it moves the running statistics a second time.
             return emotion, self.emotion(motion)
-        if self.needs_rgb:
+        if self.variant in RGB_VARIANTS:
             if faces is None:
-                raise StudyError(
-                    f"variant {self.variant!r} needs the apex frame; give faces (n, 3, S, S) in [0, 1]"
-                )
+                raise StudyError(f"{self.variant} needs the apex frames; give faces (n, 3, S, S) in [0, 1]")
             check_images(faces, "face")
             return emotion, self.ethnic((faces - self.rgb_mean) / self.rgb_std)
         return emotion, self.ethnic(motion)
@@ -103,12 +88,8 @@ class EthnicNet(nn.Module):
 def loss(outputs: Outputs, label: Tensor, group: Tensor, ethnic: bool = True) -> Tensor:
     """Sum of the unweighted cross-entropies of the emotion, ethnic and fusion heads (Eqs 1-4).
 
-    A variant without an ethnic branch has the first term only.
-
-    Parameters
-    ----------
-    label, group : (n,) int64 class numbers.
-    ethnic : whether the ethnic head's term counts; without it the second branch learns from the fusion alone.
+    A variant without an ethnic branch has the first term only.  ``label`` and ``group`` are (n,) int64 class numbers;
+    without ``ethnic`` the ethnic head's term does not count, and the second branch learns from the fusion alone.
     """
     total = functional.cross_entropy(outputs.emotion, label)
     if outputs.ethnicity is not None:
@@ -118,22 +99,14 @@ def loss(outputs: Outputs, label: Tensor, group: Tensor, ethnic: bool = True) ->
     return total
 
 
-def build_network(
-    variant: str, weights: str = "none", n_labels: int = 3, n_groups: int = 2, shared: bool = False
-) -> EthnicNet:
+def build_network(variant: str, weights: str = "none", n_groups: int = 2, shared: bool = False) -> EthnicNet:
     """A network of Table V, its heads always new.
 
-    Random parts come from torch's global generator: seed it before, as ``training`` does.
+    ``weights`` are the start of the backbones: 'none' (random), 'imagenet' or a file, see
+    :func:`backbones.load_weights`; ``shared`` is as in :class:`EthnicNet`.  Random parts come from torch's global
+    generator: seed it before, as ``training`` does.
 
-    Parameters
-    ----------
-    weights : start of the backbones: 'none' (random), 'imagenet' or a file, see :func:`backbones.load_weights`.
-    shared : as in :class:`EthnicNet`.
-
-    Raises
-    ------
-    StudyError
-        Unknown variant, a failed download, or a file that is missing, unreadable or does not fit.
+    Raises StudyError for an unknown variant, a failed download, or a file that is missing, unreadable or does not fit.
 
     Examples
     --------
@@ -142,7 +115,7 @@ def build_network(
     >>> {name: tuple(logits.shape) for name, logits in network(torch.rand(4, 3, 28, 28))._asdict().items()}
     {'emotion': (4, 3), 'ethnicity': (4, 2), 'fusion': (4, 3)}
     """
-    network = EthnicNet(variant, n_labels, n_groups, shared)
+    network = EthnicNet(variant, n_groups, shared)
     load_weights(network.emotion, "resnet18", weights)
     if variant == "tinyvit":
         load_weights(network.ethnic, "tinyvit", weights, _tinyvit_weights)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.errors import StudyError
-
-CONTEXTS = ("group", "shuffled", "database")
 STILL = 1e-6  #: a channel whose values span less than this does not vary
 # ImageNet's mean and standard deviation, for red, green and blue; the release gives them to u, v and strain.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -20,19 +17,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Switches:
     """How a network of Table V is taught, tested and saved; the defaults are what the paper describes.
 
-    Each field changes one behaviour and leaves the others, the start of the emotion branch and the order of the
-    clips as they are.
-
-    Attributes
-    ----------
-    context : what the ethnic branch is taught: 'group', 'shuffled' (groups permuted between subjects) or 'database'.
-    ethnic_loss : whether the cross-entropy of the ethnic branch is part of the loss (Eq. 2).
-    shared_backbone : whether the emotion backbone is called for both branches, as released; the ethnic one is idle.
-    test_batch_norm : 'running' statistics of training, or those of the held-out subject's own 'batch', as released:
-        the network stays in training mode while it is tested.
-    weights_saved : 'before_test', or 'after_test' as released: the running statistics that a later test in
-        evaluation mode uses have seen the held-out subject.
-    standardise : 'none', or 'imagenet' as released, see :func:`standardised`.
+    Each changes one behaviour; the others, the start of the emotion branch and the order of clips stay as they are.
 
     Examples
     --------
@@ -41,31 +26,21 @@ class Switches:
     True
     """
 
+    #: What the ethnic branch is taught: groups, groups permuted between subjects, or databases.
     context: Literal["group", "shuffled", "database"] = "group"
+    #: Whether the cross-entropy of the ethnic branch is part of the loss (Eq. 2).
     ethnic_loss: bool = True
+    #: Whether the emotion backbone is called for both branches, as released; the ethnic one is idle.
     shared_backbone: bool = False
+    #: Statistics of training, or, as released, of the held-out subject's own batch: the test is in training mode.
     test_batch_norm: Literal["running", "batch"] = "running"
+    #: As released, after the test: running statistics, of later tests in evaluation mode, know the held-out subject.
     weights_saved: Literal["before_test", "after_test"] = "before_test"
+    #: As released, 'imagenet': see :func:`standardised`.
     standardise: Literal["none", "imagenet"] = "none"
-
-    @classmethod
-    def of(cls, parameters: object) -> Self:
-        """Those of a chapter's parameters, which carry the same names."""
-        return cls(**{field.name: getattr(parameters, field.name) for field in fields(cls)})
-
-    @property
-    def training(self) -> Switches:
-        """The switches that change the trained network; those of the test are back at their defaults."""
-        return replace(
-            self, test_batch_norm=AS_DESCRIBED.test_batch_norm, weights_saved=AS_DESCRIBED.weights_saved
-        )
 
 
 AS_DESCRIBED = Switches()
-#: What the released code does; what its ethnic branch is taught is what the paper says.
-AS_RELEASED = Switches(
-    shared_backbone=True, test_batch_norm="batch", weights_saved="after_test", standardise="imagenet"
-)
 
 
 def taught(clips: pd.DataFrame, context: str, seed: int) -> np.ndarray:
@@ -73,14 +48,7 @@ def taught(clips: pd.DataFrame, context: str, seed: int) -> np.ndarray:
 
     'shuffled' permutes the groups between subjects, from a stream of its own: a subject's clips stay together
     and each group keeps its number of subjects.
-
-    Raises
-    ------
-    StudyError
-        For an unknown context.
     """
-    if context not in CONTEXTS:
-        raise StudyError(f"context={context!r} is unknown; allowed: {', '.join(CONTEXTS)}")
     if context != "shuffled":
         return clips[context].to_numpy(dtype=object)
     groups = clips.groupby("subject", sort=True)["group"].first()
@@ -93,14 +61,7 @@ def standardised(images: np.ndarray) -> np.ndarray:
     ImageNet's mean subtracted and divided by its standard deviation, channel by channel.
 
     Zero is then no longer 'no motion'.  A channel that does not vary counts as 0 before it is standardised.
-
-    Parameters
-    ----------
-    images : (n, 3, S, S); any scaling, since the stretch undoes it.
-
-    Returns
-    -------
-    (n, 3, S, S) float32.
+    (n, 3, S, S) of any scaling, since the stretch undoes it, gives (n, 3, S, S) float32.
     """
     low = images.min(axis=(2, 3), keepdims=True)
     span = images.max(axis=(2, 3), keepdims=True) - low

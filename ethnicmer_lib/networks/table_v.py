@@ -60,40 +60,34 @@ def claims(
 ) -> dict[str, Any]:
     """What Section IV-B's claims are judged by, by key: differences of macro F1, and what each ethnic branch tells.
 
-    Parameters
-    ----------
-    predictions : of variants and baselines, one schema.
-    table : the clips table.
-    missing : variants that could not be trained, and why.
+    ``predictions`` are of variants and baselines, ``table`` the clips table, ``missing`` says why variants could not be
+    trained.
     """
     found: dict[str, Any] = {}
-    rows = difference(
-        predictions, [*COMPARED.values(), ("majority", "resnet18"), ("forest", "resnet18")], seed=seed
-    )
-    by_pair = dict(zip(zip(rows["a"], rows["b"], strict=True), rows["difference"], strict=True))
-    for key, (a, b) in COMPARED.items():
-        if (a, b) in by_pair:
-            found[key] = by_pair[a, b]
+    pairs = [*COMPARED.values(), ("majority", "resnet18"), ("forest", "resnet18")]
+    by_pair = difference(predictions, pairs, seed=seed).set_index(["a", "b"])["difference"].to_dict()
+    for key, pair in COMPARED.items():
+        if pair in by_pair:
+            found[key] = by_pair[pair]
         else:
-            absent = next(name for name in (a, b) if name not in set(predictions["arm"]))
+            absent = next(name for name in pair if name not in set(predictions["arm"]))
             found[key] = (missing or {}).get(absent, f"{absent} is not among the variants of this run")
     branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
     for arm, row in branches.iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
         found[BRANCHES[arm]] = (row["difference"], words)
     if ("majority", "resnet18") in by_pair:
-        words = {"forest": by_pair["forest", "resnet18"]}
-        found["baseline_significant"] = (by_pair["majority", "resnet18"], words)
+        found["baseline_significant"] = (
+            by_pair["majority", "resnet18"],
+            {"forest": by_pair["forest", "resnet18"]},
+        )
     return found
 
 
 def control_claims(controls: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The same for the controls, and what a probe of the ethnic branch reads off within one database."""
-    rows = difference(controls, CONTROLS.values(), seed=seed)
-    keys = {pair: key for key, pair in CONTROLS.items()}
-    found: dict[str, Any] = {
-        keys[a, b]: one for a, b, one in rows[["a", "b", "difference"]].itertuples(index=False)
-    }
+    by_pair = difference(controls, CONTROLS.values(), seed=seed).set_index(["a", "b"])["difference"].to_dict()
+    found: dict[str, Any] = {key: by_pair[pair] for key, pair in CONTROLS.items() if pair in by_pair}
     asked = learnt(controls, seed=seed).set_index(["arm", "reader", "target", "where"])
     both = controls.groupby("database")["group"].nunique()
     found["branch_within"] = (
@@ -120,10 +114,7 @@ def record_table_v(
 ) -> Path:
     """Train Table V, or its controls, and keep the predictions in ``results/table_v``.
 
-    Parameters
-    ----------
-    arms : by default all of the part that these clips allow.
-    command : what the reader typed.
+    ``arms`` are by default all of the part that these clips allow; ``command`` is what the reader typed.
     """
     images = motion_images(clips, flow_method, scaling, image_size)
     faces = apex_images(clips, image_size) if clips.has_frames else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +39,10 @@ class Inputs:
     group: Tensor  #: (n,) int64, place in ``context``
     context: tuple[str, ...]  #: names of what the ethnic branch tells apart: the groups, or the databases
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Images of some rows, copied, in the memory format of the training."""
-        return _taken(self.motion, rows), None if self.faces is None else _taken(self.faces, rows)
+    def batch(self, rows: Tensor) -> list[Tensor | None]:
+        """Motion and faces of some rows, copied, in the memory format of the training."""
+        images = (self.motion, self.faces)
+        return [None if one is None else one[rows].contiguous(memory_format=LAYOUT) for one in images]
 
 
 def prepare(
@@ -57,39 +57,26 @@ def prepare(
 
     On a CPU nothing is copied: several processes that were given the same mapped file share its pages.
 
-    Parameters
-    ----------
-    variant : row of Table V.
-    motion : (n, 3, S, S) optical flow images, row i for row i of ``table``, the clips table.
-    faces : (n, 3, S, S) apex frames in [0, 1]; needed by the variants of ``RGB_VARIANTS``, else unused.
-    switches : ``standardise`` and ``context`` count.
-    seed : of the shuffled context alone.
-
-    Raises
-    ------
-    StudyError
-        With the clip, when images and clips do not match or a value is not finite; when RGB is missing.
+    ``motion`` and ``faces`` are (n, 3, S, S), row i for row i of the clips table; faces, in [0, 1], are for the
+    variants of ``RGB_VARIANTS``.  Of the switches ``standardise`` and ``context`` count; the seed is of the shuffled
+    context alone.  Raises StudyError, with the clip, when images and clips do not match or a value is not finite.
     """
-    if variant in RGB_VARIANTS and faces is None:
-        raise StudyError(f"variant {variant!r} needs RGB apex frames; use clips with frames or leave it out")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _check(motion, "motion", table)
-    if switches.standardise == "imagenet":
-        motion = standardised(motion)
-    if variant in RGB_VARIANTS:
-        _check(faces, "rgb", table)
-
-    def codes(values: Iterable[str], names: Sequence[str]) -> Tensor:
-        return torch.tensor([names.index(value) for value in values], dtype=torch.int64, device=device)
-
-    said = taught(table, switches.context, seed)
-    context = tuple(sorted(set(said)))
+    if device.type == "cuda":  # deterministic kernels only; a CPU's are, at a given number of threads
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    faces = faces if variant in RGB_VARIANTS else None
+    for name, images in (("motion", motion), ("rgb", faces)):
+        if images is not None:
+            _check(images, name, table)
+    label = pd.Categorical(table["label"], categories=LABELS).codes.astype(np.int64)
+    group, context = pd.factorize(taught(table, switches.context, seed), sort=True)
     return Inputs(
-        motion=_tensor(motion, device),
-        faces=_tensor(faces, device) if variant in RGB_VARIANTS else None,
-        label=codes(table["label"], LABELS),
-        group=codes(said, context),
-        context=context,
+        motion=_tensor(standardised(motion) if switches.standardise == "imagenet" else motion, device),
+        faces=None if faces is None else _tensor(faces, device),
+        label=torch.from_numpy(label).to(device),
+        group=torch.from_numpy(group.astype(np.int64)).to(device),
+        context=tuple(context),
     )
 
 
@@ -114,10 +101,6 @@ def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
     return tensor if device.type == "cpu" else tensor.to(device).contiguous(memory_format=LAYOUT)
 
 
-def _taken(images: Tensor, rows: Tensor) -> Tensor:
-    return images[rows].contiguous(memory_format=LAYOUT)
-
-
 def train_fold(
     variant: str,
     inputs: Inputs,
@@ -132,38 +115,29 @@ def train_fold(
     """Train a new network on some rows, in eval mode when returned.
 
     Start, dropout and order of the clips depend on ``(seed, fold)`` alone: not on other folds, on what ran before, or,
-    for start of the emotion branch and order, on the variant and the switches.
+    for start of the emotion branch and order, on the variant and the switches.  ``inputs`` are of :func:`prepare` with
+    the same switches, of which ``ethnic_loss`` and ``shared_backbone`` count here.
 
-    Parameters
-    ----------
-    inputs : of :func:`prepare`, with the same switches.
-    weights : what the backbones start from, see :func:`models.build_network`.
-    switches : ``ethnic_loss`` and ``shared_backbone`` count.
-
-    Raises
-    ------
-    StudyError
-        With fewer than two rows (batch norm needs two), or when the loss is no longer finite.
+    Raises StudyError with fewer than two rows (batch norm needs two), or when the loss is no longer finite.
     """
     if len(rows) < 2:
         raise StudyError(f"fold {fold} has {len(rows)} training clip(s); at least 2 are needed")
     device = inputs.motion.device
     order = np.random.default_rng([seed, fold, 0])
-    with reproducible(device), torch.random.fork_rng():
+    with torch.random.fork_rng():
         torch.manual_seed(int(np.random.default_rng([seed, fold, 1]).integers(2**63)))
-        model = build_network(
-            variant,
-            weights,
-            n_groups=max(2, len(inputs.context)),
-            shared=switches.shared_backbone and variant != "resnet18",  # one branch has nothing to share
-        )
+        model = build_network(variant, weights, max(2, len(inputs.context)), switches.shared_backbone)
         model = model.to(device, memory_format=LAYOUT).train()
-        forward = _compiled(model) if recipe.compiled else hasten(model)
+        if recipe.compiled:  # for each of the (few) shapes of a batch; on a GPU replayed as a CUDA graph
+            mode = "reduce-overhead" if device.type == "cuda" else "default"
+            forward = torch.compile(model, dynamic=False, mode=mode, backend=COMPILER)
+        else:
+            forward = hasten(model)
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
         optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, recipe.gamma)
         for epoch in range(recipe.epochs):
-            shuffled = torch.from_numpy(order.permutation(np.asarray(rows))).to(device)
+            shuffled = torch.from_numpy(order.permutation(rows)).to(device)
             if not _epoch(forward, inputs, shuffled, optimiser, recipe, switches.ethnic_loss):
                 raise StudyError(
                     f"{variant}, seed {seed}, fold {fold}: the loss is no longer finite in epoch {epoch + 1}; lower "
@@ -196,38 +170,26 @@ def _epoch(
     return bool(torch.isfinite(summed))
 
 
-def _compiled(model: EthnicNet) -> Callable[..., Outputs]:
-    """The forward pass, compiled for each of the (few) shapes of a batch; on a GPU replayed as a CUDA graph."""
-    from torch._dynamo.exc import TorchDynamoException  # takes a second to import
-
-    mode = "reduce-overhead" if next(model.parameters()).device.type == "cuda" else "default"
-    compiled = torch.compile(model, dynamic=False, mode=mode, backend=COMPILER)
-
-    def forward(*images: Tensor | None) -> Outputs:
-        try:
-            return compiled(*images)
-        except TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
-            raise StudyError(
-                f"compiled=True: PyTorch could not compile {model.variant} ({reason}); install a C++ compiler, or "
-                "set compiled to False"
-            ) from error
-
-    return forward
-
-
 def predict(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int) -> Outputs:
     """Logits of some rows in eval mode, on the CPU; the network is not changed by what it predicts."""
-    model.eval()
-    index = torch.from_numpy(np.asarray(rows)).to(inputs.motion.device)
-    with reproducible(inputs.motion.device), torch.inference_mode():
-        return joined([model(*inputs.batch(batch)) for batch in index.split(batch_size)])
+    return Outputs(*_evaluated(model.eval(), inputs, rows, batch_size))
 
 
-def joined(parts: Sequence[Outputs]) -> Outputs:
-    """The logits of several batches as one, on the CPU."""
-    columns = [None if column[0] is None else torch.cat(column).cpu() for column in zip(*parts, strict=True)]
-    return Outputs(*columns)
+def features(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int) -> list[np.ndarray | None]:
+    """Features of rows in eval mode, (n, width) float32 of each branch; None where there is none."""
+    found = _evaluated(model.eval().features, inputs, rows, batch_size)
+    return [None if branch is None else branch.numpy() for branch in found]
+
+
+@torch.inference_mode()
+def _evaluated(call: Callable, inputs: Inputs, rows: np.ndarray, batch_size: int) -> list[Tensor | None]:
+    parts = torch.from_numpy(rows).to(inputs.motion.device).split(batch_size)
+    return joined([call(*inputs.batch(part)) for part in parts])
+
+
+def joined(parts: Iterable[Iterable[Tensor | None]]) -> list[Tensor | None]:
+    """What was computed batch by batch as one, on the CPU; None where there is none."""
+    return [None if column[0] is None else torch.cat(column).cpu() for column in zip(*parts, strict=True)]
 
 
 def batches(rows: Tensor, size: int) -> list[Tensor]:
@@ -236,24 +198,3 @@ def batches(rows: Tensor, size: int) -> list[Tensor]:
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return parts
-
-
-@contextmanager
-def reproducible(device: torch.device) -> Iterator[None]:
-    """On a GPU take deterministic kernels only; CPU kernels are, at a given number of threads."""
-    if device.type != "cuda":
-        yield
-        return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be deterministic
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    cudnn = torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = cudnn

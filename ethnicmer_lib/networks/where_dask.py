@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -12,16 +11,14 @@ from importlib import metadata
 from typing import Any
 
 import distributed
-import numpy as np
 from distributed.scheduler import KilledWorker
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks.training import CODE
-from ethnicmer_lib.networks.where import OnEpoch, Serial, Work, rounds, say
+from ethnicmer_lib.networks.where import Spread, Work, say
 from ethnicmer_lib.store import fingerprint
 
 CONNECT = 10  #: seconds until a scheduler that does not answer is an error
-LOOK = 20  #: seconds between two looks at whether there is any worker
 #: Packages whose version can change a prediction.
 _DECIDING = ("numpy", "pandas", "scikit-learn", "timm", "torch", "torchvision")
 # A worker with several threads would train several networks at once in one process, whose random state and
@@ -30,34 +27,34 @@ _TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Dask(Serial):
+class Dask(Spread):
     """The workers of the scheduler at ``address``.
 
-    A worker that is lost is replaced by another one (Dask does that), and where a task took several workers with
-    it, or the data went with the last worker that had them, what is left is sent again.
+    Dask itself replaces a lost worker; a new round is for a task that took several workers with it, or data that
+    went with the last worker that had them.
     """
 
     address: str
-    tells_epochs = False
+    lost = (KilledWorker, CancelledError, distributed.client.FutureCancelledError)
 
     def check(self) -> None:
         """StudyError when no scheduler answers there."""
-        with closing(self._client()):
-            pass
+        self._client().close()
 
-    def run(self, work: Work, tasks: Sequence[Any], data: Any, on_epoch: OnEpoch) -> Iterator[Any]:
-        """As of :class:`Serial`; lost workers are replaced."""
-        left = {task.name: task for task in tasks}
-        for _ in rounds(left):
-            with closing(self._client()) as client:
-                try:
-                    for done in _one_round(client, work, list(left.values()), data, self.address):
-                        del left[done.task.name]
-                        yield done
-                except (KilledWorker, CancelledError, distributed.client.FutureCancelledError) as error:
-                    say(
-                        f"Dask lost workers ({type(error).__name__}); {len(left)} folds are left and sent again"
-                    )
+    def one_round(self, work: Work, tasks: Sequence[Any], data: Any) -> Iterator[Any]:
+        """As of :class:`Spread`."""
+        with closing(self._client()) as client:
+            if not client.scheduler_info(n_workers=-1)["workers"]:
+                # A queue may take hours, and silence would look like a hang.
+                say(
+                    f"no worker at {self.address} yet; waiting for the first (Ctrl-C ends this, folds are kept)"
+                )
+                client.wait_for_workers(1)
+            shared = client.scatter(data, broadcast=True, hash=False)
+            expected = identity()
+            waiting = [client.submit(_on_worker, work, task, shared, expected, pure=False) for task in tasks]
+            for future in distributed.as_completed(waiting, loop=client.loop):
+                yield future.result()
 
     def _client(self) -> distributed.Client:
         try:
@@ -74,60 +71,6 @@ class Dask(Serial):
 def identity() -> dict[str, str]:
     """What must be the same on every worker: versions that can change a prediction, and this library's code."""
     return {name: metadata.version(name) for name in _DECIDING} | {"ethnicmer_lib code": fingerprint(*CODE)}
-
-
-def _one_round(
-    client: distributed.Client, work: Work, tasks: Sequence[Any], data: Any, address: str
-) -> Iterator[Any]:
-    _await_worker(client, address)
-    shared = client.scatter(_plain(data), broadcast=True, hash=False)
-    expected = identity()
-    waiting = {client.submit(_on_worker, work, task, shared, expected, pure=False) for task in tasks}
-    while waiting:
-        try:
-            with client.as_current():
-                finished, waiting = distributed.wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            _await_worker(client, address)
-            continue
-        for future in finished:
-            try:
-                yield future.result()
-            except (ModuleNotFoundError, RuntimeError) as error:
-                raise _lacking(error, address) from error
-            future.release()
-
-
-def _lacking(error: Exception, address: str) -> Exception:
-    """A clear error where a scheduler or worker cannot even read what it is sent; any other as it is."""
-    if isinstance(error, ModuleNotFoundError):
-        who = f"a worker lacks {error.name}"
-    elif "deserialization of the task graph" in str(error):  # Dask's words
-        who = "the scheduler cannot read the tasks, it lacks this study or has other versions"
-    else:
-        return error
-    return StudyError(
-        f"engine {address!r}: {who}; install this study there, the same requirements.lock and the same commit"
-    )
-
-
-def _await_worker(client: distributed.Client, address: str) -> None:
-    """Wait until there is a worker, and say so: a queue may take hours, and silence would look like a hang."""
-    if not client.scheduler_info(n_workers=-1)["workers"]:
-        say(
-            f"the scheduler at {address} has no worker; waiting for the first (Ctrl-C ends this, folds are kept)"
-        )
-        client.wait_for_workers(1)
-
-
-def _plain(data: Any) -> Any:
-    """The shared data with arrays in memory: a worker elsewhere cannot map a file of this machine."""
-    arrays = {
-        field.name: np.asarray(value)
-        for field in dataclasses.fields(data)
-        if isinstance(value := getattr(data, field.name), np.ndarray)
-    }
-    return dataclasses.replace(data, **arrays)
 
 
 def _on_worker(work: Work, task: Any, data: Any, expected: dict[str, str]) -> Any:

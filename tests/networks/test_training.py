@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import Recipe, training
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 
@@ -136,14 +134,3 @@ def test_a_compiled_step_trains_the_same_network(monkeypatch):
     monkeypatch.setattr(training, "COMPILER", compiler)
     assert_near(plain, trained(compiled=True), 1e-3)
     assert graphs
-
-
-def test_a_step_that_cannot_be_compiled_says_what_to_do(monkeypatch):
-    def broken(graph, example):
-        raise OSError("no compiler here")
-
-    monkeypatch.setattr(training, "COMPILER", broken)
-    inputs = training.prepare("resnet18", images(), None, clips())
-    compiled = replace(SETTINGS, compiled=True)
-    with pytest.raises(StudyError, match=r"compiled=True: .* could not compile resnet18 .*set compiled to"):
-        fit("resnet18", inputs, FOLDS[0][0], compiled, 0)
