@@ -97,11 +97,16 @@ class Run:
         return seals.read(self.path, f"{self.step}-{self.key}", name)
 
     def write(
-        self, name: str, content: Content, seconds: float, before: Mapping[str, float] | None = None
+        self,
+        name: str,
+        content: Content,
+        seconds: float | None = None,
+        before: Mapping[str, float] | None = None,
     ) -> Content:
-        """Keep what was computed elsewhere, with how long that took; returned as it will be read."""
-        known = self.seconds() if before is None else before
-        self._note("seconds.json", {**known, name: round(seconds, 2)})
+        """Keep what was computed elsewhere, with how long that took if known; returned as it will be read."""
+        if seconds is not None:
+            known = self.seconds() if before is None else before
+            self._note("seconds.json", {**known, name: round(seconds, 2)})
         return seals.write(self.path, f"{self.step}-{self.key}", name, content)
 
     def drop(self, pattern: str) -> None:
