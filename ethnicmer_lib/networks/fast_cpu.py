@@ -30,12 +30,17 @@ class Convolution(nn.Conv2d):
 
 
 def hasten(network: nn.Module) -> nn.Module:
-    """Make :class:`Convolution` of a network's (square) convolutions where that pays; parameters and names stay."""
-    for conv in network.modules():
-        # With fewer channels it is no faster.
-        if type(conv) is nn.Conv2d and conv.groups == 1 and conv.bias is None and conv.in_channels >= 16:
-            conv.__class__ = Convolution
+    """Make :class:`Convolution` of every convolution of a network that can be one; parameters and names stay."""
+    for module in network.modules():
+        if type(module) is nn.Conv2d and _fits(module):
+            module.__class__ = Convolution
     return network
+
+
+def _fits(conv: nn.Conv2d) -> bool:
+    square = all(len(set(pair)) == 1 for pair in (conv.kernel_size, conv.stride, conv.padding))
+    plain = conv.groups == 1 and conv.bias is None and conv.dilation == (1, 1)
+    return square and plain and conv.padding_mode == "zeros" and conv.in_channels >= 16  # fewer: no faster
 
 
 def weight_gradient(images: Tensor, gradient: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
