@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.design.classifiers import classifier
+from ethnicmer_lib.design.classifiers import ABOUT, classifier
 from ethnicmer_lib.design.scenarios import BINARY, MIXED, draw_scenarios, predict_scenarios, subjects_in
 from ethnicmer_lib.stats.scoring import MACRO, scores
-from ethnicmer_lib.store import kept
+from ethnicmer_lib.store import Run
+
+_PART = 20  #: permutations between two files: what an interruption can cost
 
 
 def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: int) -> pd.DataFrame:
@@ -24,7 +26,6 @@ def permuted_groups(table: pd.DataFrame, control: str, seed: int, permutation: i
     return table.assign(group=table["subject"].map(dealt).fillna(table["group"]))
 
 
-@kept("design")
 def permute_scenarios(
     x: np.ndarray,
     table: pd.DataFrame,
@@ -42,6 +43,8 @@ def permute_scenarios(
 
     One row per permutation: permutation (0: as observed), difference (mean over draws of macro F1).
     """
+    inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "n_draws": n_draws}
+    run = Run.open("permute_scenarios", code=("design",), inputs=inputs | {"control": control, "seed": seed})
     model = classifier("svc")
 
     def difference(permutation: int) -> float:
@@ -52,9 +55,14 @@ def permute_scenarios(
             drops.append(macro[MIXED] - macro.drop(MIXED).mean())
         return float(np.mean(drops))
 
-    numbers = range(n_permutations + 1)
-    bar = tqdm(numbers, desc=f"permutations, {control}", disable=not progress)
-    return pd.DataFrame({"permutation": numbers, "difference": map(difference, bar)})
+    def part(numbers: range) -> pd.DataFrame:
+        return pd.DataFrame({"permutation": numbers, "difference": map(difference, numbers)})
+
+    whole = range(n_permutations + 1)
+    parts = [whole[start : start + _PART] for start in whole[::_PART]]
+    bar = tqdm(parts, desc=f"permutations, {control}", disable=not progress)
+    tables = [run.kept(f"part{of[0]:05d}-{len(of)}", lambda of=of: part(of)) for of in bar]
+    return pd.concat(tables, ignore_index=True)
 
 
 def permutation_test(table: pd.DataFrame) -> dict[str, float]:

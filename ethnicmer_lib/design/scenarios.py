@@ -50,9 +50,8 @@ class Control(NamedTuple):
 
     title: str
     scenarios: Mapping[str, tuple[Part, ...]] = _THREE  #: name, with a group's role in braces -> its parts
-    inside: bool = (
-        False  #: only from the database that holds both groups, fewer subjects where it has no more
-    )
+    #: only from the database that holds both groups, fewer subjects where it has no more
+    inside: bool = False
     balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
     without_largest: bool = False  #: never draw the subject with most clips
 
@@ -214,7 +213,7 @@ def repeat_scenarios(
         return found[["arm", "seed", "draw", *ABOUT, "predicted", *chances, "majority"]]
 
     bar = tqdm(range(n_draws), desc="draws of subjects", disable=not progress)
-    return pd.concat([run.table(f"draw{n:04d}", lambda n=n: one(n)) for n in bar], ignore_index=True)
+    return pd.concat([run.kept(f"draw{n:04d}", lambda n=n: one(n)) for n in bar], ignore_index=True)
 
 
 def with_rule(predictions: pd.DataFrame) -> pd.DataFrame:

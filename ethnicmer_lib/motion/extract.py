@@ -141,13 +141,13 @@ def _images(
             for start in range(0, len(clip_ids), _PART):
                 chunk = clip_ids[start : start + _PART]
                 name = f"px{sizes[0]}-part{start:05d}"
-                part = run.array(name, lambda chunk=chunk: np.stack([*_counted(each(row, chunk), bar)]))
+                part = run.kept(name, lambda chunk=chunk: np.stack([*_counted(each(row, chunk), bar)]))
                 parts.append(part[:, ends[place] : ends[place + 1]])
                 bar.update(start + len(chunk) - bar.n)  # a part that was there already
             return np.concatenate(parts).reshape(-1, 3, sizes[place], sizes[place])
 
     images = {
-        side: run.array(f"px{side}", lambda place=place: whole(place)) for place, side in enumerate(sizes)
+        side: run.kept(f"px{side}", lambda place=place: whole(place)) for place, side in enumerate(sizes)
     }
     run.drop("px*-part*")
     return images[size]

@@ -118,7 +118,7 @@ def trained(
             run.write(task.name, table, time.perf_counter() - start)
         return torch.cat([value.cpu().float().ravel() for value in network.state_dict().values()]).numpy()
 
-    flat = torch.from_numpy(np.array(run.array(f"{task.name}-weights", train)))
+    flat = torch.from_numpy(np.array(run.kept(f"{task.name}-weights", train)))
     groups = max(2, data.table[AS_DESCRIBED.context].nunique())
     network = build_network(variant, n_groups=groups).to(memory_format=LAYOUT)
     values = list(network.state_dict().values())

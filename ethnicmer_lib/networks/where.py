@@ -7,6 +7,7 @@ import re
 import sys
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -45,14 +46,14 @@ class Serial:
             yield work(task, data, on_epoch)
 
 
-class Spread(Serial):
+class Spread(Serial, ABC):
     """Tasks in other processes; what was lost with one of them is tried again, in rounds."""
 
     lost: ClassVar[tuple[type[Exception], ...]]  #: what says that a process was lost
 
+    @abstractmethod
     def one_round(self, work: Work, tasks: Sequence[Any], data: Any) -> Iterator[Any]:
         """What is done of the tasks until a process is lost."""
-        raise NotImplementedError
 
     def run(
         self, work: Work, tasks: Sequence[Any], data: Any, on_epoch: Callable[[], object]

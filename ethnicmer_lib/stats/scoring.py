@@ -129,10 +129,8 @@ def _resampled_scores(
     weights = subject_weights(subjects, n, np.random.default_rng([seed, n]))
     drawn = resampled(confusions, np.vstack([np.ones(subjects), weights]))
     f1, recall = class_f1(drawn), class_recall(drawn)
-    for values in (
-        f1,
-        recall,
-    ):  # a label that the data do not have counts 0, one that the resample lost is NaN
+    # A label that the data do not have counts 0, one that the resample lost is NaN.
+    for values in (f1, recall):
         np.copyto(values, 0.0, where=np.isnan(values[:, :1]))
     present = (drawn[:, :1].sum(-1) > 0).sum(-1)
     found = {label: sum(f1[..., i]) for i, label in enumerate(labels)}

@@ -90,8 +90,6 @@ class Run:
             content = compute()
             return self.write(name, content, time.perf_counter() - start, before)
 
-    table = array = kept  # for readers: which of the two it is
-
     def read(self, name: str) -> pd.DataFrame | np.ndarray | None:
         """The table or array ``name``, or None where there is no good one."""
         return seals.read(self.path, f"{self.step}-{self.key}", name)

@@ -12,6 +12,7 @@ from ethnicmer_lib import sources
 from ethnicmer_lib.design import (
     classifier,
     draw_scenarios,
+    permutation,
     permutation_test,
     permute_scenarios,
     predict_scenarios,
@@ -163,3 +164,22 @@ def test_recording_writes_every_study(workspace, monkeypatch):
     assert list(table.index) == list(few)
     assert table["draws"].tolist() == [2, 2, 2, 2, 1]
     assert recording("table_iv").command == "as typed"
+
+
+def test_an_interrupted_permutation_test_goes_on_from_its_last_part(workspace, monkeypatch):
+    made, dealt = FakeClips(subjects=12), []
+    original = permutation.permuted_groups
+
+    def counted(table, control, seed, number):
+        dealt.append(number)
+        if len(dealt) == 22:
+            raise KeyboardInterrupt
+        return original(table, control, seed, number)
+
+    monkeypatch.setattr(permutation, "permuted_groups", counted)
+    x = made.images.reshape(len(made.images), -1)
+    with pytest.raises(KeyboardInterrupt):
+        permute_scenarios(x, made.table, 6, 1, 22, seed=0, progress=False)
+    found = permute_scenarios(x, made.table, 6, 1, 22, seed=0, progress=False)
+    assert dealt[22:] == [20, 21, 22]
+    assert found["permutation"].tolist() == list(range(23))

@@ -31,7 +31,7 @@ def make(epochs: int, wrong: int = 0, arms=("resnet18",), step: str = "networks"
     for arm in arms:
         whole = predictions(arm, wrong=wrong)
         for fold, rows in enumerate((whole[:6], whole[6:])):
-            run.table(f"{arm}-seed0-fold{fold:03d}", lambda rows=rows, fold=fold: rows.assign(fold=fold))
+            run.kept(f"{arm}-seed0-fold{fold:03d}", lambda rows=rows, fold=fold: rows.assign(fold=fold))
     return run
 
 

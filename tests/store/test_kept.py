@@ -164,10 +164,10 @@ def test_a_second_process_waits_for_what_the_first_computes(workspace):
 
 def test_parts_are_kept_under_names_and_dropped(workspace):
     run = Run.open("step", code=("stats",), inputs={"seed": 0}, planned={"draw": 3})
-    run.array("part0", lambda: np.zeros(3))
+    run.kept("part0", lambda: np.zeros(3))
     assert run.read("draw0") is None
     run.write("draw0", pd.DataFrame({"a": [1]}), seconds=1.234)
-    assert run.table("draw0", lambda: pytest.fail("is there"))["a"].tolist() == [1]
+    assert run.kept("draw0", lambda: pytest.fail("is there"))["a"].tolist() == [1]
     assert run.seconds()["draw0"] == 1.23
     run.drop("part*")
     assert sorted(p.name for p in Path(run.path).iterdir()) == [
