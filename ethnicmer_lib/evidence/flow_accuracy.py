@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ethnicmer_lib.clips.table import LABELS, Clips
 from ethnicmer_lib.evidence import comparison
 from ethnicmer_lib.evidence.endpoint_error import flow_error
-from ethnicmer_lib.motion.extract import clip_flow, pool
+from ethnicmer_lib.motion.extract import kept_flow, pool
 from ethnicmer_lib.motion.flow import gray
 from ethnicmer_lib.motion.strain import optical_strain
 from ethnicmer_lib.simulator.truth import truth
@@ -31,15 +31,16 @@ def flow_errors(clips: Clips, method: str = "micro", progress: bool = True) -> p
     """
     if not clips.provenance.simulated:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)
+    flow = kept_flow(clips, method)
     with pool() as each:
-        found = each(lambda clip: _error(clips, clip, method), list(clips.table.itertuples()))
+        found = each(lambda clip: _error(clips, clip, flow(clip.clip_id)), list(clips.table.itertuples()))
         return pd.DataFrame(list(tqdm(found, desc="flow error", total=len(clips), disable=not progress)))
 
 
-def _error(clips: Clips, clip: Any, method: str) -> dict[str, Any]:
+def _error(clips: Clips, clip: Any, flow: np.ndarray) -> dict[str, Any]:
     known = truth(clips, clip.clip_id)
     seen = (known.mask == 1) & ~known.occluded
-    error = flow_error(clip_flow(clips, clip.clip_id, method), known.flow, seen)
+    error = flow_error(flow, known.flow, seen)
     grey = np.median(gray(clips.frames(clip.clip_id, "onset"))[known.mask == 1])
     peak = np.percentile(np.hypot(*np.moveaxis(known.flow, 2, 0))[seen], 99)
     named = (clip.clip_id, clip.subject, clip.database, float(grey), float(peak))

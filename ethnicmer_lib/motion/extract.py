@@ -1,4 +1,4 @@
-"""Optical flow images and apex images of all clips, computed once and kept."""
+"""Optical flow of every clip, and its flow image and apex image at any size; computed once and kept."""
 
 from __future__ import annotations
 
@@ -21,11 +21,8 @@ from ethnicmer_lib.motion.image import SCALINGS, flow_image, published_image
 from ethnicmer_lib.motion.micro.average import windows
 from ethnicmer_lib.store import Run
 
-#: Sides of images, in px, that chapters and evidence share: one pass over the clips gives them all.
-SIZES = (28, 56, 112)
 #: Methods of two frames, and the one that is given their neighbours in time, too.
 CLIP_METHODS = (*METHODS, "micro_neighbours")
-_PART = 64  # clips between two files: what an interruption can cost
 
 
 def motion_images(
@@ -52,14 +49,21 @@ def motion_images(
     """
     check_name("flow_method", method, CLIP_METHODS)
     check_name("scaling", scaling, SCALINGS)
+    if not clips.has_frames:
+        return _images("published", clips, {}, lambda one: published_image(clips.flow(one)), size, progress)
+    flow, how = kept_flow(clips, method), {"method": method, "scaling": scaling}
+    return _images("motion", clips, how, lambda one: flow_image(flow(one), scaling), size, progress)
 
-    def image(clip_id: str) -> np.ndarray:
-        if not clips.has_frames:
-            return published_image(clips.flow(clip_id))
-        return flow_image(clip_flow(clips, clip_id, method), scaling)
 
-    how = {"method": method, "scaling": scaling} if clips.has_frames else {"published": True}
-    return _images("motion", clips, how, image, size, progress)
+def kept_flow(clips: Clips, method: str = "micro") -> Callable[[str], np.ndarray]:
+    """:func:`clip_flow` of any clip by its ``clip_id``: computed once, whoever asks, and kept clip by clip.
+
+    Scaling and size of images come after it, so that another of them costs no flow.  Errors name the clip.
+    """
+    inputs = {"clips": clips, "method": method}
+    run = Run.open("flow", code=("motion",), inputs=inputs, provenance=clips.provenance)
+    rows = {clip_id: f"clip{row:05d}" for row, clip_id in enumerate(clips.table["clip_id"])}
+    return lambda clip_id: run.kept(rows[clip_id], lambda: clip_flow(clips, clip_id, method), timed=False)
 
 
 def clip_flow(clips: Clips, clip_id: str, method: str = "micro") -> np.ndarray:
@@ -121,42 +125,21 @@ def _images(
     size: int,
     progress: bool,
 ) -> np.ndarray:
-    """All clips' images, in parts so that an interrupted computation resumes; one pass gives every shared size."""
+    """All clips' images, resized."""
     run = Run.open(step, code=("motion",), inputs={"clips": clips, **how}, provenance=clips.provenance)
-    clip_ids = clips.table["clip_id"].tolist()
-    sizes = SIZES if size in SIZES else (size,)
-    ends = np.cumsum([0, *(3 * side**2 for side in sizes)])  # of each size in the row of a clip
 
-    def row(clip_id: str) -> np.ndarray:
+    def resized(clip_id: str) -> np.ndarray:
         try:
-            found = image(clip_id)
+            return resize(image(clip_id), size)
         except StudyError as error:
             raise error if clip_id in str(error) else StudyError(f"clip {clip_id}: {error}") from error
-        return np.concatenate([resize(found, side).ravel() for side in sizes])
 
-    def whole(place: int) -> np.ndarray:
-        bar = tqdm(total=len(clip_ids), desc=f"{step} images", disable=not progress)
-        with bar, pool() as each:
-            parts = []
-            for start in range(0, len(clip_ids), _PART):
-                chunk = clip_ids[start : start + _PART]
-                name = f"px{sizes[0]}-part{start:05d}"
-                part = run.kept(name, lambda chunk=chunk: np.stack([*_counted(each(row, chunk), bar)]))
-                parts.append(part[:, ends[place] : ends[place + 1]])
-                bar.update(start + len(chunk) - bar.n)  # a part that was there already
-            return np.concatenate(parts).reshape(-1, 3, sizes[place], sizes[place])
+    def whole() -> np.ndarray:
+        with pool() as each:
+            found = each(resized, clips.table["clip_id"])
+            return np.stack([*tqdm(found, f"{step} images", len(clips), disable=not progress)])
 
-    images = {
-        side: run.kept(f"px{side}", lambda place=place: whole(place)) for place, side in enumerate(sizes)
-    }
-    run.drop("px*-part*")
-    return images[size]
-
-
-def _counted(rows: Iterator[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
-    for row in rows:
-        bar.update()
-        yield row
+    return run.kept(f"px{size}", whole)
 
 
 @contextmanager

@@ -114,8 +114,9 @@ def rerun(
     (folder / "results" / "parameters.json").write_text(
         json.dumps({"chapter": name, **p.identity()}, indent=1)
     )
+    tables = shutil.ignore_patterns("*.npy", "*.seal")  # arrays of images are large, and stay where they are
     for run in saved.runs_of(one, p):
-        shutil.copytree(run, folder / "results" / run.name, dirs_exist_ok=True)
+        shutil.copytree(run, folder / "results" / run.name, ignore=tables, dirs_exist_ok=True)
     render({f"book/{name}.ipynb": content}, folder / ".stage", folder / "html", only=name)
     return folder
 

@@ -73,10 +73,11 @@ class Run:
         """Seconds each table or array of this run took when it was computed."""
         return self._noted("seconds.json")
 
-    def kept(self, name: str, compute: Callable[[], Content]) -> Content:
-        """The table or array ``name``, computed and timed once; an array is read-only and mapped from disk.
+    def kept(self, name: str, compute: Callable[[], Content], timed: bool = True) -> Content:
+        """The table or array ``name``, computed once; an array is read-only and mapped from disk.
 
-        One that is damaged or foreign is computed again; who finds it missing while another process makes it waits.
+        Its time is noted, unless it is part of something else that is timed.  One that is damaged or foreign is
+        computed again; who finds it missing while another process makes it waits.
         """
         if (content := self.read(name)) is not None:
             return content
@@ -88,7 +89,7 @@ class Run:
             # What is timed meanwhile is part of this one and goes; what a killed process timed before stays.
             before, start = self.seconds(), time.perf_counter()
             content = compute()
-            return self.write(name, content, time.perf_counter() - start, before)
+            return self.write(name, content, time.perf_counter() - start if timed else None, before)
 
     def read(self, name: str) -> pd.DataFrame | np.ndarray | None:
         """The table or array ``name``, or None where there is no good one."""
@@ -106,11 +107,6 @@ class Run:
             known = self.seconds() if before is None else before
             self._note("seconds.json", {**known, name: round(seconds, 2)})
         return seals.write(self.path, f"{self.step}-{self.key}", name, content)
-
-    def drop(self, pattern: str) -> None:
-        """Remove parts that are not needed any more, with their seals; ``pattern`` as of ``Path.glob``."""
-        for path in self.path.glob(pattern):
-            path.unlink(missing_ok=True)
 
     def _noted(self, name: str) -> dict[str, Any]:
         path = self.path / name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -49,30 +51,31 @@ def test_images_are_flow_images_in_the_order_of_the_clips(workspace):
         assert np.array_equal(images[i], extract.resize(flow_image(flow), 48))
 
 
-def test_computed_once_and_again_for_what_matters(workspace):
+def test_flow_is_computed_once_for_every_scaling_and_size(workspace):
     cohort = SmallClips()
     first = extract.motion_images(cohort, size=32)
     read = cohort.reads
     assert np.array_equal(first, extract.motion_images(cohort, "micro", "robust", 32))
-    assert cohort.reads == read
     other = extract.motion_images(cohort, scaling="none", size=32)
-    assert cohort.reads > read
+    large = extract.motion_images(cohort, size=112)
+    assert cohort.reads == read
     assert not np.array_equal(first, other)
+    flow = optical_flow(cohort.frames("SAMM/006/c1", "onset"), cohort.frames("SAMM/006/c1", "apex"))
+    assert np.array_equal(large[1], extract.resize(flow_image(flow), 112))
+    extract.motion_images(cohort, "dis", size=32)
+    assert cohort.reads > read + 2
 
 
-def test_interrupted_extraction_resumes_and_ends_the_same(workspace, monkeypatch):
-    whole = np.array(extract.motion_images(SmallClips(), size=32))
-    folder = next(workspace.glob("runs/motion-*"))
-    (folder / "px32.npy").unlink()
-    monkeypatch.setattr(extract, "_PART", 1)
-    broken = SmallClips(missing="SAMM/006/c2")
+def test_interrupted_extraction_resumes_and_ends_the_same(workspace):
     with pytest.raises(StudyError, match="SAMM/006/c2"):
-        extract.motion_images(broken, size=32)
-    assert {path.name for path in folder.glob("*.npy")} == {"px32-part00000.npy", "px32-part00001.npy"}
+        extract.motion_images(SmallClips(missing="SAMM/006/c2"), size=32)
+    (folder,) = workspace.glob("runs/flow-*")
+    assert {path.name for path in folder.glob("*.npy")} == {"clip00000.npy", "clip00001.npy"}
     cohort = SmallClips()
-    assert np.array_equal(extract.motion_images(cohort, size=32), whole)
+    resumed = np.array(extract.motion_images(cohort, size=32))
     assert cohort.reads == 2
-    assert [path.name for path in folder.glob("*.npy")] == ["px32.npy"]
+    shutil.rmtree(workspace / "runs")
+    assert np.array_equal(extract.motion_images(SmallClips(), size=32), resumed)
 
 
 def test_ready_made_flow_ignores_method_and_scaling(workspace):
@@ -81,19 +84,8 @@ def test_ready_made_flow_ignores_method_and_scaling(workspace):
     expected = np.stack([published_image(cohort.flow(clip_id)) for clip_id in cohort.table["clip_id"]])
     assert np.allclose(images, expected)
     extract.motion_images(cohort, "deepflow", "none", 28)
-    assert len(list(workspace.glob("runs/motion-*"))) == 1
+    assert len(list(workspace.glob("runs/*"))) == 1
     assert extract.motion_images(cohort, size=56).shape == (3, 3, 56, 56)
-
-
-def test_one_pass_gives_every_shared_size(workspace):
-    cohort = SmallClips()
-    small = np.array(extract.motion_images(cohort, "dis", size=28))
-    read = cohort.reads
-    large = extract.motion_images(cohort, "dis", size=112)
-    assert cohort.reads == read
-    assert (small.shape[2], large.shape[2]) == (28, 112)
-    flow = optical_flow(cohort.frames("SAMM/006/c1", "onset"), cohort.frames("SAMM/006/c1", "apex"), "dis")
-    assert np.array_equal(large[1], extract.resize(flow_image(flow), 112))
 
 
 @pytest.mark.parametrize("gray", [False, True])
