@@ -8,10 +8,9 @@ import pandas as pd
 
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.paper.numbers import COUNTS, named_subjects, printed, read_yaml
+from ethnicmer_lib.paper.numbers import read_yaml
 from ethnicmer_lib.stats import cramers_v
 
-TOTAL = "total"
 #: The simulator gives its groups the design of these; bookkeeping for the counts, nothing else.
 _DESIGNED_AFTER = {"Asian": "A", "Non-Asian": "B"}
 #: Fewest subjects in each of two equal groups for which a permutation test of subjects can reach p < .05:
@@ -34,16 +33,15 @@ def count_tables(clips: pd.DataFrame, simulated: bool = False) -> dict[str, pd.D
     {'ours': 40, 'paper': 40, 'equal': True}
     """
     found = {}
-    for table, (name, by, count) in COUNTS.items():
-        rows = pd.DataFrame(read_yaml("counts")[name]["rows"])
+    for table, printed in read_yaml("counts").items():
+        by, count, rows = printed["by"], printed["count"], pd.DataFrame(printed["rows"])
         if simulated and by == "ethnicity":
             rows, by = rows.assign(group=rows["group"].map(_DESIGNED_AFTER)), "group"
         counted = "subject" if count == "subjects" else "clip_id"
         paper, ours = rows.groupby(by, sort=False)[count].sum(), clips.groupby(by)[counted].nunique()
         beside = pd.DataFrame(index=paper.index.union(ours.index, sort=False).rename(None))
         beside["ours"], beside["paper"] = ours.reindex(beside.index, fill_value=0), paper
-        total = named_subjects() if count == "subjects" else paper.sum()
-        beside.loc[TOTAL] = [clips[counted].nunique(), total]
+        beside.loc["total"] = [clips[counted].nunique(), printed.get("named", paper.sum())]
         beside = beside.astype("Int64")
         found[table] = beside.assign(equal=(beside["ours"] == beside["paper"]).astype("boolean"))
     return found
@@ -100,32 +98,17 @@ def screening_claim(screened: pd.DataFrame) -> tuple[int, dict[str, Any]]:
 
 
 def mismatches() -> pd.DataFrame:
-    """The counts of Tables I to III that are not those of the released labels: table, row, paper, kept, everyone,
-    explanation.
+    """The counts of Tables I to III that are not those of the released labels: table, row, paper, kept, everyone.
 
     ``everyone`` also counts the clips labelled 'Others', which the study leaves out.
     """
-    kept, everyone = labels.released_clips(), labels.released_groups()
-    everyone = everyone.assign(clip_id=labels.clip_ids(everyone), label=pd.NA)
-    ours, of_all = (pd.concat(count_tables(clips), names=["table", "row"]) for clips in (kept, everyone))
-    table = ours.rename(columns={"ours": "kept"}).assign(everyone=of_all["ours"])
-    table = table[~table["equal"]].drop(columns="equal").reset_index()
-    table["table"] = "Table " + table["table"].str.removeprefix("table_").str.upper()
-    gone = everyone[~everyone["subject"].isin(kept["subject"])].drop_duplicates("subject")
-    return table.assign(explanation=[_explain(row, gone) for row in table.itertuples()])
-
-
-def _explain(row: Any, gone: pd.DataFrame) -> str:
-    """Why a printed count of Table I or II differs; ``gone``: the subjects of whom no clip is kept."""
     kept, everyone = (
-        f"{abs(off)} {'more' if off > 0 else 'fewer'} than"
-        for off in (row.paper - row.kept, row.paper - row.everyone)
+        pd.concat(count_tables(clips), names=["table", "row"])
+        for clips in (labels.released_clips(), labels.coded_clips())
     )
-    said = f"Printed is {kept} the kept clips give and {everyone} all clips give."
-    if row.table == "Table II":
-        return f"{said} Table III prints {printed('table_iii')['clips'].sum()} clips in all."
-    names = sorted(gone.loc[(gone["ethnicity"] == row.row) | (row.row == TOTAL), "subject"])
-    return f"{said} {' and '.join(names)} have only clips labelled Others, which the study leaves out."
+    table = kept.rename(columns={"ours": "kept"}).assign(everyone=everyone["ours"])
+    table = table[~table["equal"]].drop(columns="equal").reset_index()
+    return table.assign(table="Table " + table["table"].str.removeprefix("table_").str.upper())
 
 
 def mapping_counts() -> pd.DataFrame:
@@ -165,14 +148,15 @@ def associations(clips: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 def composition(clips: pd.DataFrame) -> pd.DataFrame:
     """Clips (subjects) by database and group, one column a label, with the share of clips that have action units."""
-    found = cells(clips)
-    found["cell"] = found["clips"].astype(str) + " (" + found["subjects"].astype(str) + ")"
-    wide = found.pivot(index=_CELL, columns="label", values="cell")[list(LABELS)].rename_axis(columns=None)
+    wide = _counted(clips.groupby([*_CELL, "label"])).unstack().reindex(columns=list(LABELS)).fillna("0 (0)")
     by = clips.groupby(_CELL)
-    wide = wide.loc[list(by.groups)]
-    wide["all"] = by.size().astype(str) + " (" + by["subject"].nunique().astype(str) + ")"
-    wide["with action units"] = by["action_units"].agg(lambda units: f"{(units != '').mean():.0%}")
-    return wide
+    coded = by["action_units"].agg(lambda units: f"{(units != '').mean():.0%}")
+    return wide.rename_axis(columns=None).assign(all=_counted(by), **{"with action units": coded})
+
+
+def _counted(by: Any) -> pd.Series:
+    """Clips (subjects) of every group of a ``groupby``."""
+    return by.size().astype(str) + " (" + by["subject"].nunique().astype(str) + ")"
 
 
 def card(seed: int = 0) -> dict[str, Any]:
@@ -181,7 +165,6 @@ def card(seed: int = 0) -> dict[str, Any]:
     per_subject = kept.groupby("subject").size().sort_values(ascending=False)
     half = 1 + (per_subject.cumsum() < len(kept) / 2).sum()  # subjects with half of the clips together
     least = cells(kept).query("clips > 0").sort_values("clips", kind="stable").iloc[0]
-    negative = sorted(name for name, label in labels.EMOTION_LABEL.items() if label == "Negative")
     return {
         "n_released": len(table),
         "n_released_subjects": table["subject"].nunique(),
@@ -190,7 +173,6 @@ def card(seed: int = 0) -> dict[str, Any]:
         "n_others": len(table) - len(kept),
         "least_most": f"{per_subject.min()} to {per_subject.max()}, median {per_subject.median():g}",
         "half": half,
-        "negative_emotions": ", ".join(negative[:-1]) + " and " + negative[-1],
         "rarest": "{clips} {label} of {subjects} subject(s) of group {group} in {database}".format(**least),
         "n_subjects_votes": len(labels.clip_codes()),
         "n_conflicts": len(labels.conflicting_subjects()),

@@ -38,11 +38,9 @@ def _drop(rows: pd.DataFrame) -> pd.Series:
 def described_cells(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws."""
     paper = printed("table_iv")
-    none = dict.fromkeys(
-        paper.index, 0
-    )  # all cells are taken on resamples in which every scenario has both labels
-    found = {}
-    for cell in paper:
-        values = [mean_over_draws(predictions, none | {arm: 1}, cell, seed, 1000) for arm in paper.index]
-        found[cell] = pd.Series(values, paper.index, dtype=object)
-    return pd.DataFrame(found)
+    none = dict.fromkeys(paper.index, 0)  # all cells are of resamples in which every scenario has both labels
+    found = {
+        arm: {cell: mean_over_draws(predictions, none | {arm: 1}, cell, seed, 1000) for cell in paper}
+        for arm in paper.index
+    }
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("arm")

@@ -84,19 +84,18 @@ def cell_key(table: str, arm: str, cell: str) -> str:
 
 def effect(found: Estimate, words: Words) -> str:
     """On a claimed effect: is the interval on the claimed side (``direction`` -1 or 1) of ``against``, or of 0?"""
-    low, high = (end - words.get("against", 0) for end in (found.low, found.high))
-    if low <= 0 <= high:
-        return "not supported"
-    return _holds((low > 0) == (words["direction"] > 0))
+    side = Estimate(*(end - words.get("against", 0) for end in found)).side
+    return _holds(side == words["direction"]) if side else "not supported"
 
 
 def equal(found: Estimate, words: Words) -> str:
     """On a claimed absence of a difference, as two one-sided tests decide (Schuirmann 1987): reproduced when the
-    interval is inside (-margin, margin); crossing it, finding no difference is not finding that there is none."""
-    margin = words["margin"]
+    interval is inside (-margin, margin); crossing it, finding no difference is not finding that there is none. Where
+    ``large`` stands, only a difference as large as that contradicts."""
+    margin, large = words["margin"], words.get("large", words["margin"])
     if -margin < found.low and found.high < margin:
         return "reproduced"
-    return "contradicted" if found.low >= margin or found.high <= -margin else "not supported"
+    return "contradicted" if found.low >= large or found.high <= -large else "not supported"
 
 
 def number(found: Estimate, words: Words) -> str:
@@ -107,24 +106,10 @@ def number(found: Estimate, words: Words) -> str:
     return "reproduced" if inside else "not reproduced"
 
 
-def _small(found: Estimate, words: Words) -> str:
-    if found.low >= words["large"]:
-        return "contradicted"
-    return "reproduced" if found.high < words["small"] else "not supported"
-
-
 def _test(found: Estimate, words: Words) -> str:
     if max(words["p"], words["p_samm"]) > words["level"]:
         return "not supported"
     return _holds(words["difference"] * words["direction"] > 0)
-
-
-def _told(found: Estimate, words: Words) -> str:
-    return _holds(words["holds"])
-
-
-def _open(found: Estimate, words: Words) -> str:
-    return NOT_HERE
 
 
 def _holds(holds: bool) -> str:
@@ -133,14 +118,21 @@ def _holds(holds: bool) -> str:
 
 #: Kind of rule, as ``claims.yml`` explains it -> the verdict, from the estimate and the words.
 KINDS: Mapping[str, Callable[[Estimate, Words], str]] = {
-    **{"effect": effect, "equal": equal, "number": number},
-    **{"small": _small, "test": _test, "holds": _told, "open": _open},
+    "effect": effect,
+    "equal": equal,
+    "number": number,
+    "test": _test,
+    "holds": lambda found, words: _holds(words["holds"]),
+    "open": lambda found, words: NOT_HERE,
 }
 
 
 def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Words) -> Finding:
     value, names = given if isinstance(given, tuple) and isinstance(given[-1], Mapping) else (given, {})
-    rule = _rule(chapter, key)
+    rules = rules_of(chapter)
+    rule = next((rule for name, rule in rules.items() if fnmatchcase(key, name)), None)
+    if rule is None:
+        raise StudyError(f"chapter {chapter} has no finding {key!r} in claims.yml; it has {', '.join(rules)}")
     sides = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
     words = {"side": sides[0], "other": sides[1], "says": "", **rule, **shared, **names, "key": key}
     if isinstance(words.get("paper"), Mapping):
@@ -164,14 +156,6 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
         verdict, reason = NOT_HERE, _fill(wrapped, words | {"reason": reason})
     texts = (_fill(words[name], words) for name in ("question", "answer"))
     return Finding(chapter, *texts, *ends, verdict, reason, **about)
-
-
-def _rule(chapter: str, key: str) -> dict[str, Any]:
-    rules = rules_of(chapter)
-    name = key if key in rules else next((one for one in rules if fnmatchcase(key, one)), None)
-    if name is None:
-        raise StudyError(f"chapter {chapter} has no finding {key!r} in claims.yml; it has {', '.join(rules)}")
-    return rules[name]
 
 
 def _counted(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from itertools import product
 
 import pandas as pd
 
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS, Finding
 from ethnicmer_lib.paper.judging import cell_key
-from ethnicmer_lib.paper.numbers import named_subjects, printed, read_yaml
+from ethnicmer_lib.paper.numbers import printed, read_yaml
 
 #: Why nothing was found where no chapter of this copy could look.
 _NO_FACES = (
@@ -22,12 +21,8 @@ _PAGES = dict.fromkeys(("table_i", "table_ii", "table_iii"), "dataset") | {
     "table_iv": "audit",
     "table_v": "benchmark",
 }
-_CLAIM = ("key", "where", "place", "says", "printed", "page")
-#: Column of the ledger -> field of a finding.
-_ANSWER = {
-    **{name: name for name in ("mode", "source", "simulated", "answer", "low", "high")},
-    **{"value": "estimate", "verdict": "verdict", "reason": "reason"},
-}
+#: What stands there for a claim that no chapter of this copy could look at.
+_NOTHING = {"mode": MODES[0], "source": "none", "answer": "Not measured.", "verdict": NOT_HERE}
 
 
 def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
@@ -46,50 +41,40 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     as in a finding (``value`` is its estimate); and ``decides`` (bool). Of the answers to a claim that one decides
     which could be tested, then by mode, then the first.
     """
-    by_key: dict[str, list[Finding]] = defaultdict(list)
-    for found in findings:
-        by_key[found.key].append(found)
-    rows = []
-    for claim, keys, otherwise in _claims():
-        nothing = Finding(
-            "claims", claim["says"], "Not measured.", *[None] * 3, NOT_HERE, otherwise, source="none"
-        )
-        for one in _answers(keys, by_key) or [nothing]:
-            rows.append(claim | {column: getattr(one, field) for column, field in _ANSWER.items()})
-    table = pd.DataFrame(rows)
+    claims, found = _claims(), pd.DataFrame(list(findings)).drop_duplicates()
+    found = found.drop(columns=["chapter", "question"]).rename(
+        columns={"key": "answers", "estimate": "value"}
+    )
+    counts = 2 * found["value"].notna() + ~found["simulated"]  # measured before all else, then on real clips
+    found = found[counts == counts.groupby(found["answers"]).transform("max")]
+    known = {*found["answers"]}
+    claims["answers"] = [[key for key in keys if key in known] for keys in claims["answers"]]
+    table = claims.explode("answers").merge(found, how="left", on="answers").fillna(_NOTHING)
+    table["simulated"] = table["simulated"].eq(True)
+    table["reason"] = table["reason"].fillna(table["else"])
     order = table[["key"]].assign(open=table["verdict"] == NOT_HERE, mode=table["mode"].map(MODES.index))
     first = order.sort_values(["open", "mode"], kind="stable").drop_duplicates("key").index
-    return table.assign(verdict=pd.Categorical(table["verdict"], VERDICTS), decides=table.index.isin(first))
+    table = table.assign(verdict=pd.Categorical(table["verdict"], VERDICTS), decides=table.index.isin(first))
+    return table.drop(columns=["answers", "else"])
 
 
-def _claims() -> Iterator[tuple[dict[str, Any], Iterable[str], str]]:
-    """Every claim, the keys that answer it, and why nothing was found where nothing was."""
+def _claims() -> pd.DataFrame:
+    """Every claim, with the keys that answer it and, as ``else``, why nothing was found where nothing was."""
+    rows = []
     for table, page in _PAGES.items():
         place, paper = f"Table {table.rpartition('_')[2].upper()}", printed(table)
         heads = read_yaml("results").get(table, {}).get("columns", paper.columns)
-        cells = [
-            (cell_key(table, arm, cell), place, place, f"{arm}, {head}", float(row[cell]))
-            for arm, row in paper.iterrows()
-            for cell, head in zip(paper, heads, strict=True)
-        ]
-        if table == "table_ii":
-            where = read_yaml("counts")["subjects"]["total"]["where"]
-            cells.append(("subjects_total", where, "Table I", "All subjects", float(named_subjects())))
-        for one in cells:
-            keys = dict.fromkeys([one[0], one[0].replace("table_iv", "released_iv")])
-            yield dict(zip(_CLAIM, (*one, page), strict=True)), keys, _NO_FACES.format(page=page)
-    for row in read_yaml("claims")["claims"]:
-        page = row["page"].replace("-", "_")
-        one = (row["key"], row["where"], "Sentences and figures", row["says"], None, page)
-        otherwise = row.get("else", _NO_FACES.format(page=page))
-        yield dict(zip(_CLAIM, one, strict=True)), row.get("answers", [row["key"]]), otherwise
-
-
-def _answers(keys: Iterable[str], found: dict[str, list[Finding]]) -> list[Finding]:
-    """Of every key the findings that count: measured on real clips, measured at all, or what there is."""
-    chosen: list[Finding] = []
-    for key in keys:
-        measured = [one for one in found[key] if one.estimate is not None] or found[key]
-        real = [one for one in measured if not one.simulated]
-        chosen += dict.fromkeys(real or measured)
-    return chosen
+        for arm, (cell, head) in product(paper.index, zip(paper, heads, strict=True)):
+            key = cell_key(table, arm, cell)
+            answers = list(dict.fromkeys([key, key.replace("table_iv", "released_iv")]))
+            row = {"key": key, "where": place, "place": place, "says": f"{arm}, {head}"}
+            rows.append(row | {"printed": paper.loc[arm, cell], "page": page, "answers": answers})
+    one = {"key": "subjects_total", "place": "Table I", "says": "All subjects", "page": "dataset"}
+    named = read_yaml("counts")["table_i"]["named"]
+    rows.append(one | {"where": "Section III-A, sentence before Table I", "printed": named})
+    table = pd.concat([pd.DataFrame(rows), pd.DataFrame(read_yaml("claims")["claims"])], ignore_index=True)
+    table["page"] = table["page"].str.replace("-", "_")
+    table["place"] = table["place"].fillna("Sentences and figures")
+    table["answers"] = table["answers"].fillna(table["key"].map(lambda key: [key]))
+    table["else"] = table["else"].fillna(table["page"].map(lambda page: _NO_FACES.format(page=page)))
+    return table

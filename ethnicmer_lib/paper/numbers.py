@@ -15,12 +15,6 @@ from ethnicmer_lib.errors import StudyError
 
 #: The cells of a row of Table IV, and of Table V, as scores are called: F1 of each class, and macro F1.
 CELLS = {"table_iv": (*dict.fromkeys(BINARY.values()), "macro"), "table_v": (*LABELS, "macro")}
-#: Table of counts -> its name in ``counts.yml``, what names its rows, what is counted.
-COUNTS = {
-    "table_i": ("subjects", "ethnicity", "subjects"),
-    "table_ii": ("clips", "ethnicity", "clips"),
-    "table_iii": ("emotions", "label", "clips"),
-}
 
 
 @functools.cache
@@ -41,15 +35,11 @@ def printed(table: str) -> pd.DataFrame:
     >>> float(em.printed("table_v").loc["tinyvit", "macro"])
     0.6826
     """
-    if table in COUNTS:
-        name, arm, count = COUNTS[table]
-        return pd.DataFrame(read_yaml("counts")[name]["rows"]).set_index(arm)[[count]].rename_axis("arm")
+    counts = read_yaml("counts")
+    if table in counts:
+        by, count, rows = (counts[table][name] for name in ("by", "count", "rows"))
+        return pd.DataFrame(rows).set_index(by)[[count]].rename_axis("arm")
     if table not in CELLS:
-        raise StudyError(f"no printed table {table!r}; there are {', '.join((*COUNTS, *CELLS))}")
+        raise StudyError(f"no printed table {table!r}; there are {', '.join((*counts, *CELLS))}")
     rows = read_yaml("results")[table]["rows"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS[table])).rename_axis("arm")
-
-
-def named_subjects() -> int:
-    """How many subjects the text names, before Table I."""
-    return read_yaml("counts")["subjects"]["total"]["value"]

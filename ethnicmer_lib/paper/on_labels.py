@@ -11,7 +11,7 @@ from ethnicmer_lib.paper import released
 from ethnicmer_lib.paper.counted import group_rules
 from ethnicmer_lib.paper.facs import in_words, shown, units_named
 from ethnicmer_lib.paper.judging import cells
-from ethnicmer_lib.paper.numbers import named_subjects, printed, read_yaml
+from ethnicmer_lib.paper.numbers import printed, read_yaml
 from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.means import bootstrap_mean
 
@@ -23,7 +23,8 @@ def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
     seconds.
     """
     noise = released.equal_from_noise() if noise is None else noise
-    found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _averages() | _units()
+    found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _units()
+    found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v")}
     found["random_forest"] = (None, {"equal": " and ".join(noise)})
     claims = read_yaml("claims")["claims"]
     says = {key: row["says"] for row in claims for key in (row["key"], *row.get("answers", ()))}
@@ -37,19 +38,18 @@ def _whether(holds: bool, **words: Any) -> tuple[None, dict[str, Any]]:
 
 def _counts() -> dict[str, Any]:
     """Tables I to III cell by cell, how many subjects there are, and whether the printed counts add up."""
-    clips, named = released_clips(), named_subjects()
+    clips, named = released_clips(), read_yaml("counts")["table_i"]["named"]
     words = {"arm": "All subjects", "what": "subjects", "paper": named}
     people = clips.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip_id", "size"))
     emotions = clips.groupby("label").agg(clips=("clip_id", "size"))
     total, people_sum, emotion_sum = (int(printed(f"table_{n}").sum().item()) for n in ("i", "ii", "iii"))
-    sums = {"by_ethnicity": people_sum, "by_emotion": emotion_sum}
     return {
         "subjects_total": (clips["subject"].nunique(), words),
         **cells("table_i", people),
         **cells("table_ii", people),
         **cells("table_iii", emotions),
         "subjects_add_up": _whether(total == named, total=total, named=named),
-        "clips_add_up": _whether(people_sum == emotion_sum, **sums),
+        "clips_add_up": _whether(people_sum == emotion_sum, by_ethnicity=people_sum, by_emotion=emotion_sum),
     }
 
 
@@ -62,7 +62,7 @@ def _ethnicity() -> dict[str, Any]:
     by_hand = table.loc[table["race_code"] == "4", "subject"].nunique()
     share = bootstrap_mean((clips["group"] == "Asian").to_numpy(float), clips["subject"])
     other = clips.loc[clips["group"] == "Non-Asian", "subject"].nunique()
-    rows = read_yaml("counts")["subjects"]["rows"]
+    rows = read_yaml("counts")["table_i"]["rows"]
     named = " + ".join(str(row["subjects"]) for row in rows if row["group"] == "Non-Asian")
     sixteen = other == read_yaml("results")["protocol"]["prima_facie_subjects"]
     return {
@@ -115,15 +115,12 @@ def _table_iv() -> dict[str, Any]:
     }
 
 
-def _averages() -> dict[str, Any]:
-    """How far the printed averages are from the means of their rows."""
-    found = {}
-    for key, table in (("averages_iv", "table_iv"), ("averages_v", "table_v")):
-        paper = printed(table)
-        # Inputs are rounded to 4 decimals, so their mean is known to half a unit, and so is the printed one.
-        off = float((paper.drop(columns="macro").mean(axis=1) - paper["macro"]).abs().max())
-        found[key] = _whether(off <= 1e-4 + 1e-9, rows=len(paper), off=off)
-    return found
+def _averages(table: str) -> tuple[None, dict[str, Any]]:
+    """How far the printed averages of a table are from the means of their rows."""
+    paper = printed(table)
+    # Inputs are rounded to 4 decimals, so their mean is known to half a unit, and so is the printed one.
+    off = float((paper.drop(columns="macro").mean(axis=1) - paper["macro"]).abs().max())
+    return _whether(off <= 1e-4 + 1e-9, rows=len(paper), off=off)
 
 
 def _units() -> dict[str, Any]:

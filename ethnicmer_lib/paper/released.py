@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
-from ethnicmer_lib.clips.labels import annotations, binary_labels, clip_ids, released_clips, released_groups
+from ethnicmer_lib.clips.labels import annotations, binary_labels, coded_clips, released_clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.numbers import CELLS, printed
-from ethnicmer_lib.stats.confusions import class_f1
+from ethnicmer_lib.stats.scoring import MACRO, scores
 from ethnicmer_lib.store.identity import digest
 from ethnicmer_lib.store.kept import kept
 from ethnicmer_lib.store.provenance import Provenance
@@ -80,28 +80,15 @@ def by_labels(scenario: pd.DataFrame) -> pd.DataFrame:
     twin's label).
     """
     twin = twins(scenario["subject"].to_numpy())
-    given = clip_ids(released_groups()).to_numpy()[scenario.groupby("subject").cumcount()]
+    given = coded_clips()["clip_id"].to_numpy()[scenario.groupby("subject").cumcount()]
     clip, label = (scenario[name].to_numpy()[twin] for name in ("clip_id", "label"))
     return scenario.assign(given=given, twin=clip, predicted=label)
 
 
-def by_noise(scenario: pd.DataFrame, classifier: ClassifierMixin) -> pd.DataFrame:
-    """The same protocol with a real classifier on features that are pure noise, indexed as released: the rows of
-    ``scenario`` with ``predicted``."""
-    noise = np.random.default_rng(0).standard_normal((len(annotations()), NOISE_WIDTH))
-    subjects, labels = scenario["subject"].to_numpy(), scenario["label"].to_numpy().astype(str)
-    predicted = np.empty(len(labels), dtype=object)
-    for subject in pd.unique(subjects):
-        test = subjects == subject
-        model = clone(classifier).fit(noise[: (~test).sum()], labels[~test])
-        predicted[test] = model.predict(noise[: test.sum()])
-    return scenario.assign(predicted=predicted)
-
-
 def score(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """F1 of either class and macro F1 of the pooled predictions: one row per scenario, columns as printed."""
-    rows = {name: _f1(t["label"].to_numpy(), t["predicted"].to_numpy()) for name, t in predictions.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS["table_iv"])).rename_axis("arm")
+    arms = pd.concat(predictions, names=["arm"]).reset_index("arm")
+    return scores(arms, labels=CELLS["table_iv"][:-1])[list(CELLS["table_iv"])]
 
 
 def from_labels(seed: int = SEED) -> pd.DataFrame:
@@ -112,11 +99,16 @@ def from_labels(seed: int = SEED) -> pd.DataFrame:
 @kept("paper/released", "clips/labels")
 def from_noise() -> pd.DataFrame:
     """Table IV from pure noise, indexed as released: one row per classifier and scenario, kept."""
-    drawn = draw(kept_clips())
-    tables = {
-        name: score({scenario: by_noise(rows, classifier) for scenario, rows in drawn.items()})
-        for name, classifier in CLASSIFIERS.items()
-    }
+    noise = np.random.default_rng(0).standard_normal((len(annotations()), NOISE_WIDTH))
+    tables = {}
+    for name, classifier in CLASSIFIERS.items():
+        drawn = draw(kept_clips())
+        for rows in drawn.values():
+            for subject in rows["subject"].unique():
+                test = rows["subject"] == subject
+                model = clone(classifier).fit(noise[: (~test).sum()], rows.loc[~test, "label"])
+                rows.loc[test, "predicted"] = model.predict(noise[: test.sum()])
+        tables[name] = score(drawn)
     return pd.concat(tables, names=["classifier"]).reset_index()
 
 
@@ -134,19 +126,13 @@ def lottery(seeds: int) -> pd.DataFrame:
 
     One row per seed: macro F1 per scenario, and ``below`` (bool), whether Mixed is below both others.
     """
-    clips, found = kept_clips(), []
+    clips, drawn = kept_clips(), {}
     for seed in range(seeds):
-        macro = {"seed": seed}
         for name, rows in draw(clips, seed).items():
-            label = rows["label"].to_numpy()
-            macro[name] = _f1(label, label[twins(rows["subject"].to_numpy())])[-1]
-        found.append(macro)
-    table = pd.DataFrame(found)
-    return table.assign(below=table["Mixed"] < table[["Asian only", "Non-Asian only"]].min(axis=1))
-
-
-def _f1(label: np.ndarray, predicted: np.ndarray) -> list[float]:
-    names = CELLS["table_iv"][:-1]
-    truth, said = (np.array([one == name for name in names], dtype=float) for one in (label, predicted))
-    f1 = np.nan_to_num(class_f1(truth @ said.T))
-    return [*f1.tolist(), float(f1.mean())]
+            given = rows["label"].to_numpy()[twins(rows["subject"].to_numpy())]
+            drawn[seed, name] = rows.assign(predicted=given)
+    predictions = pd.concat(drawn, names=["seed", "arm"]).reset_index(["seed", "arm"])
+    table = (
+        scores(predictions, ["seed", "arm"])[MACRO].unstack("arm")[list(SCENARIOS)].rename_axis(columns=None)
+    )
+    return table.assign(below=table["Mixed"] < table.drop(columns="Mixed").min(axis=1)).reset_index()
