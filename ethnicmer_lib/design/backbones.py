@@ -29,15 +29,12 @@ def resnet18_features(images: np.ndarray, weights: str, seed: int) -> np.ndarray
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        backbone, width = resnet18_backbone()
+        backbone, _ = resnet18_backbone()
     load_weights(backbone, "resnet18", weights)
     backbone = backbone.to(device).eval()
-    features = np.empty((len(images), width), dtype=np.float32)
+    batches = torch.from_numpy(np.array(images, dtype=np.float32)).split(_BATCH)
     with torch.inference_mode():
-        for start in range(0, len(images), _BATCH):
-            chunk = torch.from_numpy(np.array(images[start : start + _BATCH], dtype=np.float32))
-            features[start : start + _BATCH] = backbone(chunk.to(device)).cpu().numpy()
-    return features
+        return torch.cat([backbone(batch.to(device)).cpu() for batch in batches]).numpy()
 
 
 def resnet18_backbone() -> tuple[nn.Module, int]:
@@ -72,24 +69,18 @@ def load_weights(
     if weights == "none":
         return
     try:
+        file = Path(weights).expanduser()
         state = (
-            download()
-            if weights == "imagenet"
-            else torch.load(Path(weights).expanduser(), map_location="cpu", weights_only=True)
+            download() if weights == "imagenet" else torch.load(file, map_location="cpu", weights_only=True)
         )
+        kept = {
+            name: part for name, part in state.get(kind, state).items() if not name.startswith(_HEADS[kind])
+        }
+        backbone.load_state_dict(kept, strict=True)
     # What a failed download or an unreadable file raises depends on the versions of several libraries.
     except Exception as error:
         raise StudyError(
-            f"weights={weights!r} for {kind} cannot be read ({type(error).__name__}: {str(error)[:200]}); connect once "
-            "for 'imagenet', give the path of a state dict saved with torch.save, or use 'none'"
-        ) from error
-    try:
-        state = state.get(kind, state)
-        kept = {name: value for name, value in state.items() if not name.startswith(_HEADS[kind])}
-        backbone.load_state_dict(kept, strict=True)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise StudyError(
-            f"weights={weights!r} does not fit {kind}: {reason}. Save the state dict of a torchvision ResNet-18, or, "
-            f"which TinyViT needs, {{'resnet18': state dict, 'tinyvit': state dict of timm's {TINYVIT}}}"
+            f"weights={weights!r} are not those of {kind} ({type(error).__name__}: {str(error)[:300]}); connect once "
+            "for 'imagenet', use 'none', or save with torch.save the state dict of a torchvision ResNet-18, or, which "
+            f"TinyViT needs, {{'resnet18': state dict, 'tinyvit': state dict of timm's {TINYVIT}}}"
         ) from error

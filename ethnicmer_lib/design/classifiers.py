@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from sklearn.base import ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
@@ -41,29 +40,27 @@ def held_out(
     x: np.ndarray,
     table: pd.DataFrame,
     folds: Sequence[Fold],
-    taken: Sequence[Fold] | None = None,
+    first_rows: bool = False,
 ) -> pd.DataFrame:
     """What a classifier says of every clip when it was fitted, anew in every fold, on the fold's training clips.
 
     These are scikit-learn's own ``cross_val_predict`` under ``LeaveOneGroupOut``, whatever the number of cores; but a
     training set of one label, which some classifiers refuse, predicts that label.  ``x`` is (n, d), row i of clip i of
-    ``table``, unless ``taken`` says which rows of ``x`` every fold takes for its clips.
+    ``table``; with ``first_rows``, as released, training and test clips of every fold each get the first rows of ``x``.
 
     One row per clip, in the order of ``table``: its columns, ``fold``, ``predicted``, ``p_<label>`` (NaN where the
-    classifier gives none).  StudyError when rows do not match, or a feature is not finite.
+    classifier gives none).  StudyError when rows do not match.
     """
     labels, x = table["label"].to_numpy(dtype=object), np.asarray(x)
-    if x.ndim != 2 or (taken is None and len(x) != len(labels)):
+    if not first_rows and len(x) != len(labels):
         raise StudyError(f"features {x.shape} do not give one row to each of the {len(labels)} clips")
-    if not np.isfinite(x).all():
-        row = int(np.argmin(np.isfinite(x).all(axis=1)))
-        raise StudyError(f"features of row {row} are not finite numbers")
     trees = len(folds) * getattr(model, "n_estimators", 0)
     # Workers take seconds to start: not worth it for a few small forests.
-    jobs = min(8, os.cpu_count() or 1) if trees > _WORTH_WORKERS else 1
+    jobs = min(8, cpu_count()) if trees > _WORTH_WORKERS else 1
+    used = [Fold(*(slice(len(rows)) if first_rows else rows for rows in fold)) for fold in folds]
     fitted = Parallel(jobs)(
         delayed(_fold)(model, x[use.train], labels[fold.train], x[use.test])
-        for fold, use in zip(folds, taken or folds, strict=True)
+        for fold, use in zip(folds, used, strict=True)
     )
     names, of_fold = sorted(set(labels)), np.full(len(labels), -1)
     predicted, chances = np.full(len(labels), "", dtype=object), np.full((len(labels), len(names)), np.nan)
@@ -71,7 +68,7 @@ def held_out(
         of_fold[fold.test], predicted[fold.test] = number, said
         if p is not None:
             chances[fold.test] = 0.0
-            chances[np.ix_(fold.test, [names.index(name) for name in classes])] = p
+            chances[np.ix_(fold.test, np.searchsorted(names, classes))] = p
     rows = table[ABOUT].reset_index(drop=True).assign(fold=of_fold, predicted=predicted)
     return rows.assign(**{f"p_{name}": chances[:, i] for i, name in enumerate(names)})
 
@@ -80,11 +77,9 @@ def _fold(
     model: ClassifierMixin, train: np.ndarray, labels: np.ndarray, test: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Predictions, classes and probabilities of one fold."""
-    if len(set(labels)) == 1:
-        return np.repeat(labels[:1], len(test)), labels[:1], np.ones((len(test), 1))
-    fitted = clone(model).fit(train, labels.astype(str))
+    fitted = (clone(model) if len(set(labels)) > 1 else DummyClassifier()).fit(train, labels.astype(str))
     p = fitted.predict_proba(test) if hasattr(fitted, "predict_proba") else None
-    return fitted.predict(test).astype(object), fitted.classes_, p
+    return fitted.predict(test), fitted.classes_, p
 
 
 def majority_rule(table: pd.DataFrame, folds: Sequence[Fold], seed: int = 0) -> pd.DataFrame:

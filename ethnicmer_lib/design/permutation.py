@@ -34,7 +34,6 @@ def permute_scenarios(
     n_permutations: int,
     control: str = "as_described",
     seed: int = 0,
-    progress: bool = True,
 ) -> pd.DataFrame:
     """Mixed minus mono under every permutation, with SVC(C=100), the fastest classifier of the study.
 
@@ -60,7 +59,7 @@ def permute_scenarios(
 
     whole = range(n_permutations + 1)
     parts = [whole[start : start + _PART] for start in whole[::_PART]]
-    bar = tqdm(parts, desc=f"permutations, {control}", disable=not progress)
+    bar = tqdm(parts, desc=f"permutations, {control}")
     tables = [run.kept(f"part{of[0]:05d}-{len(of)}", lambda of=of: part(of)) for of in bar]
     return pd.concat(tables, ignore_index=True)
 

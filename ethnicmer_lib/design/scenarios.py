@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from ethnicmer_lib.clips.labels import binary_labels
 from ethnicmer_lib.design.classifiers import ABOUT, held_out, majority_rule
 from ethnicmer_lib.design.classifiers import classifier as chosen
-from ethnicmer_lib.design.folds import Fold, subject_folds
+from ethnicmer_lib.design.folds import subject_folds
 from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.store import Run
 
@@ -22,46 +21,13 @@ RULE = "majority rule"  #: arm of the rule that always says the more frequent tr
 NEGATIVE, NON_NEGATIVE = BINARY = ("Negative", "Non-negative")
 
 
-class Part(NamedTuple):
-    """Subjects that a scenario takes: a ``share`` of the number that was asked for.
-
-    ``group`` is 'first' or 'second', in alphabetical order; or 'alone', the group that the database with few of the
-    other group has, and 'guest', the other one.  ``database`` is 'both', the one that holds both groups, or 'other'.
-    """
-
-    group: str
-    share: float
-    database: str | None = None
-
-
-_THREE = {
-    "{first} only": (Part("first", 1),),
-    "{second} only": (Part("second", 1),),
-    MIXED: (Part("first", 0.5), Part("second", 0.5)),
-}
-_ACROSS = {
-    "{alone} only": (Part("alone", 0.5, "other"), Part("alone", 0.5, "both")),
-    MIXED: (Part("alone", 0.5, "other"), Part("guest", 0.5, "both")),
-}
-
-
-class Control(NamedTuple):
-    """One way to draw the scenarios; all but the first hold one thing still."""
-
-    title: str
-    scenarios: Mapping[str, tuple[Part, ...]] = _THREE  #: name, with a group's role in braces -> its parts
-    #: only from the database that holds both groups, fewer subjects where it has no more
-    inside: bool = False
-    balanced: bool = False  #: keep as many clips of the more frequent class as there are of the rarer one
-    without_largest: bool = False  #: never draw the subject with most clips
-
-
-CONTROLS: Mapping[str, Control] = {
-    "as_described": Control("as described"),
-    "one_database": Control("within one database", inside=True),
-    "two_databases": Control("same two databases", _ACROSS),
-    "balanced": Control("balanced classes", balanced=True),
-    "without_largest": Control("without the largest subject", without_largest=True),
+#: Ways to draw the scenarios, with their titles: all but the first hold one thing still.
+CONTROLS = {
+    "as_described": "as described",
+    "one_database": "within one database",  # that with both groups; fewer subjects where it has no more
+    "two_databases": "same two databases",  # each scenario is half of either database
+    "balanced": "balanced classes",  # as many clips of the more frequent class as of the rarer one
+    "without_largest": "without the largest subject",  # never the subject with most clips
 }
 
 
@@ -84,21 +50,14 @@ def draw_scenarios(
     check_name("control", control, CONTROLS)
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
-    rules = CONTROLS[control]
-    roles, most = _roles(table, rules), n_subjects
-    who = table[["subject", "group", "database"]].drop_duplicates()
-    if rules.inside:
-        who = who[who["database"] == roles["both"]]
-        most = min(n_subjects, subjects_in(table).loc[roles["both"]].min() // 2 * 2)
-    if rules.without_largest:
-        who = who[who["subject"] != table["subject"].value_counts(sort=True).index[0]]
-    out = {}
-    for number, (scenario, parts) in enumerate(rules.scenarios.items()):
-        rng, name, names = np.random.default_rng([seed, draw, number]), scenario.format(**roles), []
-        for part in parts:
-            group, database, size = roles[part.group], roles.get(part.database), int(part.share * most)
-            inside = who[(who["group"] == group) & ((who["database"] == database) | (database is None))]
-            pool = np.unique(inside["subject"].astype(str))
+    who, out = table, {}
+    if control == "without_largest":
+        who = table[table["subject"] != table["subject"].value_counts().index[0]]
+    for number, (name, parts) in enumerate(_parts(table, n_subjects, control).items()):
+        rng, names = np.random.default_rng([seed, draw, number]), []
+        for group, database, size in parts:
+            inside = (who["group"] == group) & ((who["database"] == database) | (database is None))
+            pool = np.unique(who.loc[inside, "subject"].astype(str))
             if len(pool) < size:
                 raise StudyError(
                     f"the control {control!r} needs {size} subjects of group {group!r}"
@@ -107,7 +66,7 @@ def draw_scenarios(
                 )
             names += rng.choice(pool, size, replace=False).tolist()
         rows = np.flatnonzero(table["subject"].isin(names))
-        out[name] = _balance(rows, table, rng) if rules.balanced else rows
+        out[name] = _balance(rows, table, rng) if control == "balanced" else rows
     return out
 
 
@@ -116,26 +75,29 @@ def subjects_in(table: pd.DataFrame) -> pd.DataFrame:
     return table.groupby(["database", "group"])["subject"].nunique().unstack(fill_value=0)
 
 
-def _roles(table: pd.DataFrame, rules: Control) -> dict[str, str]:
-    """Which groups and databases the words of :class:`Part` stand for."""
-    groups = sorted(table["group"].unique())
+def _parts(table: pd.DataFrame, n: int, control: str) -> dict[str, list[tuple[str, str | None, int]]]:
+    """Scenario -> what it takes: group, database (None: any) and number of subjects."""
+    groups, database = sorted(table["group"].unique()), None
     if len(groups) != 2:
         raise StudyError(f"the comparison needs exactly two groups; the cohort has {groups}")
-    roles = dict(zip(("first", "second"), groups, strict=True))
-    if not rules.inside and rules.scenarios is _THREE:
-        return roles
-    counts = subjects_in(table)
-    rarer = counts.min(axis=1)
-    if len(rarer) != 2 or rarer.max() < 2:
-        raise StudyError(
-            "controls within a database need two databases, one of them with two subjects of either group; "
-            f"subjects of the rarer group: {rarer.to_dict()}"
-        )
-    both = rarer.idxmax()
-    other = rarer.drop(both).index[0]
-    alone = min(counts.columns[counts.loc[other] > 0])
-    guest = groups[1 - groups.index(alone)]
-    return roles | {"both": both, "other": other, "alone": alone, "guest": guest}
+    if control in ("one_database", "two_databases"):
+        counts = subjects_in(table)
+        rarer = counts.min(axis=1)
+        if len(rarer) != 2 or rarer.max() < 2:
+            raise StudyError(
+                "controls within a database need two databases, one of them with two subjects of either group; "
+                f"subjects of the rarer group: {rarer.to_dict()}"
+            )
+        database = rarer.idxmax()
+    if control == "two_databases":
+        other = rarer.drop(database).index[0]
+        alone = min(counts.columns[counts.loc[other] > 0])
+        guest, half = groups[1 - groups.index(alone)], (alone, other, n // 2)
+        return {f"{alone} only": [half, (alone, database, n // 2)], MIXED: [half, (guest, database, n // 2)]}
+    if control == "one_database":
+        n = min(n, rarer[database] // 2 * 2)
+    mono = {f"{group} only": [(group, database, n)] for group in groups}
+    return mono | {MIXED: [(group, database, n // 2) for group in groups]}
 
 
 def _balance(rows: np.ndarray, table: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
@@ -162,13 +124,11 @@ def predict_scenarios(
     """
     if len(x) != len(table):
         raise StudyError(f"{len(x)} rows of features for {len(table)} clips; they must match row by row")
-    tables = []
+    tables, released = [], flow_rows == "released"
     for name, rows in scenarios.items():
         drawn = table.iloc[rows].assign(label=lambda rows: binary_labels(rows["label"]))
         folds = subject_folds(drawn)
-        own = [Fold(rows[fold.train], rows[fold.test]) for fold in folds]
-        released = [Fold(np.arange(len(fold.train)), np.arange(len(fold.test))) for fold in folds]
-        found = held_out(model, x, drawn, folds, released if flow_rows == "released" else own)
+        found = held_out(model, x if released else x[rows], drawn, folds, first_rows=released)
         tables.append(found.assign(arm=name, majority=majority_rule(drawn, folds)["predicted"]))
     return pd.concat(tables, ignore_index=True)
 
@@ -181,14 +141,13 @@ def repeat_scenarios(
     control: str = "as_described",
     classifier: str | ClassifierMixin = "forest",
     flow_rows: str = "own",
-    n_trees: int = 100,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
     """The study of Table IV repeated with other subjects; every draw is kept, so that more draws add only new ones.
 
-    Arguments as of :func:`draw_scenarios` and :func:`predict_scenarios`; ``classifier`` is 'forest' (of ``n_trees``),
-    'svc', or any classifier of scikit-learn.  One row per draw, scenario and clip: arm (the scenario), seed, draw,
+    Arguments as of :func:`draw_scenarios` and :func:`predict_scenarios`; ``classifier`` is 'forest', 'svc' or any
+    classifier of scikit-learn.  One row per draw, scenario and clip: arm (the scenario), seed, draw,
     clip_id, subject, database, group, label, predicted, p_<label>, majority.
 
     Examples
@@ -200,7 +159,7 @@ def repeat_scenarios(
     >>> em.scores(found, by="draw").shape
     (2, 4)
     """
-    model = chosen(classifier, seed, n_trees)
+    model = chosen(classifier, seed)
     described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]
     inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "control": control, "seed": seed}
     inputs |= {"flow_rows": flow_rows, "classifier": described}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.design.classifiers import classifier as chosen
@@ -48,11 +49,7 @@ _INPUTS = {
     ", noise": (" on noise", {"features": "noise"}),
     ", released rows": (", rows as released", {"flow_rows": "released"}),
 }
-_HELD_STILL = {
-    f", {name}": (f", {control.title}", {"control": name})
-    for name, control in CONTROLS.items()
-    if name != "as_described"
-}
+_HELD_STILL = {f", {name}": (f", {title}", {"control": name}) for name, title in [*CONTROLS.items()][1:]}
 STUDIES = {
     f"{name}{mark}": Study(f"{_CLASSIFIERS[name]}{words}", classifier=name, **settings)
     for (mark, (words, settings)), name in (
@@ -73,10 +70,8 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
     between scenarios, has no subjects to resample: mean and middle 95 % of draws.
     """
     rows = with_rule(predictions)
-    arms = list(predictions["arm"].unique())
-    mono = [arm for arm in arms if arm != MIXED]
-    # Weight 0: every comparison is made on the resamples in which all arms have all labels.
-    none, drop = dict.fromkeys([*arms, RULE], 0), {**dict.fromkeys(mono, -1 / len(mono)), MIXED: 1}
+    drop = mixed_minus_mono(predictions)
+    mono = [arm for arm in drop if arm != MIXED]
     compared = {
         "mixed_minus_mono": ("mixed minus mono", drop, MACRO),
         "mixed_minus_mono_non_negative": ("mixed minus mono, Non-negative F1", drop, NON_NEGATIVE),
@@ -86,6 +81,8 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
     }
     if len(mono) < 2:
         del compared["second_minus_first"]
+    # Weight 0: every comparison is made on the resamples in which all arms have all labels.
+    none = dict.fromkeys([*drop, RULE], 0)
     found = {}
     for name, (title, weights, classes) in compared.items():
         single = per_draw(rows, weights, classes)
@@ -103,6 +100,12 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
     return pd.DataFrame.from_dict(found, orient="index").astype({"draws": "Int64", "below": "Int64"})
 
 
+def mixed_minus_mono(predictions: pd.DataFrame) -> dict[str, float]:
+    """Weights of the arms in Mixed minus the mean of the mono scenarios."""
+    mono = [arm for arm in predictions["arm"].unique() if arm != MIXED]
+    return {**dict.fromkeys(mono, -1 / len(mono)), MIXED: 1}
+
+
 def shares_of_negative(predictions: pd.DataFrame) -> pd.Series:
     """Share of Negative clips of every draw and scenario."""
     return (predictions["label"] == NEGATIVE).groupby([predictions["draw"], predictions["arm"]]).mean()
@@ -118,12 +121,9 @@ def middle_table(predictions: pd.DataFrame) -> pd.DataFrame:
     rule = predictions.assign(predicted=predictions["majority"])
     by_draw["majority"] = scores(rule, ["draw", "arm"])[MACRO]
     by_draw.insert(0, "share_negative", shares_of_negative(predictions))
-    middle = {
-        arm: {name: middle_of_draws(draws[name]) for name in by_draw}
-        for arm, draws in by_draw.groupby("arm", sort=False)
-    }
+    middle = by_draw.groupby("arm", sort=False).agg(middle_of_draws)
     clips = predictions.groupby(["draw", "arm"]).size().groupby("arm").median().round().astype(int)
-    return pd.DataFrame.from_dict(middle, orient="index").assign(clips=clips).rename_axis("scenario")
+    return middle.assign(clips=clips).rename_axis("scenario")
 
 
 def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -138,13 +138,12 @@ def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         rows = with_rule(part)
         wide = scores(rows, ["draw", "arm"])[MACRO].unstack("arm")
         rule, mono = wide.pop(RULE), wide.drop(columns=MIXED)
-        weights = {**dict.fromkeys(mono, -1 / mono.shape[1]), MIXED: 1, RULE: 0}
         found[study] = {
             "title": STUDIES[study].title,
             "draws": len(wide),
             **{f"median {arm}": float(wide[arm].median()) for arm in wide},
             "majority": float(rule.median()),
-            "difference": mean_over_draws(rows, weights, seed=seed),
+            "difference": mean_over_draws(rows, mixed_minus_mono(part) | {RULE: 0}, seed=seed),
             "below": float((wide[MIXED] < mono.min(axis=1)).mean()),
         }
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("study")
@@ -154,20 +153,20 @@ def scenario_claims(
     differences: pd.DataFrame,
     predictions: pd.DataFrame,
     features: str = "resnet18",
-    classifier: str | ClassifierMixin = "forest",
+    classifier: ClassifierMixin | None = None,
     control: str = "as_described",
 ) -> dict[str, tuple[Estimate, dict[str, Any]]]:
     """What ``paper.judge`` asks of the chapter prima facie: its keys, with the names that the words need.
 
-    ``differences`` are those of :func:`scenario_differences` of the predictions; the rest says how these were made,
-    and what is not as the paper describes is a departure.
+    ``differences`` are those of :func:`scenario_differences` of the predictions; the rest says how these were made
+    (None: by the forest as described), and what is not as the paper describes is a departure.
     """
     mono = sorted(set(predictions["arm"]) - {MIXED})
     shares = shares_of_negative(predictions).groupby("arm").median()
-    model = chosen(classifier)
-    forest = type(model) is type(chosen("forest"))
+    model = chosen("forest") if classifier is None else classifier
+    forest = isinstance(model, RandomForestClassifier)
     departures = {
-        "classifier": None if forest else classifier if isinstance(classifier, str) else model,
+        "classifier": None if forest else model,
         "control": None if control == "as_described" else control,
         "features": "noise" if features == "noise" else None,
     }
@@ -187,10 +186,10 @@ def scenario_claims(
         "mono_consistent": "second_minus_first",
         "same_distribution": "gap_of_negative",
     }
-    rows = {key: differences.loc[name] for key, name in keys.items() if name in differences.index}
+    claimed = differences.reindex(keys.values()).set_axis(list(keys)).dropna(subset="estimate")
     return {
         key: (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
-        for key, row in rows.items()
+        for key, row in claimed.iterrows()
     }
 
 

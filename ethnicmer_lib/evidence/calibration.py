@@ -26,7 +26,7 @@ from tqdm import tqdm
 from ethnicmer_lib.clips.labels import binary_labels, released_clips
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.confusions import class_f1, class_recall
-from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, tail_probability
+from ethnicmer_lib.stats.intervals import PLAIN_TAIL, Estimate, effective_subjects, tail_probability
 from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
 from ethnicmer_lib.stats.permutation import swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference_interval, f1_intervals
@@ -234,7 +234,7 @@ def in_words(recorded: Recording) -> dict[str, Any]:
         "fewest": int(clips.min()),
         "effective": f"{effective:.0f}",
         "tail": f"{100 * tail_probability(subjects=effective):.1f}",
-        "plain_tail": f"{100 * tail_probability():.1f}",
+        "plain_tail": f"{100 * PLAIN_TAIL:.1f}",
         "tail_few": f"{100 * tail_probability(subjects=16):.1f}",
         "n_tables": recorded.parameters["tables"],
         "resamples": recorded.parameters["resamples"],

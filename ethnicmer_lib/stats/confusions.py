@@ -51,17 +51,15 @@ def paired_confusions(
     a: pd.DataFrame, b: pd.DataFrame, labels: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`confusions` of two tables of predictions, which must hold the same clips, each of them equally often."""
-    for table in (a, b):
-        often = table["clip_id"].value_counts()
-        if often.min() != often.max():
-            raise StudyError(
-                f"clip {often.index[0]} is predicted {often.iloc[0]} times and {often.index[-1]} "
-                f"{often.iloc[-1]} times; a paired difference needs every clip equally often"
-            )
-    truths = [table[["clip_id", "subject", "label"]].drop_duplicates() for table in (a, b)]
-    if len(odd := pd.concat(truths).drop_duplicates(keep=False)):
+    tables = {"first": a, "second": b}
+    often = {name: table[["clip_id", "subject", "label"]].value_counts() for name, table in tables.items()}
+    often = pd.concat(often, axis=1)
+    odd = often[often.ne(often.min()).any(axis=1)]
+    if len(odd):
+        clip, subject, label = odd.index[0]
         raise StudyError(
-            f"clip {odd['clip_id'].iloc[0]} is not in both tables with the same subject and label; pair the same clips"
+            f"clip {clip} (subject {subject}, {label}) is not in both tables, each time equally often as the others; "
+            "pair the same clips"
         )
     return confusions(a, labels), confusions(b, labels)
 

@@ -55,13 +55,12 @@ def mean_over_draws(
         raise StudyError(
             f"draw {draws[draw]} has no predictions of {list(weights)[arm]!r}; compute the draw again"
         )
-    values = np.zeros((len(draws), resamples))
+    values = np.zeros((resamples, len(draws)))
     for weight, of_arm in zip(weights.values(), found, strict=True):
         f1 = class_f1(resampled(of_arm, subjects))
         np.copyto(f1, 0.0, where=np.isnan(class_f1(of_arm.sum(1)))[:, None])
-        values += weight * f1[..., chosen].mean(-1)
+        values += weight * f1[..., chosen].mean(-1).T
     drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples).astype(float)
-    values = values.T.copy()
     total = (drawn * np.isfinite(values)).sum(1)
     means = np.nansum(values * drawn, axis=1) / np.where(total > 0, total, np.nan)
     clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()

@@ -10,7 +10,7 @@ from scipy.special import ndtr, stdtrit
 
 from ethnicmer_lib.errors import StudyError
 
-LEVEL = 0.95
+PLAIN_TAIL = (1 - 0.95) / 2  #: share of the resamples beyond either end of a plain 95 % interval
 
 
 class Estimate(NamedTuple):
@@ -64,18 +64,13 @@ def effective_subjects(clips: ArrayLike) -> float:
     return float(clips.sum() ** 2 / (clips**2).sum())
 
 
-def interval(value: float, resampled: np.ndarray, *, subjects: float | None = None) -> Estimate:
+def interval(value: float, resampled: np.ndarray, *, subjects: float) -> Estimate:
     """Percentile interval, widened for few or unequal subjects; resamples without a value (NaN) are left out.
 
     The percentile interval (Efron & Tibshirani 1993, ch. 13) is too narrow when few units were resampled:
-    it takes the normal quantile where Student's belongs, and the variance with n instead of n - 1.
-    The ends are therefore the quantiles a' and 1 - a' of the resamples with
-
-        a' = Phi(sqrt(n / (n - 1)) · t(a / 2; n - 1)),   a = 1 - level
-
-    (expanded percentile interval; Hesterberg 2015, Am. Stat. 69:371).  Subjects count unequally where they
-    have unequally many clips, so n is their effective number (:func:`effective_subjects`); None takes the plain
-    percentiles.  Like the plain interval it stays in the range of the score and follows monotone transformations.
+    it takes the normal quantile where Student's belongs, and the variance with n instead of n - 1.  This is the
+    expanded one (Hesterberg 2015, Am. Stat. 69:371), see :func:`tail_probability`.  ``subjects`` is their effective
+    number (:func:`effective_subjects`).
 
     StudyError when no resample has a value, or ``subjects`` is not above 1.
     """
@@ -87,11 +82,8 @@ def interval(value: float, resampled: np.ndarray, *, subjects: float | None = No
     return Estimate(float(value), float(low), float(high))
 
 
-def tail_probability(subjects: float | None = None) -> float:
-    """Share of the resamples beyond either end of the interval: a' of :func:`interval`."""
-    half = (1 - LEVEL) / 2
-    if subjects is None:
-        return half
+def tail_probability(subjects: float) -> float:
+    """Share of the resamples beyond either end of the interval: Phi(sqrt(n / (n - 1)) · t(a / 2; n - 1)), a = 0.05."""
     if subjects <= 1:
         raise StudyError(f"an interval over {subjects} subjects; at least 2 subjects need clips")
-    return float(ndtr(np.sqrt(subjects / (subjects - 1)) * stdtrit(subjects - 1, half)))
+    return float(ndtr(np.sqrt(subjects / (subjects - 1)) * stdtrit(subjects - 1, PLAIN_TAIL)))

@@ -179,7 +179,7 @@ def test_an_interrupted_permutation_test_goes_on_from_its_last_part(workspace, m
     monkeypatch.setattr(permutation, "permuted_groups", counted)
     x = made.images.reshape(len(made.images), -1)
     with pytest.raises(KeyboardInterrupt):
-        permute_scenarios(x, made.table, 6, 1, 22, seed=0, progress=False)
-    found = permute_scenarios(x, made.table, 6, 1, 22, seed=0, progress=False)
+        permute_scenarios(x, made.table, 6, 1, 22, seed=0)
+    found = permute_scenarios(x, made.table, 6, 1, 22, seed=0)
     assert dealt[22:] == [20, 21, 22]
     assert found["permutation"].tolist() == list(range(23))
