@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -26,71 +26,35 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise StudyError(refusals(error, list(described(model)))) from None
+        raise StudyError(refusals(error, model.model_json_schema())) from None
 
 
-def described(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
-    """(kind of source that has it or '', name, allowed values, meaning); entries of mappings as ``recipe.epochs``."""
-    schema = model.model_json_schema()
-    yield from _entries(schema, schema.get("$defs", {}))
-
-
-def refusals(error: ValidationError, allowed: list[tuple[str, str, str, str]]) -> str:
-    """What pydantic has refused, in one line; ``allowed`` as of :func:`described`."""
+def refusals(error: ValidationError, schema: Mapping[str, Any]) -> str:
+    """What pydantic has refused, in one line; for an unknown name those that the JSON schema has in its place."""
     said: dict[str, str] = {}
     for problem in error.errors():
         where = [str(part) for part in problem["loc"]]
-        kind = where.pop(1) if where[0] == "source" and len(where) > 1 else ""
-        words = {name: text for of, name, text, _ in allowed if of in ("", kind)}
-        name = ".".join(where)
+        if where[0] == "source":  # then comes its kind, which is no name
+            del where[1:2]
         if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            inside = [known.rpartition(".") for known in words]
-            beside = [known for place, _, known in inside if place == name.rpartition(".")[0]]
-            close = "".join(f" Did you mean {known}?" for known in get_close_matches(where[-1], beside, n=1))
-            said[name] = f"unknown parameter {name}.{close} Allowed: {', '.join(beside)}"
-            continue
-        while name not in words and "." in name:  # what comes after says which of several types was tried
-            name = name.rpartition(".")[0]
-        text = f" Allowed: {words[name]}" if name in words else ""
-        said.setdefault(name, f"{name}={problem['input']!r} is refused: {problem['msg']}.{text}")
+            allowed = _names(schema, problem["loc"][:-1])
+            close = "".join(f" Did you mean {known}?" for known in get_close_matches(where[-1], allowed, n=1))
+            name = ".".join(where)
+            said[name] = f"unknown parameter {name}.{close} Allowed: {', '.join(allowed)}"
+        else:  # of several types each says what it takes; what is no identifier names the type
+            name = ".".join(filter(str.isidentifier, where))
+            start = f"{said[name]}, or: " if name in said else f"{name}={problem['input']!r} is refused: "
+            said[name] = start + problem["msg"]
     return "; ".join(said.values())
 
 
-def _entries(
-    schema: Mapping[str, Any], defs: Mapping[str, Any], inside: str = "", kind: str = ""
-) -> Iterator[tuple[str, str, str, str]]:
-    for name, about in schema.get("properties", {}).items():
-        if name == "kind":
-            continue
-        meaning = about.get("description", "")
-        yield kind, inside + name, _words(about, defs), f"{kind} only: {meaning}" if kind else meaning
-        for option in about.get("oneOf", [about]):
-            entries = _resolved(option, defs)
-            of = entries.get("properties", {}).get("kind", {}).get("const", kind)
-            yield from _entries(entries, defs, f"{inside}{name}.", of)
-
-
-def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    return defs[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-
-
-def _words(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
-    """What values a parameter takes, in words."""
-    schema = _resolved(schema, defs)
-    if "discriminator" in schema:
-        return f"a name, or entries of a {', '.join(schema['discriminator']['mapping'])} source"
-    if "anyOf" in schema:
-        return " or ".join(_words(option, defs) for option in schema["anyOf"])
-    if values := schema.get("enum", [schema["const"]] if "const" in schema else []):
-        return ", ".join(map(repr, values))
-    kind = schema.get("type", "value")
-    if kind == "array":
-        return f"a list of {_words(schema.get('items', {}), defs)}"
-    if kind in ("integer", "number"):
-        low = schema.get("minimum", schema.get("exclusiveMinimum"))
-        high = schema.get("maximum", schema.get("exclusiveMaximum"))
-        words = "a whole number" if kind == "integer" else "a number"
-        words += "" if low is None or high is None else f" from {low} to {high}"
-        return words + (f", a multiple of {schema['multipleOf']}" if "multipleOf" in schema else "")
-    named = {"boolean": "True or False", "null": "None", "object": "entries by name"}
-    return named.get(kind, "a path" if schema.get("format") == "path" else "text")
+def _names(schema: Mapping[str, Any], place: Iterable[str | int]) -> list[str]:
+    """The names at a place of a JSON schema; a place is where pydantic says that an error is."""
+    found: Any = schema
+    for part in place:
+        found = (
+            found["properties"][part] if "properties" in found else found["discriminator"]["mapping"][part]
+        )
+        link = found if isinstance(found, str) else found.get("$ref")
+        found = schema["$defs"][link.rpartition("/")[2]] if link else found
+    return [name for name in found["properties"] if name != "kind"]

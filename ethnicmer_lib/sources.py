@@ -11,15 +11,16 @@ from typing import Annotated, Any, Literal
 import yaml
 from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.table import Clips
-from ethnicmer_lib.errors import StudyError, checked
+from ethnicmer_lib.errors import check_name, checked
+from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import project_root, workspace
 
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _place(path: Path) -> Path:
@@ -47,28 +48,20 @@ class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class Simulated(_Source):
-    """Faces rendered from Action Units, so that the truth is known; ships."""
+def _meanings(schema: dict[str, Any]) -> None:
+    for name, text in described().items():
+        schema["properties"][name]["description"] = text
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", json_schema_extra=_meanings))
+class Simulated(SimulatorSettings):
+    """Faces rendered from Action Units, so that the truth is known; ships. Its entries are the simulator's settings."""
 
     kind: Literal["simulated"] = "simulated"
-    size: Literal["full", "tiny"] = Field(
-        "full", description="the paper's 53 subjects and 290 clips, or 12 subjects to try things"
-    )
-    seed: int = Field(2025, ge=0, le=2**31 - 1, description="seed of the cohort")
-    texture_cue: Share = Field(0.0, description="strength of the abstract texture that marks the group")
-    action_unit_effect: Share = Field(
-        0.0, description="share of clips that move by group as the paper's Figs 3-4 describe"
-    )
-    database_shift: Share = Field(1.0, description="how far the databases differ, 1 as the real ones do")
-    label_noise: Share = Field(0.0, description="share of clips with a wrong emotion written down")
-    confounding: Share = Field(
-        1.0, description="how nearly group and database coincide, 1 as in the real study"
-    )
 
     def settings(self) -> SimulatorSettings:
-        """What the simulator is told; its default where a source says nothing."""
-        known = {field.name for field in fields(SimulatorSettings)}
-        return SimulatorSettings(**self.model_dump(include=known))
+        """What the simulator is told."""
+        return SimulatorSettings(**{one.name: getattr(self, one.name) for one in fields(SimulatorSettings)})
 
 
 class Published(_Source):
@@ -110,11 +103,7 @@ def source_entries(source: Any) -> Any:
     if not isinstance(source, str):
         return source
     names = source_names()
-    if source not in names:
-        raise StudyError(
-            f"source={source!r} is no name in book/sources.yml; allowed: {', '.join(names)}, or a mapping "
-            "such as {'kind': 'flow', 'folder': 'PATH'}"
-        )
+    check_name("source", source, names)
     return dict(names[source])
 
 

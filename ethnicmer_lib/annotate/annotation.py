@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +24,8 @@ from ethnicmer_lib.annotate.faces import FaceDetector, open_detector
 from ethnicmer_lib.annotate.facexformer import checkpoint as weights
 from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
 from ethnicmer_lib.annotate.facexformer.pixels import prepare
-from ethnicmer_lib.annotate.records import CLASSES, PROBABILITIES, typed
-from ethnicmer_lib.annotate.screening import SUBJECT, Screening, groups_table, screen
+from ethnicmer_lib.annotate.records import CLASSES, PROBABILITIES, check_name, typed, write_records
+from ethnicmer_lib.annotate.screening import SUBJECT, Screening, groups_table, read_corrections, screen
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
@@ -97,6 +98,32 @@ def annotate_clips(clips: Clips, checkpoint: str | Path, progress: bool = True) 
     """
     whole = {database: open_detector("whole") for database in clips.table["database"].unique()}
     return codes_of(annotate(clips, Path(checkpoint), whole, progress=progress))
+
+
+def write_annotation(
+    cohort: Clips,
+    checkpoint: Path,
+    detectors: Mapping[str, FaceDetector],
+    out: Path,
+    groups: Path | None = None,
+    context: str = "ethnicity",
+    corrections: Path | None = None,
+) -> pd.DataFrame:
+    """Annotate into files: the records to ``out``; groups from them to ``groups``, the log of the screening beside it.
+
+    The records are returned. Arguments and errors are those of :func:`annotate`, :func:`groups_from` and
+    ``screening.read_corrections``; file names are looked at before the work begins.
+    """
+    check_name(out)
+    corrected = None if corrections is None else read_corrections(corrections)
+    about = annotator(checkpoint, detectors) | {"moment": "onset"} | asdict(cohort.provenance)
+    records = annotate(cohort, checkpoint, detectors, progress=True)
+    write_records(records, out, about)
+    if groups is not None:
+        groups_from(records, context, corrected).to_csv(groups, index=False)
+        log = screened(records, context, corrected if context == "ethnicity" else None).log
+        log.to_csv(groups.with_name(f"{groups.name}.log.csv"), index=False)
+    return records
 
 
 def _on_every_core(work: Callable, tasks: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import reduce
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from ethnicmer_lib.clips.policies import Policies
-from ethnicmer_lib.errors import described
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.sources import PLACES, Simulated, Source
@@ -29,6 +27,8 @@ WEIGHTS = Field(
     "none", min_length=1, description="what networks start from: 'none', 'imagenet' (downloaded) or a file"
 )
 FOLDS = Field("loso", description="leave one subject out, or a number of folds of whole subjects")
+#: Words of JSON Schema for what a number may be.
+LIMITS = ("minimum", "exclusiveMinimum", "maximum", "multipleOf")
 RECIPE = Field(Recipe(), description="how networks are trained: what differs from the paper's")
 
 
@@ -43,11 +43,28 @@ class Parameters(BaseModel):
 
     def explained(self) -> Iterator[tuple[str, str, str, str]]:
         """(name, value here, allowed values, meaning) of every parameter that this source has; no paths."""
-        for kind, name, allowed, meaning in described(type(self)):
-            if kind in ("", kind and self.source.kind):
-                value = reduce(getattr, name.split("."), self)
-                if not isinstance(value, BaseModel | Path | Recipe | Switches | Policies):
-                    yield name, repr(value), allowed, meaning
+        return _explained(self)
+
+
+def _explained(entries: Any, inside: str = "") -> Iterator[tuple[str, str, str, str]]:
+    for name, about in TypeAdapter(type(entries)).json_schema()["properties"].items():
+        value = getattr(entries, name)
+        if isinstance(value, BaseModel) or is_dataclass(value):
+            yield from _explained(value, f"{inside}{name}.")
+        elif name != "kind" and not isinstance(value, Path):
+            yield inside + name, repr(value), _allowed(about), about.get("description", "")
+
+
+def _allowed(about: Mapping[str, Any]) -> str:
+    """The values that a JSON schema allows: their names, or their type and its limits."""
+    if "anyOf" in about:
+        return " or ".join(map(_allowed, about["anyOf"]))
+    if names := about.get("enum", [about["const"]] if "const" in about else []):
+        return ", ".join(map(repr, names))
+    if "items" in about:
+        return f"list of {_allowed(about['items'])}"
+    limits = [f"{word} {about[word]}" for word in LIMITS if word in about]
+    return ", ".join([about["type"], *limits])
 
 
 class Dataset(Parameters):

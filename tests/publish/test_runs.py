@@ -42,31 +42,34 @@ def call(*words: str, **options) -> str:
 
 
 def compared(shown: str) -> dict[str, list[str]]:
-    """The words of each row about predictions, by its arm."""
-    rows = shown[shown.index("predictions ") :].splitlines()[1:]
+    """The words of each row about predictions, by its arm: macro F1 of both runs, whether they are identical."""
+    rows = shown[shown.index("macro F1") :].splitlines()[2:]
     return {row.split()[0]: row.split()[1:] for row in rows}
 
 
 def test_the_list_names_source_folds_and_what_differs(workspace):
     first, second = make(1, planned={"resnet18-seed0": 4, "tinyvit-seed0": 4}), make(2)
     (second.path / ".half.parquet").write_bytes(b"left by a kill")
+    make(1, step="other")
     lines = call("list").splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 5, "a table for each step"
+    assert lines[0].split() == ["source", "folds", "age", "MB", "inputs.recipe.epochs"]
     one = next(line for line in lines if first.path.name in line)
     two = next(line for line in lines if second.path.name in line)
     assert "toy clips (SIMULATED)" in one
     assert "resnet18-seed0 2/4, tinyvit-seed0 0/4" in one
-    assert one.endswith("recipe.epochs=1")
-    assert two.endswith("recipe.epochs=2")
+    assert one.split()[-1] == "1"
+    assert two.split()[-1] == "2"
     assert "toy clips (SIMULATED)" in two
-    assert " now " in one
-    assert "kB" in one
+    assert " 0 days" in one
+    assert every().loc[first.path.name, "MB"] > 0.01
+    assert lines[3].split() == ["source", "folds", "age", "MB"], "nothing to tell a single run from"
 
 
 def test_a_run_that_was_killed_at_its_start_is_listed(workspace):
     (workspace / "runs" / "networks-0123456789abcdef").mkdir(parents=True)
     (found,) = every().itertuples()
-    assert (found.step, found.source, found.bytes) == ("networks", "", 0)
+    assert (found.step, found.source, found.folds) == ("networks", "", "")
     assert "networks-0123456789abcdef" in call("list")
 
 
@@ -74,33 +77,33 @@ def test_identical_predictions_and_scores_are_told_from_others(workspace):
     same, other = make(1), make(2, wrong=6)
     shown = call("compare", same.key, same.path.name)
     assert "inputs and code are the same" in shown
-    assert compared(shown) == {"resnet18": ["12", "12", "yes", "1.0000", "1.0000"]}
+    assert compared(shown) == {"resnet18": ["1.0", "1.0", "True"]}
     shown = call("compare", same.key[:6], other.key[:6])
-    assert "recipe.epochs  1  2" in shown
+    assert ["inputs.recipe.epochs", "1", "2"] in [line.split() for line in shown.splitlines()]
     # Six clips are said to be 'Surprise', two of them are: F1 2·2/(2·2+2) for the others, 2·4/(2·4+4) for it.
-    assert compared(shown) == {"resnet18": ["12", "12", "no", "1.0000", "0.6667"]}
+    assert compared(shown) == {"resnet18": ["1.0", "0.6667", "False"]}
 
 
 def test_one_bit_of_one_probability_makes_predictions_differ(workspace):
     same, other = make(1), make(2)
-    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "yes"
+    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "True"
     table = other.read("resnet18-seed0-fold001")
     table.loc[2, "p_Surprise"] = np.nextafter(0.25, 1)
     other.write("resnet18-seed0-fold001", table)
-    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "no"
+    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "False"
 
 
 def test_a_part_that_only_one_run_has_is_shown(workspace):
     both, one = make(1, arms=("resnet18", "tinyvit")), make(2)
-    assert compared(call("compare", one.key, both.key))["tinyvit"] == ["0", "12", "no", "1.0000"]
+    assert compared(call("compare", one.key, both.key))["tinyvit"] == ["NaN", "1.0", "False"]
 
 
 def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
     first, second = make(1), make(2)
-    with pytest.raises(StudyError, match=r"no run 'nothing'.*runs list"):
+    with pytest.raises(StudyError, match=r"0 runs are called 'nothing'.*runs list"):
         call("remove", first.key, "nothing")
     assert first.path.exists(), "one unknown name: nothing is removed"
-    with pytest.raises(StudyError, match=r"could be .*networks"):
+    with pytest.raises(StudyError, match=r"2 runs are called 'networks'"):
         call("remove", "networks")
     result = CliRunner().invoke(cli.app, ["runs", "remove", first.key], input="n\n")
     assert result.exit_code == 1

@@ -9,7 +9,7 @@ import typer
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.cli import data, recordings, runs
-from ethnicmer_lib.publish.cli.options import Engine, Profile, columns, from_clips, overrides
+from ethnicmer_lib.publish.cli.options import Engine, Profile, from_clips, overrides
 
 INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
 
@@ -59,8 +59,8 @@ def params(
     """Print a chapter's parameters: name, value in the profile, what is allowed, meaning."""
     from ethnicmer_lib.publish import chapters
 
-    values = chapters.resolve(chapters.chapter(chapter), profile)
-    columns([("name", profile, "allowed", "meaning"), *values.explained()])
+    for name, value, allowed, meaning in chapters.resolve(chapters.chapter(chapter), profile).explained():
+        typer.echo(f"{name} = {value}\n    {meaning} ({allowed})")
 
 
 app.command()(recordings.record)

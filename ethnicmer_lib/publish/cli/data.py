@@ -14,6 +14,7 @@ from ethnicmer_lib.publish.cli.options import (
     Casme2,
     Changes,
     Samm,
+    entries,
     from_clips,
     overrides,
     typed,
@@ -22,9 +23,6 @@ from ethnicmer_lib.publish.cli.options import (
 from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 
-MEANINGLESS = (
-    "SIMULATED faces: labels mean nothing; a simulated cohort's groups are abstract. It shows steps only."
-)
 app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies of the databases.")
 
 
@@ -76,52 +74,24 @@ def annotate(
     **options: Any,
 ) -> None:
     """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there."""
-    from ethnicmer_lib.annotate import annotation, records
+    from ethnicmer_lib.annotate.annotation import write_annotation
     from ethnicmer_lib.annotate.faces import open_detector
-    from ethnicmer_lib.annotate.screening import read_corrections
     from ethnicmer_lib.clips.labels import CASME2, SAMM
-    from ethnicmer_lib.publish.chapters import set_entry
     from ethnicmer_lib.sources import open_clips
-    from ethnicmer_lib.store import atomic
 
-    values: dict[str, Any] = {"source": "simulated"}
-    for name, value in overrides(**options).items():
-        set_entry(values, name, value)
-    # File names and models are looked at before the work begins.
-    records.check_name(out)
-    corrected = None if corrections is None else read_corrections(corrections)
     detectors = {CASME2: open_detector(casme2_faces, face_model), SAMM: open_detector(samm_faces, face_model)}
-    about = annotation.annotator(checkpoint, detectors) | {"moment": "onset"}
-    clips = open_clips(values["source"])
-    source = clips.provenance
-    if source.simulated:
-        typer.echo(MEANINGLESS)
-        if groups is not None:
-            raise StudyError("groups are not made from simulated faces; leave out --groups")
-    found = annotation.annotate(clips, checkpoint, detectors, "onset", progress=True)
-    about |= {"source": source.source, "simulated": source.simulated, "cohort": source.fingerprint}
-    beside = records.write_records(found, out, about)
-    failed = int(found["failed"].sum())
-    typer.echo(f"{out}: {len(found)} clips, {failed} without a face; how it was made: {beside}")
-    if groups is None:
-        return
-    table = annotation.groups_from(found, context, corrections=corrected)
-    log = annotation.screened(found, context, corrections=corrected if context == "ethnicity" else None).log
-    beside = groups.with_name(f"{groups.name}.log.csv")
-    for path, content in ((groups, table), (beside, log)):
-        with atomic(path) as part:
-            content.to_csv(part, index=False)
-    counts = table.drop_duplicates(["database", "subject"])["group"].value_counts()
-    typer.echo(f"{groups}: subjects by {context}: {', '.join(f'{name} {n}' for name, n in counts.items())}")
-    typer.echo(f"{beside}: {len(log)} changes made by the screening")
+    clips = open_clips(entries(overrides(**options))["source"])
+    if clips.provenance.simulated:
+        typer.echo("SIMULATED faces: labels mean nothing, they show the steps only")
+    found = write_annotation(clips, checkpoint, detectors, out, groups, context, corrections)
+    typer.echo(f"{out}: {len(found)} clips, {found['failed'].sum()} without a face")
 
 
 def _option(setting: Parameter) -> Parameter:
     """The option for a setting of the simulator, described by the docstring of SimulatorSettings."""
     several = isinstance(setting.default, tuple)  # of these the option is repeated
-    about = typer.Option(help=described().get(setting.name, "") + " Repeatable." * several)
-    kind, default = (list[str] | None, None) if several else (setting.annotation, setting.default)
-    return setting.replace(annotation=Annotated[kind, about], default=default)
+    about = typer.Option(help=described()[setting.name] + " Repeatable." * several)
+    return setting.replace(annotation=Annotated[list[str] if several else setting.annotation, about])
 
 
 @with_options(map(_option, signature(SimulatorSettings, eval_str=True).parameters.values()))
@@ -136,12 +106,8 @@ def simulate(
     """Write a simulated cohort in the folder layouts of CASME II and SAMM, with its true motion."""
     from ethnicmer_lib.simulator.write import write_cohort
 
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in settings.items()
-        if value is not None
-    }
-    write_cohort(out, SimulatorSettings(**given), frames=frames, around=around, progress=True)
+    settings["without"] = tuple(settings["without"])
+    write_cohort(out, SimulatorSettings(**settings), frames=frames, around=around, progress=True)
     count = len(list(out.rglob("*.jpg")))
     folders = [shlex.quote(str(out / name)) for name in ("CASME2", "SAMM")]
     typer.echo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish.chapters import set_entry
 
 Profile = Annotated[str, typer.Option(help="How much to compute: quick, paper or tiny.")]
 Changes = Annotated[
@@ -44,15 +45,15 @@ def overrides(
     A folder goes into the environment variable that ``book/sources.yml`` names, so that kernels find it and pages do
     not show it.
     """
-    folders = (
-        ("--flow-dir", flow_dir, "flow", "ETHNICMER_FLOW"),
-        ("--casme2", casme2, "licensed", "ETHNICMER_CASME2"),
-        ("--samm", samm, "licensed", "ETHNICMER_SAMM"),
-    )
-    for option, folder, kind, variable in folders:
-        if folder is not None and kind != data:
-            raise StudyError(f"{option} is for --data {kind}, and this is --data {data}")
+    folders = {
+        "--flow-dir": (flow_dir, "flow", "ETHNICMER_FLOW"),
+        "--casme2": (casme2, "licensed", "ETHNICMER_CASME2"),
+        "--samm": (samm, "licensed", "ETHNICMER_SAMM"),
+    }
+    for option, (folder, kind, variable) in folders.items():
         if folder is not None:
+            if kind != data:
+                raise StudyError(f"{option} is for --data {kind}, and this is --data {data}")
             os.environ[variable] = str(folder.expanduser().resolve())
     return ({} if data == "simulated" else {"source": data}) | typed(parameter)
 
@@ -68,14 +69,21 @@ def typed(pairs: Sequence[str] | None) -> dict[str, Any]:
     return values
 
 
+def entries(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes come to, beside the simulated source: those like ``source.seed`` are of one entry."""
+    values: dict[str, Any] = {"source": "simulated"}
+    for name, value in changes.items():
+        set_entry(values, name, value)
+    return values
+
+
 def with_options(options: Iterable[inspect.Parameter]) -> Callable[[Callable], Callable]:
     """Give a command these options in the place of its ``**keywords``."""
 
     def give(command: Callable) -> Callable:
-        signature = inspect.signature(command, eval_str=True)
-        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        *own, _ = inspect.signature(command, eval_str=True).parameters.values()
         added = [one.replace(kind=one.KEYWORD_ONLY) for one in options]
-        command.__signature__ = signature.replace(parameters=own + added)
+        command.__signature__ = inspect.Signature([*own, *added])
         return command
 
     return give
@@ -83,10 +91,3 @@ def with_options(options: Iterable[inspect.Parameter]) -> Callable[[Callable], C
 
 #: The options of :func:`overrides`.
 from_clips = with_options(inspect.signature(overrides, eval_str=True).parameters.values())
-
-
-def columns(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of texts as columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

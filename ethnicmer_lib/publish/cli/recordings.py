@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from importlib import import_module
 from inspect import signature
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic import ConfigDict, create_model
 
-from ethnicmer_lib.errors import StudyError, refusals
-from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, overrides
+from ethnicmer_lib.errors import check_name, checked
+from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, entries, overrides
 
 #: Name of a recording -> the function that makes it: its keywords are what ``-p`` sets. ``clips`` it gets from the
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
@@ -36,29 +36,22 @@ def record(
     The clips are the published flow features unless -p source=NAME says otherwise.
     """
     from ethnicmer_lib.networks import where
-    from ethnicmer_lib.publish.chapters import set_entry
     from ethnicmer_lib.sources import open_clips
 
-    if name not in RECORDINGS:
-        raise StudyError(f"no recording {name!r}; recordings: {', '.join(RECORDINGS)}")
+    check_name("recording", name, RECORDINGS)
     where.use(engine)
     module, _, function = RECORDINGS[name].partition(":")
     make = getattr(import_module(f"ethnicmer_lib.{module}"), function)
-    values: dict[str, Any] = {}
-    for key, value in overrides(parameter, "flow", flow_dir).items():
-        set_entry(values, key, value)
-    source = values.pop("source")
-    known = [argument for argument in signature(make).parameters if argument not in ("clips", "command")]
-    for key in values:
-        if key not in known:
-            raise StudyError(f"recording {name} has no parameter {key}; it has {', '.join(known)}")
+    takes = signature(make, eval_str=True).parameters
+    own = {
+        key: (one.annotation, one.default) for key, one in takes.items() if key not in ("clips", "command")
+    }
+    changes = entries(overrides(parameter, "flow", flow_dir))
+    source = changes.pop("source")
+    values = dict(checked(create_model(name, __config__=ConfigDict(extra="forbid"), **own), changes))
+    if "clips" in takes:
+        values["clips"] = open_clips(source)
     said = ["--flow-dir", "PATH"] if flow_dir else []
     said += [part for change in parameter or [] for part in ("-p", change)]
-    values["command"] = shlex.join(["ethnicmer", "record", name, *said])
-    if "clips" in signature(make).parameters:
-        values["clips"] = open_clips(source)
-    try:
-        folder = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(make)(**values)
-    except ValidationError as error:
-        raise StudyError(refusals(error, [])) from None
+    folder = make(command=shlex.join(["ethnicmer", "record", name, *said]), **values)
     typer.echo(f"recorded: {folder}")
