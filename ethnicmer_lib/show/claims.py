@@ -15,25 +15,18 @@ from ethnicmer_lib.store.provenance import Provenance
 #: Shows and hides rows; without it the whole ledger is there.
 _SCRIPT = """
 (() => {
-  const ledger = document.currentScript.closest('.ledger');
+  const ledger = document.currentScript.closest('.ledger'), form = ledger.querySelector('form');
   const rows = [...ledger.querySelectorAll('.finding')];
-  const [verdict, place, words] = ['verdict', 'place', 'words'].map(n => ledger.querySelector(`[name=${n}]`));
-  const count = ledger.querySelector('.ledger-count');
   const show = () => {
-    const text = words.value.trim().toLowerCase();
-    let shown = 0;
-    for (const row of rows) {
-      const fits = (!verdict.value || row.dataset.verdict === verdict.value)
-        && (!place.value || row.dataset.place === place.value)
-        && (!text || row.textContent.toLowerCase().includes(text));
-      row.hidden = !fits;
-      shown += fits;
-    }
-    count.textContent = `${shown} of ${rows.length} claims`;
+    const {verdict, place, words} = Object.fromEntries(new FormData(form));
+    for (const row of rows)
+      row.hidden = (verdict && row.dataset.verdict !== verdict) || (place && row.dataset.place !== place)
+        || !row.textContent.toLowerCase().includes(words.trim().toLowerCase());
+    form.querySelector('output').textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length} claims`;
   };
-  for (const field of [verdict, place, words]) field.addEventListener('input', show);
-  ledger.querySelector('form').hidden = false;
-  ledger.querySelector('form').addEventListener('submit', event => event.preventDefault());
+  form.addEventListener('input', show);
+  form.addEventListener('submit', event => event.preventDefault());
+  form.hidden = false;
   show();
 })();
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from IPython.display import HTML
@@ -32,19 +33,17 @@ def footer(p: Any, *of: Any) -> HTML:
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Machine": first["machine"],
     }
-    rows = "".join(
-        f"<tr><th scope='row'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in made_by.items()
-    )
-    names = "".join(
-        f"<tr><th scope='row'><code>{html.escape(name)}</code></th><td>{html.escape(value)}</td>"
-        f"<td>{html.escape(allowed)}</td><td>{html.escape(meaning)}</td></tr>"
-        for name, value, allowed, meaning in p.explained()
-    )
     return HTML(
         "<details class='provenance'><summary>Where these numbers come from</summary>"
-        f"<table>{rows}</table></details>"
+        f"<table>{_rows(made_by.items())}</table></details>"
         "<details class='provenance'><summary>Parameters of this page, and what else they could be</summary>"
         "<table class='parameters'><thead><tr><th>name</th><th>here</th><th>allowed</th><th>meaning</th></tr></thead>"
-        f"<tbody>{names}</tbody></table></details>"
+        f"<tbody>{_rows(p.explained())}</tbody></table></details>"
+    )
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> str:
+    return "".join(
+        f"<tr><th scope='row'>{html.escape(first)}</th>{''.join(f'<td>{html.escape(one)}</td>' for one in rest)}</tr>"
+        for first, *rest in rows
     )

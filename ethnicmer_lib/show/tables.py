@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -17,22 +16,8 @@ from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
-_TAG = re.compile("<[^>]*>")
 _NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
 NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
-
-
-@dataclass(frozen=True)
-class Html:
-    """Text that is HTML already, made here; every other text is escaped before it is shown.
-
-    No kind of ``str``: a table of pandas would turn it into a plain one, and a plain one could be anybody's.
-    """
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class _Text(str):
@@ -87,7 +72,7 @@ def table(
     Parameters
     ----------
     rows : one row a line; an index that has a name is shown as its first columns. An Estimate is shown with its
-        interval. Every text is escaped, but for :class:`Html`.
+        interval. Every text is escaped.
     of : clips, a recording or a Provenance: what the numbers are of; None where they are of nobody.
     columns : column -> heading, in the order shown; by default all columns under their own names.
     note : one line under the table.
@@ -96,10 +81,8 @@ def table(
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
     columns = columns or {name: str(name) for name in rows.columns}
-    cells = pd.DataFrame(
-        {name: rows[name].astype(object).map(lambda one: _cell(one, digits)) for name in columns}
-    )
-    kinds = [_kind(rows[name], cells[name].tolist()) for name in columns]
+    cells = rows[list(columns)].astype(object).map(lambda one: _cell(one, digits))
+    kinds = [_kind(rows[name], digits) for name in columns]
     heads = zip(kinds, columns.values(), strict=True)
     head = "".join(f"<th scope='col'{kind}>{html.escape(title)}</th>" for kind, title in heads)
     body = "".join(
@@ -118,45 +101,37 @@ def _source(of: Any) -> str:
 
 
 def _cell(value: Any, digits: int) -> str:
-    if isinstance(value, Html):
-        return value.text
-    if isinstance(value, Estimate):
-        return with_interval(*value, digits)
-    return html.escape(number(value, digits))
+    return (
+        with_interval(*value, digits) if isinstance(value, Estimate) else html.escape(number(value, digits))
+    )
 
 
-def _kind(column: pd.Series, shown: list[str]) -> str:
+def _kind(column: pd.Series, digits: int) -> str:
     """The class of a column's cells: numbers, sentences or names (which need room on a phone), or neither."""
-    texts = [_TAG.sub("", text) for text in shown]
-    estimates = any(isinstance(value, Estimate) or "interval" in str(value) for value in column)
-    written = bool(texts) and all(_NUMBER.fullmatch(text) for text in texts)
-    if written or estimates or pd.api.types.is_numeric_dtype(column):
+    texts = [number(value, digits) for value in column if not isinstance(value, Estimate)]
+    if len(texts) < len(column) or (texts and all(map(_NUMBER.fullmatch, texts))):
         return " class=num"
     longest = max(map(len, texts), default=0)
     return " class=words" if longest > SENTENCE else " class=name" if longest > NAME else ""
 
 
-def findings(
-    found: Iterable[Finding], of: Any = None, caption: str = "Findings.", *, folded: bool = False
-) -> HTML:
+def findings(found: Iterable[Finding], caption: str = "Findings.", *, folded: bool = False) -> HTML:
     """Findings with estimate and verdict, one per line; the answer and the reason unfold below it.
 
-    Parameters
-    ----------
-    of : what they are of; by default what each finding says itself.
-    folded : start with answers and reasons hidden, for pages that list many.
+    What they are of stands in the caption, or where it differs, with each. ``folded`` starts with answers and reasons
+    hidden, for pages that list many.
     """
     found = list(found)
-    own = [Provenance(one.source, one.simulated, "") for one in found]
-    shared = own[0] if of is None and len(set(own)) == 1 else of
+    sources = [_source(Provenance(one.source, one.simulated, "")) for one in found]
+    shared = sources[0] if len({*sources}) == 1 else ""
     rows = "".join(
         f"<details class='finding'{'' if folded else ' open'}>{summary(one.question, _estimate(one), one.verdict)}"
         f"<p>{html.escape(one.answer)}</p>"
-        f"<p class='note'>{html.escape(one.reason)}{f' {_source(source)}' if shared is None else ''}</p></details>"
-        for one, source in zip(found, own, strict=True)
+        f"<p class='note'>{html.escape(one.reason)}{'' if shared else f' {source}'}</p></details>"
+        for one, source in zip(found, sources, strict=True)
     )
     return HTML(
-        f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{_source(shared)}</p>{rows}</div>"
+        f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{shared}</p>{rows}</div>"
     )
 
 
