@@ -8,11 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
 from ethnicmer_lib.show.figures import simulator as figures
+from ethnicmer_lib.show.figures.dataset import filmstrip
 
 SIMULATED = Provenance("simulated cohort (seed 1)", True, "1")
 STEP, SIZE = 10, (60, 50)
@@ -42,8 +44,8 @@ def drawings() -> dict[str, Figure]:
     peaks = pd.DataFrame({"label": list(LABELS) * 4, "peak_px": np.linspace(0.2, 3, 12)})
     return {
         "faces": figures.faces(faces, SIMULATED),
-        "sheet": figures.action_units(faces, arrows, [("AU 1", "name")] * 6, STEP, SIMULATED),
-        "clips": figures.clip_panels([clip("a", 1.0), clip("b", 2.0, False), clip("c", 0.0)], SIMULATED, 6.0),
+        "sheet": figures.faces(faces, SIMULATED, [("AU 1", "name")] * 6, arrows, STEP),
+        "clips": filmstrip([clip("a", 1.0), clip("b", 2.0, False), clip("c", 0.0)], SIMULATED),
         "profile": figures.profile(profile, SIMULATED),
         "frequencies": figures.frequencies(shares, SIMULATED),
         "sizes": figures.sizes(peaks, SIMULATED),
@@ -99,6 +101,6 @@ def test_action_units_that_nobody_shows_are_left_out(drawn):
 
 
 def test_medians_are_marked(drawn):
-    lines = [line for line in drawn["sizes"].axes[0].lines if len(set(line.get_xdata())) == 1]
+    marks = next(one for one in drawn["sizes"].axes[0].collections if isinstance(one, LineCollection))
     expected = [np.median(np.linspace(0.2, 3, 12)[i::3]) for i in range(3)]
-    assert sorted(line.get_xdata()[0] for line in lines) == pytest.approx(sorted([*expected, 1.0]))
+    assert [line[0, 0] for line in marks.get_segments()] == pytest.approx(expected)

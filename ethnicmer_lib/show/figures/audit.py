@@ -9,15 +9,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 from ethnicmer_lib.paper.numbers import CELLS
 from ethnicmer_lib.show.figures import style
 from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
-_X = (0.0, 2.75, 5.5, 8.25)
-_BOX = 2.3
 #: What a study changes, as its name says after the classifier -> in words.
 _KINDS = {
     "": "as described, flow image",
@@ -39,32 +36,26 @@ def flow_rows(pairs: pd.DataFrame, of: Any) -> Figure:
     """
     heads = (
         "clip under test\nand its label",
-        "flow it is given:\nfirst rows of the array",
-        "training clip with\nthe same row",
-        "so the prediction\nis that clip's label",
+        "→ flow it is given:\nfirst rows of the array",
+        "→ training clip with\nthe same row",
+        "→ so the prediction\nis that clip's label",
     )
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.62 * len(pairs) + 1.0))
-    for x, head in zip(_X, heads, strict=True):
-        ax.text(x + _BOX / 2, -0.75, head, ha="center", va="bottom", fontsize=8.5, fontweight="bold")
+    texts, colours = [], [["white"] * 4]
     for y, row in enumerate(pairs.itertuples()):
         right = row.predicted == row.label
-        agrees = "as its label says" if right else "not as its label says"
-        texts = (
-            (f"{_short(row.clip_id)}\n{row.label}", _COLOURS[row.label]),
-            (f"row {y}: flow of\n{_short(row.given)}", "white"),
-            (f"{_short(row.twin)}\n{row.twin_label}", _COLOURS[row.twin_label]),
-            (f"{row.predicted}\n{agrees}", _COLOURS[row.predicted]),
+        agrees, colour = ("as", _COLOURS[row.predicted]) if right else ("not as", "#f6cfc6")
+        clips = (f"{_short(row.clip_id)}\n{row.label}", f"row {y}: flow of\n{_short(row.given)}")
+        texts.append(
+            [*clips, f"{_short(row.twin)}\n{row.twin_label}", f"{row.predicted}\n{agrees} its label says"]
         )
-        for x, (text, colour) in zip(_X, texts, strict=True):
-            edge = CORAL if x == _X[-1] and not right else "#b9c4c6"
-            look = {"boxstyle": "round,pad=0.02", "facecolor": colour, "edgecolor": edge}
-            ax.add_patch(FancyBboxPatch((x, y - 0.36), _BOX, 0.72, **look))
-            ax.text(x + _BOX / 2, y, text, ha="center", va="center", fontsize=8)
-        for x in _X[:-1]:
-            arrow = {"arrowstyle": "->", "color": GREY}
-            ax.annotate("", (x + 2.68, y), (x + _BOX + 0.07, y), arrowprops=arrow)
-    ax.set(xlim=(-0.1, _X[-1] + _BOX + 0.1), ylim=(len(pairs) - 0.5, -1.35))
+        colours.append([_COLOURS[row.label], "#eef2f2", _COLOURS[row.twin_label], colour])
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.62 * len(texts)), layout="constrained")
     ax.axis("off")
+    drawn = ax.table([heads, *texts], colours, cellLoc="center", bbox=(0, 0, 1, 1))
+    drawn.auto_set_font_size(False)
+    for (row, _), cell in drawn.get_celld().items():
+        cell.set(edgecolor="white", linewidth=6)
+        cell.set_text_props(size=9.5, color=INK, weight="normal" if row else "bold")
     return fig
 
 

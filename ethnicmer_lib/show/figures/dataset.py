@@ -1,4 +1,4 @@
-"""Figures of the dataset chapter: the mosaic of clips, and the groups under each mapping of labels."""
+"""Figures of the dataset chapter: mosaics of clips, the groups under each mapping of labels, frames of clips."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.labels import CASME2, GROUPS
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import (
+    CORAL,
+    GREY,
+    INK,
+    LABEL_COLOURS,
+    NARROW,
+    SHARP,
+    TEAL,
+    WIDTH,
+    figure,
+)
 from ethnicmer_lib.store.provenance import provenance_of
 
 GAIN = 6.0  #: factor on the difference of grey levels of two frames
+_STEP = 22  # px between two arrows over a clip
 _GAP = 0.035  # white between two columns, share of the width
 
 
@@ -52,12 +63,11 @@ def _tiles(ax: Axes, part: pd.DataFrame, left: float, width: float) -> None:
         shown = part[part["label"] == label]
         height = len(shown) / len(part)
         look = {"color": colour, "edgecolor": "white", "linewidth": 1.5, "align": "edge"}
-        ax.bar(left, height, width, bottom=bottom, **look)
+        bar = ax.bar(left, height, width, bottom=bottom, **look)
         if len(shown):
             size, colour = 6.5 if height < 0.05 else 8.5, INK if label == "Positive" else "white"
-            look = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
             said = f"{len(shown)} ({shown['subject'].nunique()})"
-            ax.text(left + width / 2, bottom + height / 2 - 0.002 * (height < 0.05), said, **look)
+            ax.bar_label(bar, [said], label_type="center", fontsize=size, color=colour)
         bottom += height
 
 
@@ -118,21 +128,43 @@ def subjects_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
 
 
 @figure
-def filmstrip(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -> Figure:
-    """Onset, apex and their amplified difference for a few clips.
+def filmstrip(clips: Sequence[tuple[Any, ...]], of: Any) -> Figure:
+    """Onset, apex and their amplified difference, one clip a column; below, where given, true motion and true strain.
 
-    Each of ``rows`` is (caption, onset, apex) with (H, W) or (H, W, 3) uint8 frames. Of licensed clips no face is
-    drawn, whatever is given: their licence does not allow that in general.
+    Each of ``clips`` is (caption, onset, apex) or (caption, onset, apex, flow, strain): frames (H, W) or (H, W, 3)
+    uint8, flow (H, W, 2) px, strain (H, W) px per px. Of licensed clips no face is drawn, whatever is given: their
+    licence does not allow that in general.
     """
     if not provenance_of(of).simulated:
         return style.in_words("The frames of these clips are not shown.")
-    ratio = rows[0][1].shape[0] / rows[0][1].shape[1]
-    fig, axes = style.panels(3, len(rows), (WIDTH * 0.8, WIDTH * 0.8 * ratio + 0.6), pad=(0.02, 0.02))
-    for column, (caption, onset, apex) in zip(axes.T, rows, strict=True):
-        column[0].set_title(caption)
-        for ax, frame in zip(column[:2], (onset, apex), strict=True):
+    captions, onsets, apexes, *motion = zip(*clips, strict=True)
+    names = ["onset", "apex", f"apex - onset, {GAIN:.0f} times", "true motion, px", "true strain, px/px"]
+    names = names[: 3 + len(motion)]
+    side = (NARROW - (0.85 if motion else 0.3)) / len(clips)  # beside the labels and the colour bars
+    height = side * max(onset.shape[0] / onset.shape[1] for onset in onsets) + 0.04
+    size = (NARROW, len(names) * height + 0.45)
+    fig, axes = style.panels(len(names), len(clips), size, pad=(0.02, 0.02), dpi=SHARP)
+    for column, caption, *frames in zip(axes.T, captions, onsets, apexes, strict=True):
+        column[0].set_title(caption, fontsize=9)
+        for ax, frame in zip(column[:2], frames, strict=True):
             ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
-        style.draw_change(column[2], onset, apex, GAIN)
-    for ax, name in zip(axes[:, 0], ("onset", "apex", f"apex - onset, {GAIN:.0f} times"), strict=True):
-        ax.set_ylabel(name)
+        onset, apex = (np.atleast_3d(frame).mean(-1) for frame in frames)
+        style.draw_map(column[2], (apex - onset) * GAIN, 128, signed=True)
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(name, fontsize=9)
+    if motion:
+        _draw_motion(fig, axes[3:], *motion)
     return fig
+
+
+def _draw_motion(fig: Figure, rows: np.ndarray, flows: Sequence[Any], strains: Sequence[Any]) -> None:
+    """True motion and true strain of the clips in two rows of axes, each on one scale."""
+    lengths = [np.hypot(*np.moveaxis(flow, -1, 0)) for flow in flows]
+    top = max(float(np.percentile(one[one > 0], 99)) if one.any() else 0.0 for one in lengths) or 1.0
+    most = max(float(np.percentile(strain, 98)) for strain in strains) or 1.0
+    for (above, below), length, flow, strain in zip(rows.T, lengths, flows, strains, strict=True):
+        moved = above.imshow(length, cmap="YlGnBu", vmin=0, vmax=top)
+        style.draw_arrows(above, flow[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP], _STEP, INK, top)
+        strained = style.draw_map(below, strain, most, signed=False)
+    for row, shown in zip(rows, (moved, strained), strict=True):
+        style.colour_bar(fig, shown, row, size=8, location="right", shrink=0.85, aspect=22, pad=0.01)

@@ -53,22 +53,17 @@ def scenario_draws(
     colours = dict(zip(macro.columns, (TEAL, CORAL, GREY), strict=False))
     size, alpha = (5, 0.75) if len(macro) < 30 else (3, 0.45)
     sns.stripplot(macro, orient="h", palette=colours, ax=ax, jitter=0.16, size=size, alpha=alpha)
-    for place, scenario in enumerate(macro):
-        ends = [place - 0.3, place + 0.3]
-        ax.plot([macro[scenario].median()] * 2, ends, color=INK, lw=2, zorder=4)
-        ax.plot([rule[scenario]] * 2, ends, color=INK, lw=1.2, ls=":", zorder=4)
-        if paper is not None:
-            ax.scatter(paper[scenario], place, marker="D", s=44, facecolor="white", edgecolor=INK, zorder=5)
+    ax.scatter([], [], color=GREY, label="one draw of subjects")
+    style.marks(ax, macro.median(), lw=2, label="median of the draws")
+    style.marks(ax, [rule[name] for name in macro], lw=1.2, ls=":", label="always the larger class")
+    if paper is not None:
+        look = {"marker": "D", "s": 44, "facecolor": "white", "edgecolor": INK, "zorder": 5}
+        ax.scatter(
+            [paper[name] for name in macro], range(len(macro.columns)), label="paper, Table IV", **look
+        )
     ax.set(xlabel="macro F1 (negative / non-negative)", ylabel="", xlim=(0.15, 1.0))
     style.grid_behind(ax)
-    handles = [
-        plt.Line2D([], [], marker="o", ls="", color=GREY, label="one draw of subjects"),
-        plt.Line2D([], [], color=INK, lw=2, label="median of the draws"),
-        plt.Line2D([], [], color=INK, lw=1.2, ls=":", label="always the larger class"),
-    ]
-    if paper is not None:
-        handles.append(plt.Line2D([], [], marker="D", ls="", mfc="white", mec=INK, label="paper, Table IV"))
-    style.legend_above(fig, 2, handles=handles)
+    style.legend_above(fig, 2)
     return fig
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the simulator's chapter: faces, the Action Unit sheet, clips with their truth, timing, codes, sizes."""
+"""Pictures of the simulator's chapter: faces, the Action Unit sheet, timing, codes, sizes, traces."""
 
 from __future__ import annotations
 
@@ -8,99 +8,41 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, NARROW, SHARP, TEAL, figure
 
-#: Half of a screen's column: a phone shows these figures at about this size, so that their text stays legible.
-NARROW = WIDTH * 0.72
-COLUMNS = 4
-_SHORTEST = 0.2  # share of the longest displacement: shorter ones have no arrow
-_SHARP = 140  # dots per inch of figures with faces, for screens with fine pixels
-_STEP = 22  # px between two arrows over a clip
+COLUMNS = 4  #: faces in a row
 _INPUTS = {"colour": GREY, "texture": TEAL, "motion": CORAL}
 
 
 @figure
-def faces(pictures: np.ndarray, of: Any) -> Figure:
-    """Faces (n, H, W, 3) uint8 RGB side by side, four in a row."""
-    return _faces(pictures, 0.0)[0]
-
-
-@figure
-def action_units(
-    pictures: np.ndarray, arrows: np.ndarray, captions: Sequence[tuple[str, str]], step: int, of: Any
+def faces(
+    pictures: np.ndarray,
+    of: Any,
+    captions: Sequence[tuple[str, str]] = (),
+    arrows: Sequence[np.ndarray] = (),
+    step: int = 0,
 ) -> Figure:
-    """One face in every Action Unit, ``pictures`` (n, H, W, 3) uint8 RGB, with its displacement as arrows.
+    """Faces (n, H, W, 3) uint8 RGB side by side, four a row; with ``captions``, each with its displacement as arrows.
 
-    ``arrows`` is (n, h, w, 2) px: the displacement at every ``step``-th pixel from ``step // 2`` on, NaN where none;
-    ``captions`` are n times (code, name), e.g. ('AU 12', 'lip corner puller').
+    ``captions`` are n times (code, name), e.g. ('AU 12', 'lip corner puller'); ``arrows`` is (n, h, w, 2) px: the
+    displacement at every ``step``-th pixel from ``step // 2`` on, NaN where none.
     """
-    fig, axes = _faces(pictures, 0.36)
-    above = {"xy": (0.5, 1), "xycoords": "axes fraction", "xytext": (0, 13), "textcoords": "offset points"}
-    for ax, field, (code, name) in zip(axes, arrows, captions, strict=False):
-        _draw_arrows(ax, field, step, CORAL)
-        ax.set_title(name, fontsize=8.5, fontweight="normal", pad=2.5)
-        ax.annotate(code, **above, ha="center", fontsize=10, fontweight="bold")
-    return fig
-
-
-def _faces(pictures: np.ndarray, title: float) -> tuple[Figure, np.ndarray]:
-    """Pictures of one size, ``COLUMNS`` a row, with ``title`` inches above each; and their axes."""
     rows, side = -(-len(pictures) // COLUMNS), NARROW / COLUMNS
-    height = side * pictures.shape[1] / pictures.shape[2] + title
-    fig, axes = style.panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015), dpi=_SHARP)
+    height = side * pictures.shape[1] / pictures.shape[2] + (0.36 if captions else 0)
+    fig, axes = style.panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015), dpi=SHARP)
     for ax, picture in zip(axes.flat, pictures, strict=False):
         ax.imshow(picture)
-    return fig, axes.ravel()
-
-
-def _draw_arrows(ax: Axes, field: np.ndarray, step: int, colour: str, top: float | None = None) -> None:
-    """Arrows on a grid of ``step`` px; a displacement of ``top`` (by default the longest) is 1.6 steps long."""
-    length = np.nan_to_num(np.hypot(*np.moveaxis(field, -1, 0)))
-    top = top or float(length.max())
-    rows, columns = np.nonzero(length > _SHORTEST * top)
-    if not len(rows):
-        return
-    u, v = field[rows, columns].T * (1.6 * step / top)
-    shape = {"width": 0.008, "headwidth": 3.6, "headlength": 3.8, "headaxislength": 3.4, "minlength": 0}
-    x, y = columns * step + step // 2, rows * step + step // 2
-    ax.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1, color=colour, **shape)
-
-
-@figure
-def clip_panels(
-    examples: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]], of: Any, gain: float
-) -> Figure:
-    """Onset, apex, their amplified difference, true motion and true strain; one clip a column.
-
-    Each of ``examples`` is (caption, onset, apex, flow, strain): frames (H, W) or (H, W, 3) uint8, flow (H, W, 2) px,
-    strain (H, W) px per px; ``gain`` is the factor on the difference of grey levels.
-    """
-    names = ("onset", "apex", f"apex - onset, {gain:g} times", "true motion, px", "true strain, px/px")
-    lengths = [np.hypot(*np.moveaxis(flow, -1, 0)) for *_, flow, _ in examples]
-    top = max(float(np.percentile(one[one > 0], 99)) if one.any() else 0.0 for one in lengths) or 1.0
-    top_strain = max(float(np.percentile(strain, 98)) for *_, strain in examples) or 1.0
-    ratio = max(onset.shape[0] / onset.shape[1] for _, onset, *_ in examples)
-    side = (NARROW - 0.85) / len(examples)  # beside the labels and the colour bars
-    size = (NARROW, len(names) * (side * ratio + 0.04) + 0.45)
-    fig, axes = style.panels(len(names), len(examples), size, pad=(0.02, 0.02), dpi=_SHARP)
-    for column, length, (caption, onset, apex, flow, strain) in zip(axes.T, lengths, examples, strict=True):
-        column[0].set_title(caption, fontsize=9)
-        for ax, frame in zip(column[:2], (onset, apex), strict=True):
-            ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
-        style.draw_change(column[2], onset, apex, gain)
-        moved = column[3].imshow(length, cmap="YlGnBu", vmin=0, vmax=top)
-        _draw_arrows(column[3], flow[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP], _STEP, INK, top)
-        strained = style.draw_map(column[4], strain, top_strain, signed=False)
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(name, fontsize=9)
-    for row, shown in zip(axes[3:], (moved, strained), strict=True):
-        style.colour_bar(fig, shown, row, size=8, location="right", shrink=0.85, aspect=22, pad=0.01)
+    above = {"xy": (0.5, 1), "xycoords": "axes fraction", "xytext": (0, 13), "textcoords": "offset points"}
+    for ax, field, (code, name) in zip(axes.flat, arrows, captions, strict=False):
+        style.draw_arrows(ax, field, step, CORAL)
+        ax.set_title(name, fontsize=8.5, fontweight="normal", pad=2.5)
+        ax.annotate(code, **above, ha="center", fontsize=10, fontweight="bold")
     return fig
 
 
@@ -159,20 +101,13 @@ def sizes(peaks: pd.DataFrame, of: Any) -> Figure:
 
     ``peaks`` has the columns ``label``, ``peak_px``.
     """
-    rng = np.random.default_rng(0)  # of the points' vertical places, which mean nothing
     fig, ax = plt.subplots(figsize=(NARROW, 2.9), layout="constrained")
-    for place, (label, colour) in enumerate(LABEL_COLOURS.items()):
-        values = peaks.loc[peaks["label"] == label, "peak_px"].to_numpy()
-        ax.scatter(
-            values, place + rng.uniform(-0.25, 0.25, len(values)), s=14, color=colour, alpha=0.75, lw=0
-        )
-        ax.plot([np.median(values)] * 2, [place - 0.34, place + 0.34], color=INK, lw=2)
+    points = {"order": LABELS, "hue": "label", "palette": LABEL_COLOURS, "legend": False, "jitter": 0.25}
+    sns.stripplot(peaks, x="peak_px", y="label", ax=ax, **points, size=4, alpha=0.75)
+    style.marks(ax, peaks.groupby("label")["peak_px"].median()[list(LABELS)], lw=2)
     ax.axvline(1, color=GREY, lw=1, ls=":")
     ax.text(1, -0.55, "one pixel", ha="center", va="bottom", color="#5d6b6f", fontsize=8.5)
-    ax.set(
-        yticks=range(len(LABELS)), yticklabels=LABELS, xlabel="largest displacement from onset to apex, px"
-    )
-    ax.set(xlim=(0, None), ylim=(len(LABELS) - 0.5, -0.55))
+    ax.set(xlabel="largest displacement from onset to apex, px", ylabel="", xlim=(0, None), ylim=(2.5, -0.55))
     style.grid_behind(ax)
     return fig
 

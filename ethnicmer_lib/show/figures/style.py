@@ -27,6 +27,8 @@ TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
 #: Colours of the labels.
 LABEL_COLOURS = dict(zip(LABELS, ("#5b6f8f", GOLD, "#8d5a97"), strict=True))
 WIDTH = 8.0
+NARROW = WIDTH * 0.72  #: a phone shows figures at about this size, so that their text stays legible
+SHARP = 140  #: dots per inch of figures with faces, for screens with fine pixels
 
 _STYLE = {
     "font.size": 10,
@@ -94,13 +96,18 @@ def draw_map(ax: Axes, values: np.ndarray, top: float, signed: bool) -> AxesImag
     return ax.imshow(values, cmap="RdBu_r" if signed else "magma", vmin=-top if signed else 0, vmax=top)
 
 
-def draw_change(ax: Axes, onset: np.ndarray, apex: np.ndarray, gain: float) -> None:
-    """What changed between two frames, (H, W) or (H, W, 3): the difference of their grey levels, ``gain`` times."""
-    first, second = (
-        frame.astype(np.float32).mean(-1) if frame.ndim == 3 else frame.astype(np.float32)
-        for frame in (onset, apex)
-    )
-    draw_map(ax, (second - first) * gain, 128, signed=True)
+def draw_arrows(ax: Axes, field: np.ndarray, step: int, colour: str, top: float | None = None) -> None:
+    """Arrows on a grid of ``step`` px; a displacement of ``top`` (by default the longest) is 1.6 steps long, one
+    shorter than a fifth of it has none."""
+    length = np.nan_to_num(np.hypot(*np.moveaxis(field, -1, 0)))
+    top = top or float(length.max())
+    rows, columns = np.nonzero(length > 0.2 * top)
+    if not len(rows):
+        return
+    u, v = field[rows, columns].T * (1.6 * step / top)
+    shape = {"width": 0.008, "headwidth": 3.6, "headlength": 3.8, "headaxislength": 3.4, "minlength": 0}
+    x, y = columns * step + step // 2, rows * step + step // 2
+    ax.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1, color=colour, **shape)
 
 
 def colour_bar(fig: Figure, shown: Any, axes: Any, label: str = "", size: float = 10, **options: Any) -> None:
@@ -139,3 +146,9 @@ def dots(ax: Axes, places: Any, found: tuple[Any, Any, Any], colour: str, label:
     values, lows, highs = found
     ax.hlines(places, lows, highs, color=colour, lw=2.2)
     ax.scatter(values, places, color=colour, zorder=3, label=label, **{"s": 36, **style})
+
+
+def marks(ax: Axes, values: Any, **look: Any) -> None:
+    """A short upright line at the value of every row of an axis."""
+    places = np.arange(len(values))
+    ax.vlines(values, places - 0.3, places + 0.3, color=INK, zorder=4, **look)
