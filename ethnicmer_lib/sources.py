@@ -24,21 +24,16 @@ Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop
 
 
 def _place(path: Path) -> Path:
-    expanded = os.path.expandvars(path)
-    if "$" in expanded:
-        raise ValueError(
-            f"the environment variable in {expanded} is not set; give --flow-dir, or the folder itself"
-        )
-    return Path(expanded).expanduser()
+    return Path(os.path.expandvars(path)).expanduser()
 
 
-def _place_if_given(path: Path | None) -> Path | None:
-    # A variable that is not set: of this database there is no copy.
-    return None if path is None or "$" in os.path.expandvars(path) else _place(path)
+def _copy(path: Path | None) -> Path | None:
+    # An environment variable that is not set: of this database there is no copy.
+    return None if path is None or "$" in str(_place(path)) else _place(path)
 
 
 Place = Annotated[Path, AfterValidator(_place)]
-Copy = Annotated[Path | None, AfterValidator(_place_if_given)]
+Copy = Annotated[Path | None, AfterValidator(_copy)]
 #: Entries that say where data lie on this machine, and change no result.
 PLACES = {"folder", "casme2", "samm", "annotations"}
 MAPPING = Field("paper", description="how the released ethnic labels become two groups")
@@ -92,8 +87,7 @@ _NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "siz
 def source_names() -> dict[str, dict[str, Any]]:
     """What each source name means: those of ``book/sources.yml``, where there is a checkout, and the two that ship."""
     root = project_root()
-    path = root / "book" / "sources.yml" if root else None
-    return _NAMES | (yaml.safe_load(path.read_text(encoding="utf-8")) if path and path.is_file() else {})
+    return _NAMES | (yaml.safe_load((root / "book" / "sources.yml").read_text("utf-8")) if root else {})
 
 
 def source_entries(source: Any) -> Any:

@@ -8,6 +8,7 @@ from ethnicmer_lib import sources
 from ethnicmer_lib.errors import StudyError, checked
 from ethnicmer_lib.publish import chapters
 from ethnicmer_lib.publish.parameters import Benchmark, PrimaFacie
+from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 
 def test_a_source_is_a_name_or_its_entries_and_paths_are_no_part_of_its_identity(tmp_path):
@@ -24,6 +25,16 @@ def test_a_source_is_a_name_or_its_entries_and_paths_are_no_part_of_its_identity
 def test_an_environment_variable_names_a_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("ETHNICMER_FLOW", str(tmp_path))
     assert sources.source_of("flow").folder == tmp_path
+    monkeypatch.delenv("ETHNICMER_FLOW")
+    with pytest.raises(StudyError, match=r"does not exist; .* name it with --flow-dir"):
+        sources.open_clips("flow")
+    monkeypatch.delenv("ETHNICMER_SAMM", raising=False)
+    assert sources.source_of("licensed").samm is None, "of this database there is no copy"
+
+
+def test_a_simulated_source_is_the_settings_of_the_simulator():
+    source = sources.source_of({"size": "tiny", "without": ["light"], "others": True})
+    assert source.settings() == SimulatorSettings("tiny", others=True, without=("light",))
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,7 @@ def check(
     """Check your folders of CASME II and SAMM: what is there, what is wrong, what to do, and a fingerprint.
 
     Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
-    -p (apex, missing_apex, missing_frames, double_rows, coding_file, casme2_frames; for a chapter it is called
-    source.policies.apex) is judged by.
+    -p (missing_apex=drop; for a chapter source.policies.missing_apex=drop) is judged by.
     """
     from ethnicmer_lib.clips.check import check
     from ethnicmer_lib.sources import source_of
@@ -61,14 +60,10 @@ def check(
 def annotate(
     checkpoint: Annotated[Path, typer.Option(help="The published FaceXFormer model file.")],
     out: Annotated[Path, typer.Option(help="Records to write, .csv or .parquet.")],
-    casme2_faces: Annotated[
-        str, typer.Option(help="'whole' frame if cropped, 'yunet', 'cascade'.")
-    ] = "whole",
+    casme2_faces: Annotated[str, typer.Option(help="'whole' if cropped, 'yunet', 'cascade'.")] = "whole",
     samm_faces: Annotated[str, typer.Option(help="The same for SAMM.")] = "whole",
     face_model: Annotated[Path | None, typer.Option(help="Model file of 'yunet' or 'cascade'.")] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="Also write groups, for -p source.annotations=FILE.")
-    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Groups, for -p source.annotations=FILE.")] = None,
     context: Annotated[Literal["ethnicity", "gender", "age"], typer.Option(help="Of groups.")] = "ethnicity",
     corrections: Annotated[Path | None, typer.Option(help="Corrected ethnic codes, for groups.")] = None,
     **options: Any,
@@ -109,8 +104,5 @@ def simulate(
     settings["without"] = tuple(settings["without"])
     write_cohort(out, SimulatorSettings(**settings), frames=frames, around=around, progress=True)
     count = len(list(out.rglob("*.jpg")))
-    folders = [shlex.quote(str(out / name)) for name in ("CASME2", "SAMM")]
-    typer.echo(
-        f"{out}: a simulated cohort with {count} frames; to build the book on it: "
-        f"ethnicmer build --data licensed --casme2 {folders[0]} --samm {folders[1]}"
-    )
+    folders = shlex.join(["--casme2", str(out / "CASME2"), "--samm", str(out / "SAMM")])
+    typer.echo(f"{out}: a simulated cohort with {count} frames; ethnicmer build --data licensed {folders}")

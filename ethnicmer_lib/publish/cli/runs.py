@@ -42,17 +42,14 @@ def compare(
     both = known.loc[[_find(name, known) for name in (a, b)]]
     told = _differing(both).set_axis(["a", "b"]).T
     typer.echo("inputs and code are the same" if told.empty else told.to_string())
-    paths = zip("ab", both["path"], strict=True)
-    tables = [table.assign(run=run) for run, path in paths for table in _predictions(path)]
-    if not tables:
-        typer.echo("neither run holds predictions")
-        return
-    found = pd.concat(tables)
-    parts = found.sort_values(sorted(found)).groupby(["arm", "run"])
-    f1 = parts.apply(lambda rows: scores(rows, None)[MACRO].iloc[0]).unstack()
-    content = parts.apply(lambda rows: str(identity(rows.reset_index(drop=True)))).unstack()
-    content = content.reindex(columns=["a", "b"])
-    typer.echo(f1.add_prefix("macro F1 ").assign(identical=content["a"] == content["b"]).round(4).to_string())
+    runs = zip("ab", both["run"], strict=True)
+    if tables := [table.assign(run=name) for name, run in runs for table in _predictions(run)]:
+        found = pd.concat(tables)
+        parts = found.sort_values(sorted(found)).groupby(["arm", "run"])
+        shown = parts.apply(lambda rows: scores(rows, None)[MACRO].iloc[0]).unstack().add_prefix("macro F1 ")
+        content = parts.apply(lambda rows: str(identity(rows.reset_index(drop=True)))).unstack()
+        content = content.reindex(columns=["a", "b"])
+        typer.echo(shown.assign(identical=content["a"] == content["b"]).round(4).to_string())
 
 
 @app.command()
@@ -64,23 +61,23 @@ def remove(
     found = known.loc[sorted({_find(name, known) for name in names})]
     typer.echo(found[["MB"]].to_string())
     typer.confirm("remove?", abort=True)
-    for path in found["path"]:
-        shutil.rmtree(path)
+    for run in found["run"]:
+        shutil.rmtree(run.path)
     typer.echo("removed")
 
 
 def every() -> pd.DataFrame:
     """The runs of the workspace by their names ``<step>-<key>``.
 
-    Columns step, path, source (of the clips, as far as a run says so), folds (finished of planned ones), age, MB; and
+    Columns step, run, source (of the clips, as far as a run says so), folds (finished of planned ones), age, MB; and
     what the keys were made of, as ``inputs.recipe.epochs`` and ``code.networks``.
     """
-    runs = [_described(path) for path in sorted((workspace() / "runs").glob("*")) if path.is_dir()]
-    return pd.json_normalize(runs).set_index("name") if runs else pd.DataFrame()
+    found = [_described(path) for path in sorted((workspace() / "runs").glob("*-*"))]
+    return pd.json_normalize(found).set_index("name") if found else pd.DataFrame()
 
 
 def _described(path: Path) -> dict[str, Any]:
-    run, note = _run(path), path / "run.json"
+    run, note = Run(*path.name.rsplit("-", 1), path), path / "run.json"
     about = run.about()
     made = json.loads(note.read_text()) if note.is_file() else {}  # a kill may have come before
     files = [file.stat() for file in (path, *path.rglob("*"))]
@@ -88,18 +85,14 @@ def _described(path: Path) -> dict[str, Any]:
     return {
         "name": path.name,
         "step": run.step,
-        "path": path,
+        "run": run,
         "source": about["source"] + " (SIMULATED)" * about["simulated"],
         "folds": ", ".join(f"{title} {done[title]}/{planned}" for title, planned in about["planned"].items()),
         "age": pd.Timedelta(time.time() - max(file.st_mtime for file in files), "s").floor("s"),
         "MB": sum(file.st_size for file in files) / 1e6,
-        "inputs": made.get("inputs", {}),
-        "code": made.get("code", {}),
+        "inputs": made.get("inputs"),
+        "code": made.get("code"),
     }
-
-
-def _run(path: Path) -> Run:
-    return Run(*path.name.rsplit("-", 1), path)
 
 
 def _find(name: str, runs: pd.DataFrame) -> str:
@@ -116,9 +109,9 @@ def _differing(runs: pd.DataFrame) -> pd.DataFrame:
     return texts.loc[:, (texts != texts.iloc[0]).any()].map(lambda text: text[:WIDTH])
 
 
-def _predictions(path: Path) -> Iterator[pd.DataFrame]:
+def _predictions(run: Run) -> Iterator[pd.DataFrame]:
     """The tables of predictions in a run; where they name no arm it is what the table's name begins with."""
-    for name in (file.stem for file in path.glob("[!.]*.parquet")):
-        table = _run(path).read(name)
+    for name in (file.stem for file in run.path.glob("[!.]*.parquet")):
+        table = run.read(name)
         if table is not None and {"subject", "label", "predicted"} <= set(table):
             yield table.assign(arm=table.get("arm", name.partition("-fold")[0]))
