@@ -72,11 +72,19 @@ def dataset_claims(seed: int = 0) -> dict[str, Any]:
     v = mapping_counts().groupby("mapping", sort=False)["association"].first()
     among = {"as_paper": v["paper"], "least": v.idxmin(), "most": v.idxmax(), "most_value": v.max()}
     return {
-        **count_tables(clips),
+        **{name: beside_paper(table) for name, table in count_tables(clips).items()},
         "database_association": (cramers_v(clips, "database", "group", seed), rules),
         "group_cells": (int(least["clips"]), least.to_dict() | enough),
         "mappings": (float(v.min()), among | {"n": len(v)}),
     }
+
+
+def beside_paper(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:
+    """The total of one of :func:`count_tables`, and what differs from the printed one, for ``judge``."""
+    total, rows = table.loc["total"], table.drop(index="total")
+    differs = [f"{row.Index} {row.ours} (printed {row.paper})" for row in rows[~rows["equal"]].itertuples()]
+    said = f"different: {', '.join(differs)}" if differs else "every row is equal"
+    return total["ours"], {**total, "different": said, "holds": not differs and total["equal"]}
 
 
 def loaded_counts(clips: pd.DataFrame, simulated: bool, note: str) -> tuple[int, dict[str, Any]]:

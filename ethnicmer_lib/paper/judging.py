@@ -30,9 +30,8 @@ def judge(
     of : what the estimates were computed on: clips, a recording or a Provenance.
     departures : where the run leaves what the paper describes, as 'epochs=6 (paper: 15)'.
     about : names that the words of all these findings may use.
-    **estimates : key in ``claims.yml`` -> an Estimate, a number, None where only words tell, a table of counts
-        (columns ``ours`` and ``paper``, total last), or, as a text, why nothing was measured; alone or with names for
-        the words: ``(estimate, {"draws": 10})``.
+    **estimates : key in ``claims.yml`` -> an Estimate, a number, None where only words tell, or, as a text, why
+        nothing was measured; alone or with names for the words: ``(estimate, {"draws": 10})``.
 
     Raises
     ------
@@ -138,9 +137,6 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     if isinstance(words.get("paper"), Mapping):
         column = printed(words["paper"]["table"])[words["paper"]["cell"]]
         words["paper"] = float(sum(weight * column[row] for row, weight in words["paper"]["rows"].items()))
-    if isinstance(value, pd.DataFrame):
-        value, counted = _counted(value)
-        words |= counted
     about = {"key": key, "source": source.source, "simulated": source.simulated, "mode": rule["mode"]}
     if isinstance(value, str):
         texts = _fill(words["question"], words), rule.get("missing", "Not measured.")
@@ -156,15 +152,6 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
         verdict, reason = NOT_HERE, _fill(wrapped, words | {"reason": reason})
     texts = (_fill(words[name], words) for name in ("question", "answer"))
     return Finding(chapter, *texts, *ends, verdict, reason, **about)
-
-
-def _counted(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:
-    """The total of a table of counts, and what differs from the printed one, in words."""
-    rows, ours, paper = table.iloc[:-1], int(table["ours"].iloc[-1]), int(table["paper"].iloc[-1])
-    differs = rows[rows["ours"].ne(rows["paper"]).fillna(True)]
-    listed = ", ".join(f"{row.Index} {row.ours} (printed {row.paper})" for row in differs.itertuples())
-    said = f"different: {listed}" if listed else "every row is equal"
-    return ours, {"ours": ours, "paper": paper, "different": said, "holds": not listed and ours == paper}
 
 
 def _untestable(rule: Words, source: Provenance, words: dict[str, Any]) -> Iterator[str]:

@@ -16,16 +16,11 @@ from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.means import bootstrap_mean
 
 
-def label_claims(noise: list[str] | None = None) -> dict[str, Any]:
-    """Every claim that needs no clips: key -> value and words.
-
-    ``noise`` are the classifiers through which pure noise gives the printed Table IV; by default it is computed, in
-    seconds.
-    """
-    noise = released.equal_from_noise() if noise is None else noise
+def label_claims() -> dict[str, Any]:
+    """Every claim that needs no clips: key -> value and words."""
     found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _units()
     found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v")}
-    found["random_forest"] = (None, {"equal": " and ".join(noise)})
+    found["random_forest"] = (None, {"equal": " and ".join(released.equal_from_noise())})
     claims = read_yaml("claims")["claims"]
     says = {key: row["says"] for row in claims for key in (row["key"], *row.get("answers", ()))}
     return {key: (value, {"says": says.get(key, ""), **words}) for key, (value, words) in found.items()}

@@ -22,11 +22,13 @@ from ethnicmer_lib.store.provenance import Provenance
 RELEASED = Provenance("CASME II + SAMM, released label table", False, digest(annotations().to_dict("list")))
 
 SEED = 42  #: the release's seed of the draw of subjects
-#: The release's calls of ``choice``, in its order: group, subjects.
-_CALLS = (("Asian", 16), ("Non-Asian", 16), ("Non-Asian", 8), ("Asian", 8))
-#: Scenario -> which calls it is made of, in the order its rows are put together.
-_PARTS = {"Asian only": (0,), "Non-Asian only": (1,), "Mixed": (2, 3)}
-SCENARIOS = tuple(_PARTS)
+#: Scenario -> the release's calls of ``choice``, in its order: group, subjects.
+_CALLS = {
+    "Asian only": [("Asian", 16)],
+    "Non-Asian only": [("Non-Asian", 16)],
+    "Mixed": [("Non-Asian", 8), ("Asian", 8)],
+}
+SCENARIOS = tuple(_CALLS)
 NOISE_WIDTH = 512  #: numbers per clip of the noise that stands in for features: as many as ResNet-18 gives
 #: Classifiers that the noise goes through: the release's, and the one that the paper describes.
 CLASSIFIERS = {"SVC(C=100)": SVC(C=100), "random forest": RandomForestClassifier(100, random_state=0)}
@@ -45,12 +47,15 @@ def draw(clips: pd.DataFrame, seed: int = SEED) -> dict[str, pd.DataFrame]:
     holds the Non-Asian rows first.
     """
     rng = np.random.RandomState(seed)
-    called = []
-    for group, size in _CALLS:
-        pool = clips.loc[clips["group"] == group, "subject"].unique()
-        called.append(clips[clips["subject"].isin(rng.choice(pool, size, replace=False))])
-    parts = {name: [called[call] for call in calls] for name, calls in _PARTS.items()}
-    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+    of = clips.drop_duplicates("subject").groupby("group")["subject"]
+    pools = {group: subjects.to_numpy() for group, subjects in of}
+    return {
+        name: pd.concat(
+            [clips[clips["subject"].isin(rng.choice(pools[group], n, replace=False))] for group, n in calls],
+            ignore_index=True,
+        )
+        for name, calls in _CALLS.items()
+    }
 
 
 def twins(subjects: np.ndarray) -> np.ndarray:

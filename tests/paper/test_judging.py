@@ -7,6 +7,7 @@ import pytest
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper import RELEASED, cells, judge, printed, rules_of
+from ethnicmer_lib.paper.counted import beside_paper
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS
 from ethnicmer_lib.paper.judging import KINDS
 from ethnicmer_lib.paper.numbers import read_yaml
@@ -115,8 +116,11 @@ def test_printed_cells_are_judged_only_under_the_papers_protocol():
 
 
 def test_a_table_of_counts_names_what_differs():
-    counts = pd.DataFrame({"ours": [15, 30, 45], "paper": [15, 31, 46]}, ["White", "Asian", "total"])
-    found = judge("dataset", RELEASED, table_i=counts)[0]
+    counts = pd.DataFrame(
+        {"ours": [15, 30, 45], "paper": [15, 31, 46], "equal": [True, False, False]},
+        ["White", "Asian", "total"],
+    )
+    found = judge("dataset", RELEASED, table_i=beside_paper(counts))[0]
     assert found.answer == "45 in all, printed 46; different: Asian 30 (printed 31)."
     assert (found.verdict, found.estimate, found.low) == ("not reproduced", 45, None)
 

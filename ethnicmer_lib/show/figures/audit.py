@@ -15,17 +15,6 @@ from ethnicmer_lib.show.figures import style
 from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
-#: What a study changes, as its name says after the classifier -> in words.
-_KINDS = {
-    "": "as described, flow image",
-    "ResNet-18": "as described, ResNet-18 features",
-    "one_database": "within SAMM",
-    "two_databases": "same two databases in both",
-    "balanced": "balanced classes",
-    "without_largest": "without the largest subject",
-    "noise": "noise instead of features",
-    "released rows": "rows of the flow as released",
-}
 
 
 @figure
@@ -81,22 +70,19 @@ def lottery(table: pd.DataFrame, printed: pd.Series, of: Any) -> Figure:
 def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     """Mixed minus mono macro F1 of every study, with its interval, random forests and SVC side by side.
 
-    ``table`` has a row per study, called by its classifier and what it changes ('svc, balanced'), and the column
-    ``difference``, an Estimate; ``printed`` is the difference that the printed table gives.
+    ``table`` has a row per study, with the columns ``title``, which starts with the classifier, and ``difference``, an
+    Estimate; ``printed`` is the difference that the printed table gives.
     """
-    classifiers, _, changes = zip(*(name.partition(", ") for name in table.index), strict=True)
-    kinds = [_KINDS[change] for change in changes]
-    titles = list(dict.fromkeys(kinds))
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.55 * len(titles) + 1.0))
-    looks = ((-0.15, "forest", TEAL, "random forest"), (0.15, "svc", CORAL, "SVC(C=100)"))
-    for shift, name, colour, words in looks:
-        mine = [place for place, classifier in enumerate(classifiers) if classifier == name]
-        found = tuple(zip(*table["difference"].iloc[mine], strict=True))
-        y = [titles.index(kinds[place]) + shift for place in mine]
-        style.dots(ax, y, found, colour, words)
+    parts = table["title"].str.extract(r"(?P<classifier>random forest|SVC\(C=100\)),? (?P<study>.*)")
+    names = list(parts["study"].unique())
+    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.55 * len(names) + 1.0))
+    rows = table.groupby(parts["classifier"], sort=False)["difference"]
+    for shift, (classifier, differences), colour in zip((-0.15, 0.15), rows, (TEAL, CORAL), strict=True):
+        y = [names.index(study) + shift for study in parts.loc[differences.index, "study"]]
+        style.dots(ax, y, tuple(zip(*differences, strict=True)), colour, classifier)
     ax.axvline(0, color=GREY, lw=1, ls=":")
     ax.axvline(printed, color=INK, lw=1.2, ls="--", label="printed table")
-    style.rows_with_names(ax, titles)
+    style.rows_with_names(ax, names)
     ax.set_xlabel("macro F1, Mixed minus the mono scenarios")
     style.grid_behind(ax)
     style.legend_above(fig, 3)
