@@ -35,9 +35,7 @@ class Finding:
 
     @property
     def value(self) -> Estimate:
-        """The number with its interval; StudyError where the finding has none."""
-        if self.estimate is None or self.low is None or self.high is None:
-            raise StudyError(f"finding {self.key!r} has no number with an interval: {self.answer}")
+        """The number with its interval, of a finding that has both."""
         return Estimate(self.estimate, self.low, self.high)
 
     def __post_init__(self) -> None:

@@ -60,11 +60,11 @@ def rules_of(chapter: str) -> dict[str, dict[str, Any]]:
     return {key: default | rule for key, rule in known[chapter].items() if key != "default"}
 
 
-def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> dict[str, Any]:
+def cells(table: str, scores: pd.DataFrame, prefix: str = "") -> dict[str, Any]:
     """The printed cells of a table that ``scores`` holds, as keywords for :func:`judge`.
 
     ``scores`` has rows and columns as :func:`printed` has them, Estimates or numbers; ``prefix`` of the keys is the
-    table's name where none is given; ``names`` are for the words of every cell.
+    table's name where none is given.
     """
     paper = printed(table)
     found = {}
@@ -72,7 +72,7 @@ def cells(table: str, scores: pd.DataFrame, prefix: str = "", **names: Any) -> d
         for cell in paper.columns.intersection(scores.columns, sort=False):
             what = cell if cell in ("clips", "subjects") else f"{cell} F1"
             words = {"arm": arm, "cell": cell, "paper": float(paper.loc[arm, cell]), "what": what}
-            found[cell_key(prefix or table, arm, cell)] = (scores.loc[arm, cell], words | names)
+            found[cell_key(prefix or table, arm, cell)] = (scores.loc[arm, cell], words)
     return found
 
 

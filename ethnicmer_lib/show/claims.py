@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable
 
 import pandas as pd
@@ -45,8 +44,7 @@ def ledger(found: pd.DataFrame) -> HTML:
         + "<output class='ledger-count'></output></form>"
     )
     rows = "".join(_claim(answers) for _, answers in found.groupby("key", sort=False))
-    records = json.loads(found.to_json(orient="records"))
-    text = html.escape(json.dumps(records, indent=1, ensure_ascii=False))
+    text = html.escape(found.to_json(orient="records", indent=1, force_ascii=False))
     return HTML(
         f"<div class='findings ledger'>{form}{rows}<script>{_SCRIPT}</script></div>"
         f"<details class='provenance'><summary>The ledger as JSON</summary><pre>{text}</pre></details>"

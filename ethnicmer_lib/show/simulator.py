@@ -10,7 +10,6 @@ import pandas as pd
 from IPython.display import HTML
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.show.figures.scores import intervals
 from ethnicmer_lib.show.figures.simulator import traces
 from ethnicmer_lib.show.tables import table
@@ -65,7 +64,7 @@ def evidence_words(evidence: Any) -> dict[str, Any]:
     alone = evidence.predictions("all", "logistic", "random")
     ablation = evidence.ablation_table("logistic").assign(paper=np.nan)
     cohorts = Provenance("simulated cohorts; recorded run", True, evidence.real.fingerprint)
-    told = {kind: "{} of {}".format(*evidence.told_apart(kind)) for kind in ("colour", "texture", "motion")}
+    inputs = ("colour", "texture", "motion")
     return {
         "crossed": evidence.macro(crossed),
         "crossed_casme2": evidence.macro(crossed[crossed["database"] == CASME2]),
@@ -77,7 +76,7 @@ def evidence_words(evidence: Any) -> dict[str, Any]:
         "chosen_samm": ", ".join(evidence.chosen(SAMM)),
         "ablation": intervals(ablation, _tested(evidence), "change of macro F1 on the real clips", zero=0),
         "traces": traces(evidence.traces, evidence.level, cohorts),
-        **{f"told_{kind}": cohorts for kind, cohorts in told.items()},
+        **{f"told_{kind}": "{} of {}".format(*evidence.told_apart(kind)) for kind in inputs},
         "level": f"{evidence.level:g}",
         "evidence_made": "{} (commit {commit}, {time})".format(evidence.command, **evidence.made),
     }
@@ -86,24 +85,17 @@ def evidence_words(evidence: Any) -> dict[str, Any]:
 def transfer(evidence: Any) -> HTML:
     """The table of ways of training, all tested on the real clips."""
     caption = "Recognising the published motion of real clips: macro F1, F1 of each label, macro F1 in each database."
-    columns = {
-        "trained on": "trained on",
-        "macro": "macro F1",
-        **{name: name for name in (*LABELS, CASME2, SAMM)},
-    }
-    return table(evidence.transfer_table(), caption, _tested(evidence), columns=columns, digits=2)
+    rows = evidence.transfer_table().rename(columns={"macro": "macro F1"})
+    return table(rows, caption, _tested(evidence), digits=2)
 
 
 def difficulty(evidence: Any) -> HTML:
     """The table of how hard two draws of the simulated cohort are beside the real clips."""
     of = Provenance(f"simulated cohorts beside {_tested(evidence).source}", True, evidence.real.fingerprint)
     shown = evidence.difficulty_table().replace({"cohort": {"all": "first", "again": "second"}})
-    heads = {
-        "cohort": "draw of the cohort",
-        "simulated": "within the cohort",
-        "real": "within the real clips",
-    }
-    return table(shown.rename(columns=heads), "Macro F1, one subject left out at a time.", of)
+    return table(
+        shown, "Macro F1, one subject left out at a time, in simulated cohorts and in the real clips.", of
+    )
 
 
 def _tested(evidence: Any) -> Provenance:

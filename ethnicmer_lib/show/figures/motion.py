@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
@@ -48,16 +49,14 @@ def error_against_amplitude(table: pd.DataFrame, of: Any) -> Figure:
     if table.empty:
         return style.in_words("What really moved in these clips is not known, so that no error can be shown.")
     fig, ax = plt.subplots(figsize=(WIDTH * 0.8, 3.9))
-    for (database, part), colour in zip(table.groupby("database"), (TEAL, GOLD), strict=False):
-        look = {"s": 16, "color": colour, "alpha": 0.75, "lw": 0}
-        ax.scatter(part["peak_px"], part["error_px"], label=f"flow, {database}", **look)
+    shown = table.assign(of="flow, " + table["database"]).sort_values("of")
+    look = {"palette": [TEAL, GOLD][: shown["of"].nunique()], "s": 16, "alpha": 0.75, "lw": 0}
+    sns.scatterplot(shown, x="peak_px", y="error_px", hue="of", ax=ax, **look)
     order = table.sort_values("peak_px")
     smooth = order["zero_px"].rolling(max(3, len(order) // 12), center=True, min_periods=1).median()
     ax.plot(order["peak_px"], smooth, color=GREY, lw=1.5, label="no motion at all (running median)")
-    ax.set(
-        xlabel="true motion of the clip (99th percentile), px", ylabel="mean endpoint error on the face, px"
-    )
-    ax.set(xlim=(0, None), ylim=(0, None))
+    ax.set(xlim=(0, None), xlabel="true motion of the clip (99th percentile), px")
+    ax.set(ylim=(0, None), ylabel="mean endpoint error on the face, px")
     ax.legend(frameon=False, loc="upper left")
     return fig
 

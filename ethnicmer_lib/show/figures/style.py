@@ -31,8 +31,6 @@ NARROW = WIDTH * 0.72  #: a phone shows figures at about this size, so that thei
 SHARP = 140  #: dots per inch of figures with faces, for screens with fine pixels
 
 _STYLE = {
-    "font.size": 10,
-    "font.family": "DejaVu Sans",
     "text.color": INK,
     "axes.edgecolor": "#b9c4c6",
     "axes.labelcolor": INK,
@@ -46,7 +44,6 @@ _STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 160,
     "savefig.bbox": "tight",
-    "svg.hashsalt": "ethnicmer",
 }
 
 
