@@ -1,26 +1,25 @@
-"""Check a copy of the databases: collect every problem, say what to do about each, and fingerprint what is there."""
+"""Check a copy of the databases: collect every problem, and say what to do about each."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.pictures import Picture, look
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
 from ethnicmer_lib.clips.reading import read_copy
-from ethnicmer_lib.clips.table import MOMENTS
-from ethnicmer_lib.store import digest
+from ethnicmer_lib.clips.settling import look
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 SMALLEST = 32  #: px: sides under this are too small for optical flow
@@ -28,15 +27,11 @@ SMALLEST = 32  #: px: sides under this are too small for optical flow
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found: in words, and all that is wrong, judged by ``policies``.
-
-    The fingerprint is 16 hex digits that change with any coded cell, group label, file name or file size.
-    """
+    """What a check found: in words, and all that is wrong, judged by ``policies``."""
 
     found: tuple[str, ...]
     problems: tuple[Problem, ...]
     policies: Policies
-    fingerprint: str
 
     @property
     def exit_code(self) -> int:
@@ -66,7 +61,7 @@ class Report:
             WARNINGS: "The study can run; what is listed above is settled as said there.",
             UNUSABLE: "The study cannot run on these folders yet.",
         }
-        return "\n".join([*lines, verdict[self.exit_code], f"Fingerprint {self.fingerprint}"])
+        return "\n".join([*lines, verdict[self.exit_code]])
 
 
 def _grouped(rows: pd.DataFrame, most: int | None) -> Iterator[str]:
@@ -93,78 +88,42 @@ def check(
 ) -> Report:
     """Check the reader's CASME II and SAMM folders (one or both), and collect all problems.
 
-    Looked at are every row of the coding files, all file names of every clip, and the files of onset, apex and
-    offset (head and end; they are not decoded unless they are no JPEG). Gaps between onset and offset are
-    reported of clips that hold more than half of their frames: copies with a few frames a clip are fine.
-    Arguments and errors are those of ``open_licensed``, but what is wrong with a copy is reported, not raised.
+    Looked at are every row of the coding files, all file names of every clip, and the frames onset, apex (as the
+    policies settle it) and offset. Arguments and errors are those of ``open_licensed``, but what is wrong with a copy
+    is reported, not raised.
     """
     copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies)
     problems, found = list(copy.problems), []
-    content: list[object] = [_records(copy.groups)]
-    for name, (coding, rows) in copy.coded.items():
-        clips, there = copy.clips[name], copy.folders.get(name)
-        content.append(_records(rows))
+    for name, clips in copy.clips.items():
         found.append(
-            f"{name}: {len(clips)} clips of {clips['subject'].nunique()} subjects in {coding.name}, "
+            f"{name}: {len(clips)} clips of {clips['subject'].nunique()} subjects in {copy.coding[name].name}, "
             f"{clips['label'].notna().sum()} with an emotion that the study keeps"
         )
-        if there is not None:
+        if there := copy.folders.get(name):
             with ThreadPoolExecutor(8) as pool:  # reading waits for the disk
-                checked = pool.map(partial(_files, there=there), clips.itertuples())
-                done = list(tqdm(checked, total=len(clips), desc=f"check {name}", disable=not progress))
-            for wrong, _, names in done:
-                problems += wrong
-                content.append(names)
-            sizes = Counter(size for _, size, _ in done if size).most_common(3)
+                looked = pool.map(partial(_files, there=there), clips.itertuples())
+                done = list(tqdm(looked, total=len(clips), desc=f"check {name}", disable=not progress))
+            problems += [problem for wrong, _ in done for problem in wrong]
+            sizes = Counter(size for _, size in done if size).most_common(3)
             common = ", ".join(f"{size} px ({count} clips)" for size, count in sizes) or "none readable"
-            found.append(f"{name}: {sum(len(names) for *_, names in done)} frames in {there.root}; {common}")
+            count = sum(len(there.listing(row.subject, row.clip)) for row in clips.itertuples())
+            found.append(f"{name}: {count} frames in {there.root}; {common}")
         whole = [one for one in copy.decisions if one.clip == name]
         found += [f"{name}: {one.what}: {one.old}; used: {one.new} ({one.rule})" for one in whole]
-    return Report(tuple(found), tuple(problems), policies, digest(content))
+    return Report(tuple(found), tuple(problems), policies)
 
 
-def _records(table: pd.DataFrame | None) -> list[dict[str, str]]:
-    return [] if table is None else table.astype(str).to_dict("records")
-
-
-def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], str, list[tuple[str, int]]]:
-    """Problems with one clip's files, the size of its first readable key frame, and (name, bytes) of its frames."""
-    wrong = partial(Problem, database=row.database, clip=row.clip_id, kept=pd.notna(row.label))
-    folder, frames = there.folder(row.subject, row.clip), there.listing(row.subject, row.clip)
-    if not frames:
-        code = "empty_clip_folder" if folder.is_dir() else "no_clip_folder"
-        return [wrong(code, file=folder)], "", []
-    problems: list[Problem] = []
-    pictures: dict[str, Picture] = {}
-    numbers = {moment: int(getattr(row, moment)) for moment in MOMENTS if pd.notna(getattr(row, moment))}
-    for moment, number in numbers.items():
-        written = folder / there.written.format(subject=row.subject, frame=number)
-        seen = look(frames[number]) if number in frames else f"no_{moment}_file"
-        if isinstance(seen, Picture):
-            pictures[moment] = seen
-        else:
-            code = seen if moment != "offset" else "no_offset_file"
-            problems.append(wrong(code, file=frames.get(number, written), value=f"{moment} {number}"))
-    pair = {moment: pictures[moment] for moment in ("onset", "apex") if moment in pictures}
-    problems += [wrong(code, file=folder, value=value) for code, value in _compared(pair)]
-    if numbers.keys() >= {"onset", "offset"}:
-        wanted = range(numbers["onset"], numbers["offset"] + 1)
-        missing = [number for number in wanted if number not in frames]
-        between = [number for number in missing if number not in numbers.values()]
-        if between and len(missing) < len(wanted) / 2:
-            gap = f"{len(between)} of {wanted[0]} to {wanted[-1]}, first {between[0]}"
-            problems.append(wrong("frame_gap", file=folder, value=gap))
-    size = next((picture.size for picture in pictures.values()), "")
-    return problems, size, [(path.name, path.stat().st_size) for path in frames.values()]
-
-
-def _compared(pictures: Mapping[str, Picture]) -> Iterable[tuple[str, str]]:
-    """What is wrong with size and colour of one clip's onset and apex frame: kind of problem, value."""
-    kinds = {moment: "gray" if one.channels == 1 else "colour" for moment, one in pictures.items()}
-    seen = ", ".join(f"{moment} {one.size} {kinds[moment]}" for moment, one in pictures.items())
-    if len({one.size for one in pictures.values()}) > 1:
-        yield "sizes_differ", seen
-    if len(set(kinds.values())) > 1:
-        yield "colour_differs", seen
-    if any(min(one.height, one.width) < SMALLEST for one in pictures.values()):
-        yield "small_frame", seen
+def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], str]:
+    """Problems with one clip's files, and the size of its frames."""
+    frames, problems = look(row, there)
+    sizes = {moment: f"{frame.shape[1]} x {frame.shape[0]}" for moment, frame in frames.items()}
+    pair = [frames[moment].shape[:2] for moment in ("onset", "apex") if moment in frames]
+    wrong = partial(
+        Problem, database=row.database, clip=row.clip_id, file=there.folder(row.subject, row.clip)
+    )
+    seen = ", ".join(f"{moment} {size}" for moment, size in sizes.items())
+    if len(set(pair)) > 1:
+        problems.append(wrong("sizes_differ", value=seen))
+    if pair and np.min(pair) < SMALLEST:
+        problems.append(wrong("small_frame", value=seen))
+    return [one._replace(kept=row.kept) for one in problems], next(iter(sizes.values()), "")

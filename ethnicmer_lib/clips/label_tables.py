@@ -16,7 +16,10 @@ def read_groups(path: Path) -> pd.DataFrame:
 
     StudyError for no such file, a missing column, an empty cell, an unknown database or subject, a clip given twice.
     """
-    return once_a_clip(named(read_csv(path, GROUP_COLUMNS, "group labels", "clip"), path), path, "line")
+    table = named(read_csv(path, GROUP_COLUMNS, "group labels", "clip"), path)
+    for clip_id in clip_ids(table[table.duplicated(CLIP_KEY)]):
+        raise StudyError(f"{path}: clip {clip_id} is given twice; keep one line of it")
+    return table
 
 
 def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataFrame:
@@ -33,7 +36,8 @@ def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataF
         raise StudyError(
             f"{path} cannot be read as CSV ({error}); save it as comma-separated UTF-8"
         ) from error
-    require_columns(table, columns, path)
+    if missing := [name for name in columns if name not in table]:
+        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(columns)}")
     table = table[list(columns)].apply(lambda column: column.str.strip())
     empty = table[table.eq("").any(axis=1)]
     if len(empty):
@@ -44,22 +48,8 @@ def read_csv(path: Path, columns: Sequence[str], what: str, of: str) -> pd.DataF
     return table
 
 
-def require_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
-    """StudyError when ``table``, read from ``path``, lacks one of ``columns``."""
-    if missing := [name for name in columns if name not in table]:
-        raise StudyError(f"{path} lacks the columns {missing}; needed: {','.join(columns)}")
-
-
 def named(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The table with database and subject as the databases write them; StudyError for an unknown one."""
     databases = [database_name(value, str(path)) for value in table["database"]]
     subjects = map(subject_name, databases, table["subject"], [str(path)] * len(table))
-    return table.assign(database=databases, subject=list(subjects))
-
-
-def once_a_clip(table: pd.DataFrame, path: Path, row: str) -> pd.DataFrame:
-    """The table itself; StudyError when a clip has two rows (called ``row`` in the message)."""
-    twice = table[table.duplicated(CLIP_KEY)]
-    if len(twice):
-        raise StudyError(f"{path}: clip {clip_ids(twice).iloc[0]} is given twice; keep one {row} of it")
-    return table
+    return table.assign(database=databases, subject=list(subjects)).astype(str)

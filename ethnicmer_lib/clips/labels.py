@@ -39,6 +39,8 @@ ETHNIC_MAPPINGS = {
 #: Group of a clip that a mapping leaves out.
 LEFT_OUT = ""
 
+#: The released label table, as it ships.
+ANNOTATIONS = Path(__file__).with_name("annotations.csv")
 #: Columns of a table of group labels, one row a clip.
 GROUP_COLUMNS = ("database", "subject", "clip", "ethnicity", "group")
 CLIP_KEY = ["database", "subject", "clip"]
@@ -99,11 +101,6 @@ def subject_name(database: str, value: object, source: str) -> str:
     return f"sub{int(match[1]):02d}" if database == CASME2 else f"{int(match[1]):03d}"
 
 
-def data_file(name: str) -> Path:
-    """Path of a file that ships in this room."""
-    return Path(__file__).with_name(name)
-
-
 def annotations() -> pd.DataFrame:
     """The released label table: 415 clips in the release's row order, every column text (subject '006').
 
@@ -113,7 +110,7 @@ def annotations() -> pd.DataFrame:
     >>> em.clips.released_table()["emotion"].str.lower().value_counts().head(2).to_dict()
     {'others': 99, 'disgust': 73}
     """
-    return pd.read_csv(data_file("annotations.csv"), dtype=str, keep_default_na=False)
+    return pd.read_csv(ANNOTATIONS, dtype=str, keep_default_na=False)
 
 
 def coded_clips(mapping: str = "paper") -> pd.DataFrame:
@@ -140,11 +137,6 @@ def coded_clips(mapping: str = "paper") -> pd.DataFrame:
     return clips.assign(**{moment: pd.array([pd.NA] * len(clips), dtype="Int64") for moment in MOMENTS})
 
 
-def released_groups(mapping: str = "paper") -> pd.DataFrame:
-    """Group labels of the released table, one row a clip, columns :data:`GROUP_COLUMNS`, as :func:`coded_clips`."""
-    return coded_clips(mapping)[list(GROUP_COLUMNS)]
-
-
 def released_clips(mapping: str = "paper") -> pd.DataFrame:
     """The released table as a clips table without frame numbers: the clips whose emotion is kept (290).
 
@@ -161,10 +153,10 @@ def released_clips(mapping: str = "paper") -> pd.DataFrame:
 
 
 def drop_left_out(clips: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, list[Decision]]:
-    """The clips that a mapping leaves in, and the others as decisions."""
+    """The clips that a mapping leaves in, and the others as decisions, as far as their emotion is kept."""
     out = clips["group"] == LEFT_OUT
-    rule = f"mapping={mapping!r}"
-    log = [Decision(row.clip_id, "clip", row.ethnicity, DROPPED, rule) for row in clips[out].itertuples()]
+    gone = clips[out & clips["label"].notna()].itertuples()
+    log = [Decision(row.clip_id, "clip", row.ethnicity, DROPPED, f"mapping={mapping!r}") for row in gone]
     return clips[~out].reset_index(drop=True), log
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips.folders import FrameFolders
-from ethnicmer_lib.clips.labels import CASME2, SAMM, drop_left_out
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
+from ethnicmer_lib.clips.problems import Problem
 from ethnicmer_lib.clips.reading import Copy, read_copy
-from ethnicmer_lib.clips.settling import settle
-from ethnicmer_lib.clips.table import NEIGHBOURS, Clips, Decision, Moment, Provenance
+from ethnicmer_lib.clips.settling import drop_unreadable
+from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -43,18 +44,20 @@ class FrameClips(Clips):
         """
         row = self.row(clip_id)
         if pd.isna(row[moment]):
-            raise StudyError(
-                f"clip {clip_id}: the coding file gives no {moment} frame; "
-                f"write its number there, or label the clip 'others' to leave it out"
-            )
-        return self.folders[row["database"]].read(row["subject"], row["clip"], int(row[moment]), moment)
+            raise StudyError(Problem(f"no_{moment}", row["database"], clip_id).message)
+        return self._read(row, int(row[moment]), moment)
+
+    def _read(self, row: pd.Series, number: int, moment: str) -> np.ndarray:
+        found = self.folders[row["database"]].read(row["subject"], row["clip"], number, moment)
+        if isinstance(found, Problem):
+            raise StudyError(found.message)
+        return found
 
     def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)
-        there, name, at = self.folders[row["database"]], (row["subject"], row["clip"]), int(row[moment])
-        found = {}
-        for number in there.around(*name, at, before, after):
-            image = there.read(*name, number, f"neighbour of {moment}:")
+        at, found = int(row[moment]), {}
+        for number in self.folders[row["database"]].around(row["subject"], row["clip"], at, before, after):
+            image = self._read(row, number, f"neighbour of {moment}")
             if image.shape != first.shape:
                 raise StudyError(
                     f"clip {clip_id}: frame {number} is {image.shape} and {moment} frame {at} beside it is "
@@ -81,19 +84,29 @@ def open_licensed(
     """
     copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping)
     for problem in copy.problems:
-        # Left as it is, a missing apex is an error only where its frame is asked for.
-        if problem.stops(policies) and problem.code != "no_apex":
+        if problem.stops(policies):
             raise StudyError(problem.message)
     clips = pd.concat(copy.clips.values(), ignore_index=True)
-    clips, left_out = drop_left_out(clips[clips["label"].notna()], mapping)
-    log = copy.decisions + left_out
-    clips = settle(clips, copy.folders, policies, log)
+    clips, log = clips.loc[clips["kept"], list(COLUMNS)], copy.decisions
+    if policies.missing_frames == "drop":
+        clips = drop_unreadable(clips, copy.folders, log)
     return FrameClips(clips, _provenance(clips, copy), copy.folders, copy.root, log)
 
 
 def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
     """Where the clips come from; of simulated ones by their marker."""
-    frames, neighbours = _frame_files(clips, copy.folders)
+    # Of each onset and apex frame name and bytes, None for a missing file; and the files of the frames beside them,
+    # from which flow may be computed, too.
+    frames: list[tuple[str, int | None]] = []
+    neighbours = []
+    for row in clips.itertuples():
+        there = copy.folders[row.database]
+        listed = there.listing(row.subject, row.clip)
+        for frame in (row.onset, row.apex):
+            path = listed.get(frame)
+            frames.append((path.name, path.stat().st_size) if path else (f"{row.clip_id}/{frame}", None))
+            beside = there.around(row.subject, row.clip, frame, NEIGHBOURS, NEIGHBOURS)
+            neighbours += [listed[number] for number in beside]
     if copy.marker is None:
         content: object = frames + [(path.name, path.stat().st_size) for path in neighbours]
         line = f"{' + '.join(copy.folders)}, licensed frames"
@@ -108,23 +121,3 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
     return Provenance(line, copy.marker is not None, digest([clips.astype(str).to_dict("records"), content]))
-
-
-def _frame_files(
-    clips: pd.DataFrame, folders: dict[str, FrameFolders]
-) -> tuple[list[tuple[str, int | None]], list[Path]]:
-    """(file name, bytes) of each onset and apex frame that the coder named, None bytes for a missing file; and the
-    files of the frames beside them, from which flow may be computed, too."""
-    files: list[tuple[str, int | None]] = []
-    neighbours = []
-    for row in clips.itertuples():
-        there = folders[row.database]
-        listed = there.listing(row.subject, row.clip)
-        for frame in (row.onset, row.apex):
-            if pd.isna(frame):
-                continue
-            path = listed.get(int(frame))
-            files.append((path.name, path.stat().st_size) if path else (f"{row.clip_id}/{frame}", None))
-            beside = there.around(row.subject, row.clip, int(frame), NEIGHBOURS, NEIGHBOURS)
-            neighbours += [listed[number] for number in beside]
-    return files, neighbours

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.clips.label_tables import named, require_columns
+from ethnicmer_lib.clips.label_tables import named, read_csv
 from ethnicmer_lib.clips.labels import CASME2, SAMM, clip_ids, coded_clips, drop_left_out
 from ethnicmer_lib.clips.table import COLUMNS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
@@ -77,7 +77,8 @@ def open_flow(flow_dir: Path, mapping: str = "paper") -> FlowClips:
         if not needed.exists():
             raise StudyError(f"flow features: {needed} does not exist; {GET_IT}")
     clips, decisions = drop_left_out(_clips(folder / TABLE, mapping), mapping)
-    images = np.stack([_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()])
+    images = [_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()]
+    images = np.array(images, np.uint8).reshape(-1, *SIZE)
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
     provenance = Provenance(SOURCE, simulated=False, fingerprint=digest(content))
     return FlowClips(clips, provenance, images, decisions)
@@ -85,26 +86,23 @@ def open_flow(flow_dir: Path, mapping: str = "paper") -> FlowClips:
 
 def _clips(table: Path, mapping: str) -> pd.DataFrame:
     """The released table's rows of the features' clips, in the features' order."""
-    listed = pd.read_csv(table, dtype=str, keep_default_na=False)
     columns = {"dataset": "database", "sub": "subject", "filename_o": "clip", "label": "code"}
-    require_columns(listed, list(columns), table)
-    listed = listed[list(columns)].rename(columns=columns)
-    listed = listed[listed["database"].str.lower() != "smic"].apply(lambda column: column.str.strip())
-    listed = named(listed, table)
-    kept = coded_clips(mapping).dropna(subset="label").set_index("clip_id", drop=False)
-    expected = kept["label"].to_dict()
-    for clip_id, code in zip(clip_ids(listed), listed["code"], strict=True):
-        if clip_id not in expected:
-            raise StudyError(
-                f"clip {clip_id} of {table} is not among the kept clips of the released label table, "
-                f"so it has no group; remove its row (the release has 145 of {CASME2} and 133 of {SAMM})"
-            )
-        if CODES.get(code) != expected[clip_id]:
-            raise StudyError(
-                f"clip {clip_id}: label {code!r} in {table} is not {expected[clip_id]!r} "
-                f"({CODES}), the label of the released table; correct the row"
-            )
-    return kept.loc[clip_ids(listed), list(COLUMNS)].reset_index(drop=True)
+    listed = read_csv(table, list(columns), "list of the flow features", "filename_o").rename(columns=columns)
+    listed = named(listed[listed["database"].str.lower() != "smic"], table)
+    listed["clip_id"] = clip_ids(listed)
+    kept = coded_clips(mapping).dropna(subset="label")
+    clips = listed[["clip_id", "code"]].merge(kept, on="clip_id", how="left")
+    for row in clips[clips["label"].isna()].itertuples():
+        raise StudyError(
+            f"clip {row.clip_id} of {table} is not among the kept clips of the released label table, "
+            f"so it has no group; remove its row (the release has 145 of {CASME2} and 133 of {SAMM})"
+        )
+    for row in clips[clips["code"].map(CODES) != clips["label"]].itertuples():
+        raise StudyError(
+            f"clip {row.clip_id}: label {row.code!r} in {table} is not {row.label!r} "
+            f"({CODES}), the label of the released table; correct the row"
+        )
+    return clips[list(COLUMNS)]
 
 
 def _image(folder: Path, subject: str, clip: str) -> np.ndarray:

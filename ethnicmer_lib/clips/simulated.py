@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +40,11 @@ def simulated_root(given: Mapping[str, Path]) -> Path | None:
 
 def read_marker(root: Path) -> dict[str, Any]:
     """The marker of a simulated cohort; StudyError where it cannot be read, or the seal beside it is missing."""
-    path = root / MARKER
-    try:
+    path, marker = root / MARKER, None
+    with suppress(ValueError):
         marker = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StudyError(f"{path} is not JSON ({error}); write the simulated cohort again") from error
     if not isinstance(marker, dict) or not isinstance(marker.get("fingerprint"), str):
-        raise StudyError(f"{path} holds no 'fingerprint'; write the simulated cohort again")
+        raise StudyError(f"{path} is no JSON with a 'fingerprint'")
     if not (root / SEAL).is_file():
         raise StudyError(
             f"{root / SEAL} is missing, so nothing shows that the files in {root} are simulated; delete {path} if "
@@ -67,35 +63,27 @@ def sealed(root: Path, path: Path) -> Iterator[Path]:
     with atomic(path) as part:
         yield part
         line = f"{_sha256(part)}  {path.relative_to(root).as_posix()}\n".encode()
-        handle = os.open(root / SEAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, line)
-        finally:
-            os.close(handle)
+        with (root / SEAL).open("ab", buffering=0) as seals:
+            seals.write(line)
 
 
 def unsealed(root: Path, given: Mapping[str, Path]) -> list[Problem]:
     """Everything below the root of a simulated cohort that is not as the simulator wrote it.
 
-    Hidden files are passed over, as by everything that reads clips; links to folders count as foreign.
+    Hidden files are passed over, as by everything that reads clips; links count as foreign.
     """
-    known: dict[str, set[str]] = {}
-    for line in (root / SEAL).read_text(encoding="utf-8").splitlines():
-        if match := re.fullmatch(r"([0-9a-f]{64})  (.+)", line):
-            known.setdefault(match[2], set()).add(match[1])
+    seals = set((root / SEAL).read_text(encoding="utf-8").splitlines())
+    known = {line.partition("  ")[2] for line in seals}
     found = []
-    for folder, folders, files in os.walk(root):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        folders.sort()
-        for name in sorted([*links, *(name for name in files if not name.startswith("."))]):
-            path = Path(folder, name)
-            inside = path.relative_to(root).as_posix()
-            if inside in (MARKER, SEAL):
-                continue
-            if inside not in known:
-                found.append(_problem("foreign_file", path, given))
-            elif _sha256(path) not in known[inside]:
-                found.append(_problem("changed_file", path, given))
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root).as_posix()
+        passed = path.is_dir() or path.name.startswith(".") or inside in (MARKER, SEAL)
+        if passed and not path.is_symlink():
+            continue
+        if inside not in known:
+            found.append(_problem("foreign_file", path, given))
+        elif f"{_sha256(path)}  {inside}" not in seals:
+            found.append(_problem("changed_file", path, given))
     return found
 
 

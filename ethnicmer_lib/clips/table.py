@@ -75,7 +75,11 @@ class Clips(ABC):
     has_frames: bool = True
 
     def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: Iterable[Decision] = ()):
-        self.table = check_clips(clips)
+        if clips.empty:
+            raise StudyError("clips table is empty: no clip with a kept emotion label was found")
+        for clip_id in clips.loc[clips["clip_id"].duplicated(), "clip_id"]:
+            raise StudyError(f"clip {clip_id} appears more than once in the clips table")
+        self.table = clips[list(COLUMNS)].reset_index(drop=True)
         self.provenance = provenance
         self.decisions = pd.DataFrame(list(decisions), columns=list(Decision._fields), dtype=str)
         self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
@@ -120,22 +124,3 @@ class Clips(ABC):
         Only for sources without frames; everything else computes flow in ``ethnicmer_lib.motion``.
         """
         raise StudyError(f"{self.provenance.source} has frames: compute the flow of {clip_id} from them")
-
-
-def check_clips(clips: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with a fresh index, or say which column, clip and value is wrong."""
-    if missing := [name for name in COLUMNS if name not in clips]:
-        raise StudyError(f"clips table lacks the columns {missing}; needed: {list(COLUMNS)}")
-    if clips.empty:
-        raise StudyError("clips table is empty: no clip with a kept emotion label was found")
-    clips = clips[list(COLUMNS)].reset_index(drop=True)
-    twice = clips.loc[clips["clip_id"].duplicated(), "clip_id"]
-    for clip_id in twice:
-        raise StudyError(f"clip {clip_id} appears more than once in the clips table")
-    wrong = clips.loc[~clips["label"].isin(LABELS)]
-    for row in wrong.itertuples():
-        raise StudyError(f"clip {row.clip_id}: label {row.label!r} is none of {LABELS}")
-    shared = clips.groupby("subject")["group"].nunique()
-    for subject in shared.index[shared > 1]:
-        raise StudyError(f"subject {subject} is in more than one group; a subject's group must be one")
-    return clips

@@ -51,9 +51,7 @@ def roster(settings: SimulatorSettings) -> list[Entry]:
 @cache
 def _paper(others: bool) -> tuple[Entry, ...]:
     """The subjects of the released label table."""
-    clips = labels.released_groups()
-    emotions = labels.annotations()["emotion"].str.lower()
-    clips["emotion"] = emotions.where(emotions != "other", OTHERS)
+    clips = labels.coded_clips().replace({"emotion": {"other": OTHERS}})
     if not others:
         clips = clips[clips["emotion"] != OTHERS]
     return tuple(

@@ -83,7 +83,7 @@ def write_cohort(
 def fingerprint(settings: SimulatorSettings) -> str:
     """16 hex digits that change with the settings, the simulator's code, its head or its label table."""
     # Of the clips room only what reads codes and emotions decides what a face does.
-    read = (ASSET, labels.data_file("annotations.csv"), Path(labels.__file__), Path(facs.__file__))
+    read = (ASSET, labels.ANNOTATIONS, Path(labels.__file__), Path(facs.__file__))
     data = [hashlib.sha256(path.read_bytes()).hexdigest() for path in read]
     return digest([_values(settings), code_of("simulator"), data])
 

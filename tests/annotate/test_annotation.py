@@ -15,7 +15,7 @@ from ethnicmer_lib.annotate.annotation import annotate, annotator, groups_from, 
 from ethnicmer_lib.annotate.faces import FaceDetector, Found, open_detector
 from ethnicmer_lib.annotate.records import CLASSES, COLUMNS, PROBABILITIES, check_name, typed, write_records
 from ethnicmer_lib.clips.label_tables import read_groups
-from ethnicmer_lib.clips.labels import GROUP_COLUMNS, annotations, released_groups
+from ethnicmer_lib.clips.labels import GROUP_COLUMNS, annotations, coded_clips
 from ethnicmer_lib.errors import StudyError
 
 RACES = CLASSES["race"]
@@ -159,7 +159,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 def released_records():
     """The released label table as if an annotator had made it."""
     released = annotations()
-    records = released_groups()[["database", "subject", "clip"]].assign(simulated=False, failed=False)
+    records = coded_clips()[["database", "subject", "clip"]].assign(simulated=False, failed=False)
     records["race_code"] = released["race_code"].astype("Int64")
     for name, column in (("gender", "gender"), ("age", "age_bin")):
         records[name] = [CLASSES[name][int(code)] for code in released[column]]
@@ -169,7 +169,7 @@ def released_records():
 def test_the_released_records_give_the_released_groups():
     groups = groups_from(released_records(), "ethnicity")
     assert list(groups) == list(GROUP_COLUMNS)
-    pd.testing.assert_frame_equal(groups, released_groups(), check_dtype=False)
+    pd.testing.assert_frame_equal(groups, coded_clips()[list(GROUP_COLUMNS)], check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_released_records_give_the_released_groups():
 def test_gender_and_age_can_take_the_place_of_ethnicity(tmp_path, context, names):
     groups = groups_from(released_records(), context)
     assert set(groups["group"]) == names
-    assert groups["ethnicity"].tolist() == released_groups()["ethnicity"].tolist()
+    assert groups["ethnicity"].tolist() == coded_clips()["ethnicity"].tolist()
     assert groups.groupby("subject")["group"].nunique().eq(1).all()
     groups.to_csv(tmp_path / "groups.csv", index=False)
     pd.testing.assert_frame_equal(read_groups(tmp_path / "groups.csv"), groups, check_dtype=False)

@@ -116,7 +116,7 @@ def test_a_missing_folder_says_how_to_get_it(tmp_path):
             "clip CASME II/sub01/EP03_02 .* not among the kept clips",
         ),  # emotion 'others'
         ("EP02_01f,1", "EP02_01f,2", "clip CASME II/sub01/EP02_01f: label '2' .* is not 'Positive'"),
-        ("EP02_01f,1", "EP02_01f,", "label ''"),
+        ("EP02_01f,1", "EP02_01f,", "line 3 .*'EP02_01f'.*: label is empty"),
         ("casme2,", "casme3,", "database 'casme3'"),
         ("sub01", "sub1x", "subject 'sub1x'"),
         ("filename_o", "filename", r"lacks the columns \['filename_o'\]"),
@@ -141,6 +141,21 @@ def test_a_wrong_image_is_named(flow_dir, image, message):
     with pytest.raises(
         StudyError, match=rf"sub01/EP02_01f: .*sub01_EP02_01f\.png is {message}, not \(28, 28, 3\)"
     ):
+        open_flow(flow_dir)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as CSV"),
+        (b"\xff\xfe\x00\x01\x02", "cannot be read as CSV"),
+        (b"dataset,sub,filename_o,label\n", "clips table is empty"),
+        (b"dataset,sub,filename_o,label\nsmic,s01,s01_ne_01,0\n", "clips table is empty"),
+    ],
+)
+def test_a_table_without_clips_is_refused(flow_dir, content, message):
+    (flow_dir / TABLE).write_bytes(content)
+    with pytest.raises(StudyError, match=message):
         open_flow(flow_dir)
 
 

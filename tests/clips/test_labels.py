@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ethnicmer_lib.clips import labels
-from ethnicmer_lib.clips.table import LABELS, check_clips
+from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper import numbers as printed
 from ethnicmer_lib.sources import Mapped
@@ -33,10 +33,7 @@ def test_annotations_are_text_and_a_fresh_copy():
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no facts at {SHARED} ($ETHNICMER_SHARED)")
 def test_annotations_are_the_facts_verbatim():
-    assert (
-        labels.data_file("annotations.csv").read_bytes()
-        == (SHARED / "facts" / "annotations.csv").read_bytes()
-    )
+    assert labels.ANNOTATIONS.read_bytes() == (SHARED / "facts" / "annotations.csv").read_bytes()
 
 
 def test_emotion_map_equals_the_releases():
@@ -82,7 +79,7 @@ def test_paper_numbers_add_up_as_printed():
 
 
 def test_released_clips_are_the_kept_290():
-    clips = check_clips(labels.released_clips())
+    clips = labels.released_clips()
     assert len(clips) == 290
     assert clips["subject"].nunique() == 53
     assert clips["label"].value_counts().to_dict() == {"Negative": 192, "Positive": 58, "Surprise": 40}
@@ -126,15 +123,15 @@ def test_database_names(name):
     ],
 )
 def test_each_mapping_gives_the_groups_it_says(mapping, clips, subjects, asian):
-    table = check_clips(labels.released_clips(mapping))
+    table = labels.released_clips(mapping)
     assert (len(table), table["subject"].nunique()) == (clips, subjects)
     assert (table["group"] == "Asian").sum() == asian
     assert set(table["group"]) == set(labels.GROUPS)
-    assert len(labels.released_groups(mapping)) == 415
+    assert len(labels.coded_clips(mapping)) == 415
 
 
 def test_the_papers_mapping_is_the_released_one():
-    groups = labels.released_groups()
+    groups = labels.coded_clips()
     assert groups["group"].tolist() == labels.annotations()["mapped_label"].tolist()
     paper = {
         row["ethnicity"]: row["group"]
@@ -145,17 +142,19 @@ def test_the_papers_mapping_is_the_released_one():
 
 
 def test_a_mapping_changes_only_what_it_names():
-    plain = labels.released_groups().set_index("clip")
-    flipped = labels.released_groups("flip_018").set_index("clip")
+    plain, flipped = (
+        labels.coded_clips(mapping)[list(labels.GROUP_COLUMNS)].set_index("clip")
+        for mapping in ("paper", "flip_018")
+    )
     changed = plain.index[(plain != flipped).any(axis=1)]
     assert set(plain.loc[changed, "subject"]) == {"018"}
     assert set(flipped.loc[changed, "ethnicity"]) == {"Others"}
-    dropped = labels.released_groups("drop_conflicting")
+    dropped = labels.coded_clips("drop_conflicting")
     out = dropped[dropped["group"] == labels.LEFT_OUT]
     assert sorted(out["subject"].unique()) == labels.conflicting_subjects()
     assert labels.conflicting_subjects() == ["012", "017", "018", "034", "035", "037"]
     with pytest.raises(StudyError, match="mapping='none' is none of paper, others_non_asian"):
-        labels.released_groups("none")
+        labels.coded_clips("none")
 
 
 def test_the_parameter_offers_every_mapping():

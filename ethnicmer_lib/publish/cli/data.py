@@ -34,7 +34,7 @@ def check(
     parameter: Changes = None,
     table: Annotated[Path | None, typer.Option(help="Also write every problem as a CSV there.")] = None,
 ) -> None:
-    """Check your folders of CASME II and SAMM: what is there, what is wrong, what to do, and a fingerprint.
+    """Check your folders of CASME II and SAMM: what is there, what is wrong, and what to do.
 
     Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
     -p (missing_apex=drop; for a chapter source.policies.missing_apex=drop) is judged by.
