@@ -31,9 +31,7 @@ def features(images: np.ndarray, kind: str, weights: str = "none", seed: int = 0
         rng = np.random.default_rng([seed, NOISE_WIDTH])
         return rng.standard_normal((len(images), NOISE_WIDTH), dtype=np.float32)
     if kind == "flow":
-        if images.shape[-1] != FLOW_SIZE:
-            images = np.stack([resize(image, FLOW_SIZE) for image in images])
-        return np.asarray(images, dtype=np.float32).reshape(len(images), -1)
+        return np.stack([resize(image, FLOW_SIZE) for image in images]).reshape(len(images), -1)
     # Imported here: a page whose features are in the store needs no torch.
     from ethnicmer_lib.design.backbones import resnet18_features
 

@@ -70,8 +70,7 @@ def permutation_test(table: pd.DataFrame) -> dict[str, float]:
     ``observed`` difference, ``worse`` (p of so low a value), ``low`` and ``high`` (the middle 95 % of what permuted
     groups give), ``permutations``.
     """
-    observed = float(table.loc[table["permutation"] == 0, "difference"].iloc[0])
-    null = table.loc[table["permutation"] > 0, "difference"].to_numpy()
+    observed, *null = table["difference"]
     low, high = np.quantile(null, [0.025, 0.975]).tolist()
-    worse = float((1 + (null <= observed).sum()) / (1 + len(null)))
+    worse = float((table["difference"] <= observed).mean())
     return {"observed": observed, "worse": worse, "low": low, "high": high, "permutations": len(null)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from joblib import hash as hash_of
 from sklearn.base import ClassifierMixin
 from tqdm import tqdm
 
@@ -21,14 +22,14 @@ RULE = "majority rule"  #: arm of the rule that always says the more frequent tr
 NEGATIVE, NON_NEGATIVE = BINARY = ("Negative", "Non-negative")
 
 
-#: Ways to draw the scenarios, with their titles: all but the first hold one thing still.
-CONTROLS = {
-    "as_described": "as described",
-    "one_database": "within one database",  # that with both groups; fewer subjects where it has no more
-    "two_databases": "same two databases",  # each scenario is half of either database
-    "balanced": "balanced classes",  # as many clips of the more frequent class as of the rarer one
-    "without_largest": "without the largest subject",  # never the subject with most clips
-}
+#: Ways to draw the scenarios: all but the first hold one thing still.
+CONTROLS = (
+    "as_described",
+    "one_database",  # all from the database with both groups, fewer subjects where it has no more
+    "two_databases",  # each scenario is half of either database
+    "balanced",  # as many clips of the more frequent class as of the rarer one
+    "without_largest",  # never the subject with most clips
+)
 
 
 def draw_scenarios(
@@ -160,9 +161,8 @@ def repeat_scenarios(
     (2, 4)
     """
     model = chosen(classifier, seed)
-    described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]
     inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "control": control, "seed": seed}
-    inputs |= {"flow_rows": flow_rows, "classifier": described}
+    inputs |= {"flow_rows": flow_rows, "classifier": hash_of(model)}
     run = Run.open("prima_facie", code=("design",), inputs=inputs)
 
     def one(draw: int) -> pd.DataFrame:

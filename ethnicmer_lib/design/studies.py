@@ -34,28 +34,27 @@ from ethnicmer_lib.store import record
 class Study(NamedTuple):
     """One way to make Table IV; what it does not say is as in the first one."""
 
-    title: str
     features: str = "flow"
     classifier: str = "forest"
     control: str = "as_described"
     flow_rows: str = "own"
 
 
-_CLASSIFIERS = {"forest": "random forest", "svc": "SVC(C=100)"}
-#: What follows the classifier in a study's name -> what follows it in the title, and what it sets.
+#: What follows the classifier in a study's name -> what it sets.
 _INPUTS = {
-    "": (" on the flow image", {}),
-    ", ResNet-18": (" on ResNet-18 features", {"features": "resnet18"}),
-    ", noise": (" on noise", {"features": "noise"}),
-    ", released rows": (", rows as released", {"flow_rows": "released"}),
+    "": {},
+    ", ResNet-18": {"features": "resnet18"},
+    ", noise": {"features": "noise"},
+    ", released rows": {"flow_rows": "released"},
 }
-_HELD_STILL = {f", {name}": (f", {title}", {"control": name}) for name, title in [*CONTROLS.items()][1:]}
+_HELD_STILL = {f", {control}": {"control": control} for control in CONTROLS[1:]}
+_FOREST_SVC = ("forest", "svc")
 STUDIES = {
-    f"{name}{mark}": Study(f"{_CLASSIFIERS[name]}{words}", classifier=name, **settings)
-    for (mark, (words, settings)), name in (
-        *product(_INPUTS.items(), _CLASSIFIERS),
-        *((way, name) for name in _CLASSIFIERS for way in _HELD_STILL.items()),
-    )
+    f"{name}{mark}": Study(classifier=name, **(_INPUTS | _HELD_STILL)[mark])
+    for mark, name in [
+        *product(_INPUTS, _FOREST_SVC),
+        *((way, name) for name, way in product(_FOREST_SVC, _HELD_STILL)),
+    ]
 }
 DESCRIBED = "forest, ResNet-18"  #: the study that is what the paper describes
 TESTED = ("as_described", "one_database")  #: controls with a permutation test
@@ -129,7 +128,7 @@ def middle_table(predictions: pd.DataFrame) -> pd.DataFrame:
 def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """All studies side by side, from a recording's predictions (column ``study``).
 
-    One row per study: ``title``; ``draws``; ``median <scenario>``; ``majority``, that of the rule on Mixed;
+    One row per study: ``draws``; ``median <scenario>``; ``majority``, that of the rule on Mixed;
     ``difference``, the mean of Mixed minus the mono scenarios over subjects and draws; ``below``, the share of draws in
     which Mixed is below every mono scenario.
     """
@@ -139,7 +138,6 @@ def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         wide = scores(rows, ["draw", "arm"])[MACRO].unstack("arm")
         rule, mono = wide.pop(RULE), wide.drop(columns=MIXED)
         found[study] = {
-            "title": STUDIES[study].title,
             "draws": len(wide),
             **{f"median {arm}": float(wide[arm].median()) for arm in wide},
             "majority": float(rule.median()),
@@ -212,7 +210,7 @@ def record_table_iv(
         kind: features(motion_images(clips, size=size), kind, seed=seed) for kind, size in sizes.items()
     }
     tables, draws = [], {}
-    for name, (_, kind, model, control, flow_rows) in STUDIES.items():
+    for name, (kind, model, control, flow_rows) in STUDIES.items():
         draws[name] = n_draws if model == "svc" or name == DESCRIBED else control_draws
         found = repeat_scenarios(
             inputs[kind], clips.table, n_subjects, draws[name], control, model, flow_rows, seed=seed

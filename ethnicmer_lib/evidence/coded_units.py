@@ -38,7 +38,7 @@ def yardstick(clips: pd.DataFrame, seed: int = 0) -> Estimate:
     rng = np.random.default_rng([seed, 11])
     sides = []
     for _ in range(2):
-        weights = subject_weights(len(total), N_RESAMPLES, rng)
+        weights = subject_weights(len(total), N_RESAMPLES, rng)[1:]
         with np.errstate(invalid="ignore"):  # a resample may lack a label: 0 / 0
             sides.append(np.tensordot(weights, shown, 1) / (weights @ total)[..., None])
     distances = np.abs(sides[0] - sides[1]).mean((1, 2))

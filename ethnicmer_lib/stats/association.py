@@ -31,11 +31,11 @@ def cramers_v(
         return None
     weights = subject_weights(len(counts), resamples, np.random.default_rng([seed, 1]))
     resampled = np.tensordot(weights, counts, axes=1)
-    value, found = _v(counts.sum(0)), _v(resampled)
+    found = _v(resampled)
     if counts.shape[1:] == (2, 2):
-        direction = np.sign(np.linalg.det(counts.sum(0))) or 1.0
-        found = found * np.sign(np.linalg.det(resampled)) * direction
-    estimate = interval(float(value), found, subjects=effective_subjects(counts.sum((1, 2))))
+        signs = np.sign(np.linalg.det(resampled))
+        found = found * signs * (signs[0] or 1.0)
+    estimate = interval(found, effective_subjects(counts.sum((1, 2))))
     if estimate.low < 0:
         estimate = estimate._replace(low=0.0, high=max(estimate.high, -estimate.low))
     return estimate

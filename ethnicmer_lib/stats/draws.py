@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import bdtr
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in, resampled
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 from ethnicmer_lib.stats.scoring import MACRO, scores
@@ -33,7 +33,6 @@ def mean_over_draws(
     ``predictions`` has the columns draw, arm, subject, group, label, predicted; ``weights`` gives the coefficient of
     every arm, ``{"Mixed": 1, "A only": -.5, "B only": -.5}``; ``classes`` is 'macro', or the label whose F1 is
     combined.  Subjects are resampled within their group, as arms are made of given numbers of subjects of each group.
-    StudyError when a draw lacks an arm.
 
     Examples
     --------
@@ -42,6 +41,8 @@ def mean_over_draws(
     >>> print(em.mean_over_draws(svc, {"Mixed": 1, "Asian only": -0.5, "Non-Asian only": -0.5}))
     -0.086 [-0.176, 0.006]
     """
+    for arm in weights:
+        check_name("arm", arm, predictions["arm"].unique())
     labels = labels_in(predictions)
     chosen = slice(None) if classes == MACRO else [labels.index(classes)]
     who = predictions[["subject", "group"]].drop_duplicates().sort_values("subject")
@@ -50,22 +51,16 @@ def mean_over_draws(
     subjects = subject_weights(len(who), resamples, rng, who["group"])
     columns = {"arm": list(weights), "draw": draws, "subject": who["subject"], "label": labels}
     found = counted(predictions[predictions["arm"].isin(list(weights))], columns | {"predicted": labels})
-    if (missing := np.argwhere(found.sum((2, 3, 4)) == 0)).size:
-        arm, draw = missing[0]
-        raise StudyError(
-            f"draw {draws[draw]} has no predictions of {list(weights)[arm]!r}; compute the draw again"
-        )
-    values = np.zeros((resamples, len(draws)))
+    values = np.zeros((len(subjects), len(draws)))
     for weight, of_arm in zip(weights.values(), found, strict=True):
         f1 = class_f1(resampled(of_arm, subjects))
-        np.copyto(f1, 0.0, where=np.isnan(class_f1(of_arm.sum(1)))[:, None])
+        np.copyto(f1, 0.0, where=np.isnan(f1[:, :1]))  # a label that the data do not have
         values += weight * f1[..., chosen].mean(-1).T
-    drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples).astype(float)
-    total = (drawn * np.isfinite(values)).sum(1)
-    means = np.nansum(values * drawn, axis=1) / np.where(total > 0, total, np.nan)
+    drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples)
+    drawn = np.vstack([np.ones(len(draws)), drawn])
+    means = np.ma.average(np.ma.masked_invalid(values), axis=1, weights=drawn).filled(np.nan)
     clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()
-    single = per_draw(predictions, weights, classes)
-    return interval(single.mean(), means, subjects=effective_subjects(clips))
+    return interval(means, effective_subjects(clips))
 
 
 def per_draw(predictions: pd.DataFrame, weights: Mapping[str, float], classes: str = MACRO) -> pd.Series:
@@ -81,11 +76,10 @@ def middle_of_draws(values: ArrayLike) -> Estimate:
     return Estimate(float(middle), float(low), float(high))
 
 
-def mean_change(after: ArrayLike, before: ArrayLike) -> Estimate:
-    """Mean change from draw to draw of the same subjects, with a normal interval over the paired draws alone."""
-    draws = min(len(after), len(before))
-    change = np.asarray(after, dtype=float)[:draws] - np.asarray(before, dtype=float)[:draws]
-    mean, half = change.mean(), 1.96 * change.std(ddof=1) / np.sqrt(draws)
+def mean_change(after: pd.Series, before: pd.Series) -> Estimate:
+    """Mean change of the draws (index) that both have, with a normal interval over these pairs of draws alone."""
+    change = (after - before).dropna().to_numpy()
+    mean, half = change.mean(), 1.96 * change.std(ddof=1) / np.sqrt(len(change))
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 

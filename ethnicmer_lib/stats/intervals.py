@@ -38,20 +38,20 @@ class Estimate(NamedTuple):
 def subject_weights(
     n_subjects: int, n: int, rng: np.random.Generator, strata: ArrayLike | None = None
 ) -> np.ndarray:
-    """How often each subject is in each bootstrap resample, (n, n_subjects) float64.
+    """How often each subject is in the data and in each bootstrap resample, (1 + n, n_subjects) float64.
 
-    With ``strata`` (n_subjects,) the number of subjects of every stratum stays what it was.  StudyError with fewer
-    than two subjects: one subject says nothing about others.
+    The first row is the data: every subject once.  With ``strata`` (n_subjects,) the number of subjects of every
+    stratum stays what it was.  StudyError with fewer than two subjects: one subject says nothing about others.
     """
     if n_subjects < 2:
         raise StudyError(f"an interval over subjects needs at least 2 subjects; there are {n_subjects}")
     strata = np.zeros(n_subjects) if strata is None else np.asarray(strata)
-    weights = np.zeros((n, n_subjects))
+    weights = np.ones((1 + n, n_subjects))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         size = len(members)
         drawn = rng.integers(0, size, (n, size)) + size * np.arange(n)[:, None]
-        weights[:, members] = np.bincount(drawn.ravel(), minlength=n * size).reshape(n, size)
+        weights[1:, members] = np.bincount(drawn.ravel(), minlength=n * size).reshape(n, size)
     return weights
 
 
@@ -64,22 +64,22 @@ def effective_subjects(clips: ArrayLike) -> float:
     return float(clips.sum() ** 2 / (clips**2).sum())
 
 
-def interval(value: float, resampled: np.ndarray, *, subjects: float) -> Estimate:
-    """Percentile interval, widened for few or unequal subjects; resamples without a value (NaN) are left out.
+def interval(scores: np.ndarray, subjects: float) -> Estimate:
+    """Percentile interval of a score of the data (first) and of resamples, widened for few or unequal subjects.
 
-    The percentile interval (Efron & Tibshirani 1993, ch. 13) is too narrow when few units were resampled:
-    it takes the normal quantile where Student's belongs, and the variance with n instead of n - 1.  This is the
-    expanded one (Hesterberg 2015, Am. Stat. 69:371), see :func:`tail_probability`.  ``subjects`` is their effective
-    number (:func:`effective_subjects`).
+    Resamples without a value (NaN) are left out.  The percentile interval (Efron & Tibshirani 1993, ch. 13) is too
+    narrow when few units were resampled: it takes the normal quantile where Student's belongs, and the variance with
+    n instead of n - 1.  This is the expanded one (Hesterberg 2015, Am. Stat. 69:371), its ends as of
+    :func:`tail_probability`; ``subjects`` is their effective number (:func:`effective_subjects`).
 
     StudyError when no resample has a value, or ``subjects`` is not above 1.
     """
-    resampled = resampled[np.isfinite(resampled)]
+    resampled = scores[1:][np.isfinite(scores[1:])]
     if not len(resampled):
         raise StudyError("no bootstrap resample has a value: too few subjects or clips for this score")
     tail = tail_probability(subjects)
     low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(float(scores[0]), float(low), float(high))
 
 
 def tail_probability(subjects: float) -> float:

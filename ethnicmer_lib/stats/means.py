@@ -21,41 +21,18 @@ def bootstrap_mean(values: ArrayLike, subjects: ArrayLike, n: int = 2000, seed: 
     sums, counts, _ = _by_subject(values, subjects)
     weights = subject_weights(len(sums), n, np.random.default_rng([seed, n]))
     total, size = (weights @ np.stack([sums, counts], axis=1)).T
-    return interval(sums.sum() / counts.sum(), total / size, subjects=effective_subjects(counts))
-
-
-def mean_difference(
-    values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int = 2000, seed: int = 0
-) -> Estimate:
-    """Mean over the clips of the first of two groups (in sorted order) minus that of the second.
-
-    Subjects are resampled within their group.  StudyError for not exactly two groups, or one of fewer than two
-    subjects.
-    """
-    sums, counts, first = _by_subject(values, subjects, groups)
-    weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first)
-    weights = np.vstack([np.ones(len(first)), weights])  # every subject once: the data themselves
-    sides = (first, ~first)
-    one, other = ((weights[:, part] @ sums[part]) / (weights[:, part] @ counts[part]) for part in sides)
-    found = one - other
-    # The group that has fewer effective subjects: the careful choice for a difference of two.
-    size = min(effective_subjects(counts[part]) for part in sides)
-    return interval(found[0], found[1:], subjects=size)
+    return interval(total / size, effective_subjects(counts))
 
 
 def permutation_difference(
     values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int = 2000, seed: int = 0
 ) -> float:
-    """Two-sided p-value of :func:`mean_difference`: group labels permuted between subjects, clips staying with them."""
+    """Two-sided p-value of the difference of means: group labels permuted between subjects, clips staying with them."""
     sums, counts, first = _by_subject(values, subjects, groups)
-
-    def difference(member: np.ndarray) -> np.ndarray:
-        inside = (member @ sums) / (member @ counts)
-        return inside - (sums.sum() - member @ sums) / (counts.sum() - member @ counts)
-
-    member = first.astype(float)
-    permuted = np.random.default_rng([seed, n]).permuted(np.tile(member, (n, 1)), axis=1)
-    return p_value(difference(member), difference(permuted))
+    permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
+    members = np.vstack([first, permuted])
+    inside, clips = members @ sums, members @ counts
+    return p_value(inside / clips - (sums.sum() - inside) / (counts.sum() - clips))
 
 
 def group_difference(
@@ -81,10 +58,22 @@ def group_difference(
         enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
             columns = (part[measure], part["subject"], part["group"], resamples, seed)
-            estimate = mean_difference(*columns) if enough else Estimate(np.nan, np.nan, np.nan)
+            estimate = _mean_difference(*columns) if enough else Estimate(np.nan, np.nan, np.nan)
             p = permutation_difference(*columns) if enough else np.nan
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
+
+
+def _mean_difference(
+    values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int, seed: int
+) -> Estimate:
+    """Mean over the clips of the first of two groups minus that of the second; subjects resampled within theirs."""
+    sums, counts, first = _by_subject(values, subjects, groups)
+    weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first)
+    sides = (first, ~first)
+    one, other = ((weights[:, part] @ sums[part]) / (weights[:, part] @ counts[part]) for part in sides)
+    # The group that has fewer effective subjects: the careful choice for a difference of two.
+    return interval(one - other, min(effective_subjects(counts[part]) for part in sides))
 
 
 def _by_subject(

@@ -25,11 +25,9 @@ def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 
     of all repetitions are swapped together, and the score is the average over repetitions; one repetition stands for
     any number, as that of a method without chance does.  StudyError for numbers of repetitions that do not fit.
     """
-    repetitions = max(len(first), len(second))
-    if not {len(first), len(second)} <= {1, repetitions}:
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
         raise StudyError(
-            f"{len(first)} and {len(second)} repetitions; to swap the predictions of a subject both methods need "
-            "equally many"
+            f"{len(first)} and {len(second)} repetitions; both methods need equally many, or one"
         )
     swaps = np.random.default_rng([seed, n, 2]).integers(0, 2, (n, first.shape[1])).astype(float)
     moved = resampled(second - first, np.vstack([np.zeros(first.shape[1]), swaps]))  # first row: nothing
@@ -37,15 +35,13 @@ def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 
         np.nan_to_num(class_f1(side)).mean(-1)
         for side in (first.sum(1)[:, None] + moved, second.sum(1)[:, None] - moved)
     )
-    found = sum(one - other) / repetitions
-    return p_value(found[0], found[1:])
+    return p_value((one - other).mean(0))
 
 
-def p_value(observed: float, permuted: np.ndarray) -> float:
-    """(1 + b) / (1 + n); a permutation that equals the data counts although its sums may round differently."""
-    observed = abs(observed)
-    extreme = np.abs(permuted) >= observed - 1e-12 * max(1.0, observed)
-    return float((1 + extreme.sum()) / (1 + len(permuted)))
+def p_value(found: np.ndarray) -> float:
+    """(1 + b) / (1 + n) of what the data (first) and n permutations give; sums that are equal may round differently."""
+    observed = abs(found[0])
+    return float(np.mean(np.abs(found) >= observed - 1e-12 * max(1.0, observed)))
 
 
 def holm(table: pd.DataFrame) -> pd.DataFrame:

@@ -107,35 +107,30 @@ def f1_intervals(
     confusions: np.ndarray, labels: Sequence[str], n: int = 2000, seed: int = 0
 ) -> dict[str, Estimate]:
     """F1 of every label, macro F1 and UAR of (repetitions, subjects, classes, classes) confusion matrices."""
-    found, subjects = _resampled_scores(confusions, labels, n, seed), _effective(confusions)
-    return {name: interval(values[0], values[1:], subjects=subjects) for name, values in found.items()}
+    subjects = effective_subjects(confusions.sum((0, 2, 3)))
+    found = _resampled_scores(confusions, labels, n, seed)
+    return {name: interval(values, subjects) for name, values in found.items()}
 
 
 def difference_interval(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0) -> Estimate:
     """Difference in macro F1 of two stacks of confusion matrices, (repetitions, subjects, classes, classes) each."""
     one, other = (_resampled_scores(side, (), n, seed)[MACRO] for side in (first, second))
-    return interval(one[0] - other[0], one[1:] - other[1:], subjects=_effective(first))
-
-
-def _effective(confusions: np.ndarray) -> float:
-    return effective_subjects(confusions.sum((0, 2, 3)))
+    return interval(one - other, effective_subjects(first.sum((0, 2, 3))))
 
 
 def _resampled_scores(
     confusions: np.ndarray, labels: Sequence[str], n: int, seed: int
 ) -> dict[str, np.ndarray]:
     """Scores of the data (first) and of n resamples, averaged over repetitions; NaN where a label is lost."""
-    subjects = confusions.shape[1]
-    weights = subject_weights(subjects, n, np.random.default_rng([seed, n]))
-    drawn = resampled(confusions, np.vstack([np.ones(subjects), weights]))
+    weights = subject_weights(confusions.shape[1], n, np.random.default_rng([seed, n]))
+    drawn = resampled(confusions, weights)
     f1, recall = class_f1(drawn), class_recall(drawn)
     # A label that the data do not have counts 0, one that the resample lost is NaN.
     for values in (f1, recall):
         np.copyto(values, 0.0, where=np.isnan(values[:, :1]))
     present = (drawn[:, :1].sum(-1) > 0).sum(-1)
-    found = {label: sum(f1[..., i]) for i, label in enumerate(labels)}
-    found |= {MACRO: sum(f1.mean(-1)), UAR: sum(recall.sum(-1) / present)}
-    return {name: total / len(confusions) for name, total in found.items()}
+    found = {label: f1[..., i].mean(0) for i, label in enumerate(labels)}
+    return found | {MACRO: f1.mean(-1).mean(0), UAR: (recall.sum(-1) / present).mean(0)}
 
 
 def macro_f1(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> float:

@@ -35,7 +35,7 @@ def test_a_plain_interval_is_that_of_scipy():
         (values,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
     weights = intervals.subject_weights(40, 20000, np.random.default_rng(2))
-    found = intervals.interval(values.mean(), weights @ values / 40, subjects=1e9)
+    found = intervals.interval(weights @ values / 40, subjects=1e9)
     assert found[1:] == pytest.approx(expected, rel=0.01)
     wider = bootstrap_mean(values, np.arange(40), 20000)
     assert wider.low < found.low < found.high < wider.high
@@ -53,7 +53,8 @@ def test_a_widened_interval_of_a_mean_is_near_students():
 @given(st.integers(2, 70), st.integers(0, 1000))
 def test_every_resample_has_as_many_subjects_as_there_are(subjects, seed):
     weights = intervals.subject_weights(subjects, 30, np.random.default_rng(seed))
-    assert weights.shape == (30, subjects)
+    assert weights.shape == (31, subjects)
+    assert (weights[0] == 1).all()
     assert (weights.sum(1) == subjects).all()
     assert (weights >= 0).all()
 
@@ -68,4 +69,4 @@ def test_one_subject_has_no_interval():
     with pytest.raises(StudyError, match="there are 1"):
         intervals.subject_weights(1, 10, np.random.default_rng(0))
     with pytest.raises(StudyError, match="at least 2 subjects need clips"):
-        intervals.interval(0.5, np.ones(5), subjects=1.0)
+        intervals.interval(np.ones(5), subjects=1.0)
