@@ -45,7 +45,7 @@ class _Source(BaseModel):
 
 def _meanings(schema: dict[str, Any]) -> None:
     for name, text in described().items():
-        schema["properties"][name]["description"] = text
+        schema["properties"][name]["description"] = text.replace("``", "")
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", json_schema_extra=_meanings))

@@ -81,13 +81,13 @@ def _described(path: Path) -> dict[str, Any]:
     about = run.about()
     made = json.loads(note.read_text()) if note.is_file() else {}  # a kill may have come before
     files = [file.stat() for file in (path, *path.rglob("*"))]
-    done = {title: len(list(path.glob(f"{title}-fold*.parquet"))) for title in about["planned"]}
+    folds, planned = len(list(path.glob("[!.]*-fold*.parquet"))), sum(about["planned"].values())
     return {
         "name": path.name,
         "step": run.step,
         "run": run,
         "source": about["source"] + " (SIMULATED)" * about["simulated"],
-        "folds": ", ".join(f"{title} {done[title]}/{planned}" for title, planned in about["planned"].items()),
+        "folds": f"{folds}/{planned}" if planned else "",
         "age": pd.Timedelta(time.time() - max(file.st_mtime for file in files), "s").floor("s"),
         "MB": sum(file.st_size for file in files) / 1e6,
         "inputs": made.get("inputs"),
