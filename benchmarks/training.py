@@ -6,7 +6,7 @@
     python benchmarks/training.py --subjects 53,200,671           one fold as the cohort grows, with its memory
     python benchmarks/training.py --subjects 671 --most 256       its memory alone, in a minute
     python benchmarks/training.py --device cuda                   on a GPU (written, but not yet run on one)
-    python benchmarks/training.py --device cuda --jobs 4 --precision bfloat16 --compiled    four folds at once on it
+    python benchmarks/training.py --device cuda --jobs 4          four folds at once on it
 
 FLOPs are counted by PyTorch itself; the matrix-multiply rate is that of a large float32 product on all cores, measured
 in the same run.  The engine trains folds side by side, one core each.  The plain loop is what a user would write: a
@@ -35,7 +35,6 @@ import numpy as np
 
 CLIPS_A_SUBJECT = 11.2  #: of DFME, which has 671 subjects
 CLIPS = {28: 512, 48: 256, 56: 256, 112: 128, 224: 64}  #: trained a fold and epoch, so that it takes seconds
-ARITHMETIC: dict[str, object] = {}  #: precision and compiled, of the engine alone; set by main
 MATRIX = {"cpu": 3072, "cuda": 8192}
 VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
 
@@ -82,13 +81,13 @@ def matmul_rate(device: str, seconds: float = 3.0) -> Rate:
     return Rate(2 * n**3 / best, 2 * n**3 / least)
 
 
-def measured(task, data, on_epoch=None):
+def measured(task, data):
     """A fold, with its CPU time in place of its wall-clock time."""
-    from ethnicmer_lib.networks.fold_task import Done, computed
+    from ethnicmer_lib.networks.fold_task import predicted
 
     used = time.process_time()
-    table, _ = computed(task, data)
-    return Done(task, table, time.process_time() - used)
+    done = predicted(task, data)
+    return done._replace(seconds=time.process_time() - used)
 
 
 def wait_for(device: str) -> None:
@@ -129,11 +128,11 @@ def cohort(subjects: int, per_subject: float):
 
 
 def tasks_of(variant: str, data, folds: int, epochs: int):
-    """The folds of a variant by the recipe of Table V, with the arithmetic that was asked for."""
+    """The folds of a variant by the recipe of Table V."""
     from ethnicmer_lib.networks import AS_DESCRIBED, Recipe
     from ethnicmer_lib.networks.fold_task import Task
 
-    recipe = Recipe(epochs=epochs, **ARITHMETIC)
+    recipe = Recipe(epochs=epochs)
     cuts = enumerate(split(data.table, folds))
     return [Task(variant, AS_DESCRIBED, recipe, "none", 0, number, cut, "") for number, cut in cuts]
 
@@ -147,12 +146,12 @@ def split(clips, count: int, held_out: int = 5):
 
 def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
     """Images a second of the engine, and per CPU-second: one fold a process."""
-    from ethnicmer_lib.networks.where import Processes, Serial
+    from ethnicmer_lib.networks import where
 
     tasks = tasks_of(variant, data, jobs, epochs)
-    executor = Serial() if jobs == 1 else Processes(jobs)
+    engine = where.engine("serial" if jobs == 1 else f"processes:{jobs}")
     start = time.perf_counter()
-    done = list(executor.run(measured, tasks, data, lambda: None))
+    done = list(where.run(engine, measured, tasks, data))
     seconds = time.perf_counter() - start
     images = sum(len(one.task.fold[0]) for one in done) * epochs
     return Rate(images / seconds, images / sum(one.seconds for one in done))
@@ -167,7 +166,7 @@ def preparation_share(variant: str, data, size: int, epochs: int) -> float:
     training.prepare, training.Inputs.batch = map(spent.of, before)
     try:
         (task,) = tasks_of(variant, data, 1, epochs)
-        whole = fold_task.timed(task, data).seconds
+        whole = fold_task.predicted(task, data).seconds
         return spent.seconds / whole
     finally:
         training.prepare, training.Inputs.batch = before
@@ -308,7 +307,7 @@ def one_fold(path: Path, subjects: int, most: int) -> None:
     test = np.flatnonzero(clips["subject"] == "s000")
     train = np.setdiff1d(np.arange(len(clips)), test)
     train = train[:: max(1, len(train) // most)] if most else train
-    recipe = Recipe(epochs=1, **ARITHMETIC)
+    recipe = Recipe(epochs=1)
     task = Task("resnet18", AS_DESCRIBED, recipe, "none", 0, 0, (train, test), "")
     seconds = measured(task, Data(clips, images)).seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -333,10 +332,6 @@ def main() -> None:
         "--jobs", type=int, help="processes of the engine, one fold each; default: one a core, on a GPU 1"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument(
-        "--precision", choices=("float32", "bfloat16"), default="float32", help="of the engine"
-    )
-    parser.add_argument("--compiled", action="store_true", help="torch.compile in the engine")
     parser.add_argument("--quick", action="store_true", help="resnet18 at 48 px, once")
     parser.add_argument(
         "--subjects", metavar="COUNTS", help="cost of a fold in cohorts of these sizes instead"
@@ -344,7 +339,6 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=0, help="with --subjects: train on so many clips at most")
     parser.add_argument("--one-fold", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    ARITHMETIC.update(precision=options.precision, compiled=options.compiled)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = (
             ""  # before torch is imported: the engine takes a GPU where it is

@@ -35,30 +35,30 @@ class Answer:
     process: int
 
 
-def work(task: Job, data: Box, on_epoch=None) -> Answer:
+def work(task: Job, data: Box) -> Answer:
     """The sum of the shared values, plus the task's number."""
     time.sleep(0.01)
     return Answer(task, float(data.values.sum()) + task.number, os.getpid())
 
 
-def dies_once(inner, marker: str, task, data, *on_epoch):
+def dies_once(inner, marker: str, task, data):
     """``inner``, but the process of whoever comes first to fold 1 is killed in the middle of it."""
     if task.number == 1:
         try:
             Path(marker).touch(exist_ok=False)
         except FileExistsError:
-            return inner(task, data, *on_epoch)
+            return inner(task, data)
         os.kill(os.getpid(), signal.SIGKILL)
-    return inner(task, data, *on_epoch)
+    return inner(task, data)
 
 
-def always_dies(task: Job, data: Box, on_epoch=None) -> Answer:
+def always_dies(task: Job, data: Box) -> Answer:
     """Fold 1 kills every process that takes it."""
     if task.number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return work(task, data)
 
 
-def refuses(task: Job, data: Box, on_epoch=None) -> Answer:
+def refuses(task: Job, data: Box) -> Answer:
     """The reader's mistake, seen by a worker."""
     raise StudyError(f"{task.name}: this clip is wrong")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib import resources
-from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -27,26 +25,19 @@ class Arm:
     references: Sequence[str] = ()  #: arms that its macro F1 is compared with, where they are there
     changes: Mapping[str, Any] = field(default_factory=dict)  #: switches that differ from the chapter's
 
-    @property
-    def network(self) -> bool:
-        """Whether a network is trained for it."""
-        return self.variant in VARIANTS
-
     def switches(self, base: Switches = AS_DESCRIBED) -> Switches:
         """Its switches, where ``base`` are those of the chapter."""
         return replace(base, **self.changes)
 
 
-@cache
-def every_arm() -> Mapping[str, Arm]:
-    """All arms by name, in the order of ``arms.yml``."""
-    rows = yaml.safe_load(resources.files(__package__).joinpath("arms.yml").read_text(encoding="utf-8"))
-    return MappingProxyType({name: Arm(name, **{"variant": name} | row) for name, row in rows.items()})
+_ROWS = yaml.safe_load(resources.files(__package__).joinpath("arms.yml").read_text(encoding="utf-8"))
+#: All arms by name, in the order of ``arms.yml``.
+ARMS = {name: Arm(name, **{"variant": name} | row) for name, row in _ROWS.items()}
 
 
 def networks(names: Sequence[str]) -> list[Arm]:
     """The arms of these names; StudyError for one that is unknown, or for which no network is trained."""
-    known = {name: arm for name, arm in every_arm().items() if arm.network}
+    known = {name: arm for name, arm in ARMS.items() if arm.variant in VARIANTS}
     if unknown := [name for name in names if name not in known]:
         raise StudyError(f"no network {unknown[0]!r}; arms: {', '.join(known)}")
     return [known[name] for name in names]
@@ -54,23 +45,15 @@ def networks(names: Sequence[str]) -> list[Arm]:
 
 def left_out(names: Sequence[str], faces: Any, switches: Switches = AS_DESCRIBED) -> dict[str, str]:
     """Arms that cannot be trained, and why: without frames (``faces`` None) there is no branch that sees them."""
-    found = {}
-    for arm in networks(names):
-        if arm.variant in RGB_VARIANTS and faces is None:
-            found[arm.name] = f"these clips have no RGB frames, which {arm.variant} needs"
-        elif arm.variant in RGB_VARIANTS and arm.switches(switches).shared_backbone:
-            found[arm.name] = (
-                f"shared_backbone: the branches of {arm.variant} see different images and cannot share a backbone"
-            )
-    return found
+    seeing = [arm for arm in networks(names) if arm.variant in RGB_VARIANTS]
+    if faces is None:
+        return {arm.name: f"these clips have no RGB frames, which {arm.variant} needs" for arm in seeing}
+    why = "shared_backbone: the branches of {} see different images and cannot share a backbone"
+    return {arm.name: why.format(arm.variant) for arm in seeing if arm.switches(switches).shared_backbone}
 
 
 def compared(arms: Iterable[str]) -> list[tuple[str, str]]:
     """(arm, reference) of every comparison that ``arms.yml`` asks for among these arms."""
     there = set(arms)
-    return [
-        (name, reference)
-        for name, arm in every_arm().items()
-        for reference in arm.references
-        if {name, reference} <= there
-    ]
+    pairs = [(name, reference) for name, arm in ARMS.items() for reference in arm.references]
+    return [pair for pair in pairs if there.issuperset(pair)]

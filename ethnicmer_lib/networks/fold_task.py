@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +15,6 @@ from threadpoolctl import threadpool_limits
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.networks import training
 from ethnicmer_lib.networks.cells import cell_columns
-from ethnicmer_lib.networks.fast_cpu import kept_memory
 from ethnicmer_lib.networks.models import EthnicNet, Outputs
 from ethnicmer_lib.networks.probes import probe_columns
 from ethnicmer_lib.networks.recipe import Recipe
@@ -67,42 +65,39 @@ class Done(NamedTuple):
     task: Task
     table: pd.DataFrame  #: as of :func:`computed`
     seconds: float  #: wall clock
+    network: EthnicNet | None = None  #: trained, in eval mode
 
 
-def timed(task: Task, data: Data, on_epoch: Callable[[], object] = lambda: None) -> Done:
-    """The work on a task, wherever that is: its table, with its time."""
-    start = time.perf_counter()
-    table, _ = computed(task, data, on_epoch)
-    return Done(task, table, time.perf_counter() - start)
+def predicted(task: Task, data: Data) -> Done:
+    """A task without its network: what has to travel where it is computed elsewhere."""
+    return computed(task, data)._replace(network=None)
 
 
-def computed(
-    task: Task, data: Data, on_epoch: Callable[[], object] = lambda: None
-) -> tuple[pd.DataFrame, EthnicNet]:
-    """The predictions of a task, and its trained network.
-
-    The table has one row per test clip: seed, fold, clip_id, subject, database, group, label, predicted, p_<label>,
-    taught, predicted_group; what probes read, and of plain ResNet-18 the cells of its activation maps.
+def computed(task: Task, data: Data) -> Done:
+    """A task: one row per test clip, as :func:`folds.train_and_predict` has them, and of plain ResNet-18 map cells.
 
     It computes on one thread, here or elsewhere: the sums of several threads add up in another order, and with them
     predictions would depend on the machine's cores.
     """
+    start = time.perf_counter()
     train, test = task.fold
     clips, size, switches = data.table, task.recipe.batch_size, task.switches
-    with _one_thread(), kept_memory():
+    with ExitStack() as after:
+        after.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
+        after.enter_context(threadpool_limits(1))
         inputs = training.prepare(task.variant, data.motion, data.faces, clips, switches, task.seed)
         network = training.train_fold(
-            task.variant, inputs, train, task.recipe, task.seed, task.number, task.weights, switches, on_epoch
+            task.variant, inputs, train, task.recipe, task.seed, task.number, task.weights, switches
         )
         outputs = predict_held_out(network, inputs, test, clips, size, switches)
-        known, asked = (training.features(network, inputs, rows, size) for rows in (train, test))
+        known, asked = (training.evaluated(network.features, inputs, rows, size) for rows in (train, test))
         probed = probe_columns(known, asked, clips.iloc[train], clips.iloc[test])
         said = _said(outputs, inputs, test, switches.ethnic_loss)
-        cells = cell_columns(network, inputs, test, said["predicted"])
-    rows = clips[COLUMNS].iloc[test].reset_index(drop=True)
-    rows.insert(0, "seed", task.seed)
-    rows.insert(1, "fold", task.number)
-    return rows.assign(**said, **probed, **cells), network
+        cells = cell_columns(network, inputs, test)
+    rows = clips.assign(seed=task.seed, fold=task.number)[["seed", "fold", *COLUMNS]].iloc[test]
+    rows = rows.reset_index(drop=True)
+    return Done(task, rows.assign(**said, **probed, **cells), time.perf_counter() - start, network)
 
 
 def _said(outputs: Outputs, inputs: Inputs, test: np.ndarray, ethnic_loss: bool) -> dict[str, Any]:
@@ -116,14 +111,3 @@ def _said(outputs: Outputs, inputs: Inputs, test: np.ndarray, ethnic_loss: bool)
     decided = outputs.ethnicity[:, : len(inputs.context)].argmax(1).numpy()
     names = np.asarray(inputs.context, dtype=object)
     return columns | {"taught": names[inputs.group[test].cpu()], "predicted_group": names[decided]}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    with threadpool_limits(1):
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)

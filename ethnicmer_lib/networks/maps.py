@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks.cells import MAPPED, enlarged, from_bytes, map_side
+from ethnicmer_lib.networks.cells import MAPPED, enlarged, map_side
 from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, planned
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
 from ethnicmer_lib.stats import Estimate, group_difference
 
+LABELLED = (
+    "Positive",
+    "Surprise",
+)  #: what clips with a map show: Negative mixes several emotions (Section IV-C)
 #: measure of a map -> what it says
 MEASURES: Mapping[str, str] = {
     "asymmetry": "|left - right| / (left + right), 0 for two equal sides, 1 for one side only",
@@ -45,20 +49,18 @@ def activation_maps(
     clips: Any,
     splits: Sequence[Fold],
     recipe: Recipe = AS_PRINTED,
-    labels: Sequence[str] = ("Positive", "Surprise"),
     layer: str = "layer4",
     weights: str = "none",
     seed: int = 0,
     progress: bool = True,
 ) -> Maps:
-    """Maps of the clips with some labels, each from a plain ResNet-18 that has not seen the clip's subject.
+    """Maps of the Positive and Surprise clips, each from a plain ResNet-18 that has not seen the clip's subject.
 
     The target is the predicted class, as released.  The networks are those of :func:`folds.train_and_predict`, trained
     wherever that trains: what was trained for Table V is not trained again.  A fold without such a clip is left out.
 
-    ``labels`` says which clips get a map: Negative mixes several emotions (Section IV-C).  ``layer`` is 'layer3' or
-    'layer4' of ResNet-18; the rest is as of :func:`folds.train_and_predict`.  Raises StudyError also when no such clip
-    is tested, or the layer sees the image as a single cell.
+    ``layer`` is 'layer3' or 'layer4' of ResNet-18; the rest is as of :func:`train_and_predict`.  Raises StudyError
+    also when no such clip is tested, or the layer sees the image as a single cell.
 
     Examples
     --------
@@ -73,13 +75,13 @@ def activation_maps(
     side = map_side(layer, images.shape[-1])
     networks = [(MAPPED, AS_DESCRIBED)]
     data, run, tasks = planned(networks, images, None, clips, splits, recipe, [seed], weights)
-    wanted = data.table.loc[data.table["label"].isin(labels), "clip_id"]
+    wanted = data.table.loc[data.table["label"].isin(LABELLED), "clip_id"]
     tasks = [task for task in tasks if wanted.index.isin(task.fold[1]).any()]
     if not tasks:
-        raise StudyError(f"no clip labelled {' or '.join(labels)} is tested in any fold; nothing has a map")
+        raise StudyError(f"no clip labelled {' or '.join(LABELLED)} is tested in any fold; nothing has a map")
     rows = wanted.to_frame().merge(pd.concat(fold_tables(tasks, data, run, progress)), on="clip_id")
-    maps = enlarged(from_bytes(rows[f"cells_{layer}"]), images.shape[-1])
-    return Maps(maps, rows[[*COLUMNS, "predicted"]], side)
+    cells = np.frombuffer(b"".join(rows[f"cells_{layer}"]), np.float32).reshape(-1, side, side)
+    return Maps(enlarged(cells, images.shape[-1]), rows[[*COLUMNS, "predicted"]], side)
 
 
 def measure_maps(maps: Maps) -> pd.DataFrame:
@@ -127,19 +129,17 @@ def map_claims(measured: pd.DataFrame, seed: int = 0) -> tuple[dict[str, str], d
     """
     found = sorted(measured["group"].unique())
     first, second = PAPER_GROUPS if set(found) == set(PAPER_GROUPS) else found
-    differences = group_difference(measured, [*MEASURES], by="label", seed=seed).set_index(
-        ["label", "measure"]
-    )
+    tested = group_difference(measured, [*MEASURES], by="label", seed=seed).set_index(["label", "measure"])
     mean = measured.dropna(subset=[*MEASURES]).groupby(["label", "group"])[[*MEASURES]].mean()
     groups = {"first": first, "second": second}
     claims: dict[str, Any] = {}
     for key, (label, measure) in CLAIMS.items():
-        row = differences.loc[(label, measure)] if label in set(measured["label"]) else None
-        if row is None or np.isnan(row["difference"].value):
+        if label not in set(measured["label"]) or np.isnan(tested["p"][label, measure]):
             claims[key] = f"The cohort has {label} maps of fewer than two subjects in {first} or in {second}"
             continue
-        value, low, high = row["difference"]
+        value, low, high = tested["difference"][label, measure]
         one = Estimate(value, low, high) if first == found[0] else Estimate(-value, -high, -low)
         words = {f"mean_{name}": mean.loc[(label, group), measure] for name, group in groups.items()}
-        claims[key] = (one, words | {"p": row["p"], "meaning": MEASURES[measure].split(",")[0]})
+        words |= {"p": tested["p"][label, measure], "meaning": MEASURES[measure].split(",")[0]}
+        claims[key] = (one, words)
     return groups, claims

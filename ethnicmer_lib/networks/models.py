@@ -8,6 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.transforms.functional import normalize
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.design.backbones import TINYVIT, check_images, load_weights, resnet18_backbone
@@ -23,8 +24,8 @@ class Outputs(NamedTuple):
     """Logits of one batch; None where the variant has no such head."""
 
     emotion: Tensor  #: (n, labels), from the emotion features alone
-    ethnicity: Tensor | None  #: (n, groups), from the ethnic features alone
-    fusion: Tensor | None  #: (n, labels), from both features side by side (Eq. 8)
+    ethnicity: Tensor | None = None  #: (n, groups), from the ethnic features alone
+    fusion: Tensor | None = None  #: (n, labels), from both features side by side (Eq. 8)
 
     @property
     def decision(self) -> Tensor:
@@ -35,13 +36,10 @@ class Outputs(NamedTuple):
 class EthnicNet(nn.Module):
     """One row of Table V: backbones without weight sharing, late fusion (Fig. 2, Eq. 8).
 
-    ``forward(motion, faces=None)`` takes (n, 3, S, S) float32 images, S at least 28 px: the optical flow image, and
-    for the variants of ``RGB_VARIANTS`` the apex frame in [0, 1], which is standardised with ImageNet's mean and
-    standard deviation inside.  The flow image goes in as it is: zero means no motion.
-
-    ``emotion`` and ``ethnic`` are backbones that give (n, features), ``emotion_head``, ``ethnic_head`` and
-    ``fusion_head`` linear layers; all but the emotion's are None for 'resnet18'.  With ``shared`` the emotion backbone
-    is called for both branches, as the release does: both features are the same, the ethnic backbone is there but idle.
+    ``forward(motion, faces=None)`` takes (n, 3, S, S) float32 images, S at least 28 px: the optical flow image as it
+    is, zero means no motion; and for the variants of ``RGB_VARIANTS`` the apex frame in [0, 1], which is standardised
+    as ImageNet's photographs are.  For 'resnet18' all but the emotion's backbone and head are None.  With ``shared``
+    the emotion backbone is called for both branches, as released, and the ethnic one is idle.
     """
 
     def __init__(self, variant: str, n_groups: int = 2, shared: bool = False):
@@ -57,14 +55,12 @@ class EthnicNet(nn.Module):
             self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else resnet18_backbone()
             self.ethnic_head = nn.Linear(ethnic_width, n_groups)
             self.fusion_head = nn.Linear(width + ethnic_width, len(LABELS))
-        self.register_buffer("rgb_mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("rgb_std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, motion: Tensor, faces: Tensor | None = None) -> Outputs:
         """Logits of a batch; StudyError for images that are too small or of the wrong shape."""
         emotion, ethnic = self.features(motion, faces)
         if ethnic is None:
-            return Outputs(self.emotion_head(emotion), None, None)
+            return Outputs(self.emotion_head(emotion))
         fused = torch.cat([emotion, ethnic], dim=1)
         return Outputs(self.emotion_head(emotion), self.ethnic_head(ethnic), self.fusion_head(fused))
 
@@ -81,30 +77,29 @@ class EthnicNet(nn.Module):
             if faces is None:
                 raise StudyError(f"{self.variant} needs the apex frames; give faces (n, 3, S, S) in [0, 1]")
             check_images(faces, "face")
-            return emotion, self.ethnic((faces - self.rgb_mean) / self.rgb_std)
+            return emotion, self.ethnic(normalize(faces, MEAN, STD))
         return emotion, self.ethnic(motion)
 
 
 def loss(outputs: Outputs, label: Tensor, group: Tensor, ethnic: bool = True) -> Tensor:
-    """Sum of the unweighted cross-entropies of the emotion, ethnic and fusion heads (Eqs 1-4).
+    """Sum of the unweighted cross-entropies of the emotion, ethnic and fusion heads (Eqs 1-4), of those there are.
 
-    A variant without an ethnic branch has the first term only.  ``label`` and ``group`` are (n,) int64 class numbers;
-    without ``ethnic`` the ethnic head's term does not count, and the second branch learns from the fusion alone.
+    ``label`` and ``group`` are (n,) int64 class numbers; without ``ethnic`` the second branch learns from the fusion
+    alone.
     """
     total = functional.cross_entropy(outputs.emotion, label)
-    if outputs.ethnicity is not None:
-        if ethnic:
-            total = total + functional.cross_entropy(outputs.ethnicity, group)
+    if outputs.ethnicity is not None and ethnic:
+        total = total + functional.cross_entropy(outputs.ethnicity, group)
+    if outputs.fusion is not None:
         total = total + functional.cross_entropy(outputs.fusion, label)
     return total
 
 
 def build_network(variant: str, weights: str = "none", n_groups: int = 2, shared: bool = False) -> EthnicNet:
-    """A network of Table V, its heads always new.
+    """A network of Table V, its heads always new; random parts come from torch's global generator.
 
-    ``weights`` are the start of the backbones: 'none' (random), 'imagenet' or a file, see
-    :func:`backbones.load_weights`; ``shared`` is as in :class:`EthnicNet`.  Random parts come from torch's global
-    generator: seed it before, as ``training`` does.
+    ``weights`` are the start of the backbones, as of :func:`backbones.load_weights`: 'none' (random), 'imagenet' or a
+    file; ``shared`` is as in :class:`EthnicNet`.
 
     Raises StudyError for an unknown variant, a failed download, or a file that is missing, unreadable or does not fit.
 
@@ -125,8 +120,7 @@ def build_network(variant: str, weights: str = "none", n_groups: int = 2, shared
 
 
 def _tinyvit() -> tuple[nn.Module, int]:
-    """TinyViT-5M for any image size: where the feature map is no multiple of the attention window, timm pads it
-    with zeros at the right and bottom before attention and crops it after; nothing is resized."""
+    """TinyViT-5M for any image size: timm pads feature maps to the attention window, nothing is resized."""
     backbone = timm.create_model(TINYVIT, pretrained=False, num_classes=0)
     return backbone, backbone.num_features
 

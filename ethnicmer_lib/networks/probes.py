@@ -15,8 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ethnicmer_lib.networks.arms import every_arm
-from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
+from ethnicmer_lib.networks.arms import ARMS, VARIANTS
 from ethnicmer_lib.stats import UAR, Estimate, bootstrap_mean, scores
 
 BRANCHES = ("emotion", "ethnic")
@@ -29,9 +28,8 @@ def _read_off(train: np.ndarray, names: np.ndarray, test: np.ndarray) -> np.ndar
 
     Both classes weigh the same, as balanced accuracy will judge it.  With one class it is the answer.
     """
-    known = np.unique(names.astype(str))
-    if len(known) == 1:
-        return np.full(len(test), known[0], dtype=object)
+    if len(set(names)) == 1:
+        return np.full(len(test), names[0], dtype=object)
     probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
     return probe.fit(train, names).predict(test)
 
@@ -42,29 +40,23 @@ def _column(branch: str, target: str, where: str) -> str:
 
 
 def probe_columns(
-    known: Sequence[np.ndarray | None],
-    asked: Sequence[np.ndarray | None],
-    train: pd.DataFrame,
-    test: pd.DataFrame,
+    known: Sequence[Any], asked: Sequence[Any], train: pd.DataFrame, test: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Group and database of the test clips, read off the features of each branch: column -> (test clips,) text.
 
-    A probe 'within' a database is fitted and tested on its clips alone: it cannot use what tells databases
-    apart. It exists for every database whose training clips hold two groups, and is '' elsewhere, as it is where
-    a network lacks a branch.
+    A probe 'within' a database is fitted and tested on its clips alone: it cannot use what tells databases apart. It is
+    '' where training clips of the database hold one group, as every probe is where a network lacks a branch.
 
-    ``known`` and ``asked`` are features of the training and of the test clips, of every one of ``BRANCHES`` or None;
-    ``train`` and ``test`` their rows of the clips table, in the same order.
+    ``known`` and ``asked`` are features of the training and of the test clips, a tensor (clips, width) for every one of
+    ``BRANCHES`` or None; ``train`` and ``test`` their rows of the clips table, in the same order.
     """
     out = {}
     for branch, fitted, wanted in zip(BRANCHES, known, asked, strict=True):
         for target, where in TARGETS:
-            said = np.full(len(test), "", dtype=object)
-            if fitted is not None:
-                for old, new in _parts(train, test, where):
-                    names = train[target].to_numpy(dtype=object)[old]
-                    said[new] = _read_off(fitted[old], names, wanted[new])
-            out[_column(branch, target, where)] = said
+            said = out[_column(branch, target, where)] = np.full(len(test), "", dtype=object)
+            for old, new in _parts(train, test, where) if fitted is not None else ():
+                names = train[target].to_numpy(dtype=object)[old]
+                said[new] = _read_off(fitted.numpy()[old], names, wanted.numpy()[new])
     return out
 
 
@@ -77,11 +69,10 @@ def _parts(train: pd.DataFrame, test: pd.DataFrame, where: str) -> list[tuple[An
     return [(old.to_numpy(), new.to_numpy()) for old, new in masks if new.any()]
 
 
-def learnt(predictions: pd.DataFrame, switches: Switches = AS_DESCRIBED, seed: int = 0) -> pd.DataFrame:
+def learnt(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What heads, probes and the database alone say of groups and databases, as balanced accuracy (chance is 0.5).
 
-    ``predictions`` are as :func:`folds.train_and_predict` gives them, arms without networks too; ``switches`` those
-    that the arms' own are added to.
+    ``predictions`` are as :func:`folds.train_and_predict` gives them, arms without networks too.
 
     Returns arm ('' for the database rule); ``reader`` (the branch's own head, a probe of the 'emotion' or 'ethnic'
     features, or the database alone); ``target`` ('group', 'database', or 'taught', what the branch was told); ``where``
@@ -92,16 +83,12 @@ def learnt(predictions: pd.DataFrame, switches: Switches = AS_DESCRIBED, seed: i
     ruled = first.assign(rule=first["database"].map(_usual_group(first)))
     asked = [("", "the database alone", "group", where, ruled, "rule") for where in (ALL, WITHIN)]
     for name, part in predictions.groupby("arm", sort=False):
-        arm = every_arm()[name]
-        if not arm.network:
+        if ARMS[name].variant not in VARIANTS:
             continue
-        heads = [("taught", ALL)]
-        if arm.switches(switches).context != "database":
-            heads += [("group", ALL), ("group", WITHIN)]
-        asked += [(name, "own head", *head, part, "predicted_group") for head in heads]
-        asked += [
-            (name, branch, *probe, part, _column(branch, *probe)) for branch in BRANCHES for probe in TARGETS
-        ]
+        groups = [] if ARMS[name].switches().context == "database" else [("group", ALL), ("group", WITHIN)]
+        asked += [(name, "own head", *head, part, "predicted_group") for head in [("taught", ALL), *groups]]
+        probes = [(branch, *probe) for branch in BRANCHES for probe in TARGETS]
+        asked += [(name, *probe, part, _column(*probe)) for probe in probes]
     rows = [(*who, *found) for *who, table, said in asked if (found := _read(table, *who[2:], said, seed))]
     return pd.DataFrame(rows, columns=["arm", "reader", "target", "where", "balanced_accuracy", "clips"])
 

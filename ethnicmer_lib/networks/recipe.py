@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -22,16 +22,7 @@ class Recipe:
     epochs: Annotated[int, Field(ge=1, le=500, description="training epochs")] = 15
     batch_size: Annotated[int, Field(ge=2, le=512, description="clips per training step")] = 32
     learning_rate: Annotated[float, Field(gt=0, le=1, description="Adam's learning rate")] = 1e-3
-    gamma: Annotated[
-        float, Field(gt=0, le=1, description="factor on the learning rate after every epoch")
-    ] = 0.9
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        Field(description="numbers that training computes with; bfloat16 by autocast, for a GPU"),
-    ] = "float32"
-    compiled: Annotated[
-        bool, Field(description="whether torch.compile prepares the training step; needs a C++ compiler")
-    ] = False
+    gamma: Annotated[float, Field(gt=0, le=1, description="factor on the learning rate, every epoch")] = 0.9
 
 
 AS_PRINTED = Recipe()  #: the paper's

@@ -30,8 +30,7 @@ def predict_held_out(
     As described, it predicts in evaluation mode.  As released it never leaves training mode, so that each held-out
     subject is normalised by its own clips (``test_batch_norm`` 'batch'), and what is saved afterwards has seen that
     subject: ``weights_saved`` 'after_test' is such a pass over the subject, then the prediction in evaluation mode.
-    Both go subject by subject, as leaving one out does, whatever the folds.  Scores of 'batch' come from the test
-    pass itself: when the weights are saved does not matter for them.
+    Both go subject by subject, as leaving one out does, whatever the folds.
 
     Raises StudyError, with the clip, when a subject has a single one and images too small to normalise it by itself.
     """

@@ -57,14 +57,13 @@ def taught(clips: pd.DataFrame, context: str, seed: int) -> np.ndarray:
 
 
 def standardised(images: np.ndarray) -> np.ndarray:
-    """Flow images as the release gives them to its networks: every channel of a clip stretched to [0, 1], then
-    ImageNet's mean subtracted and divided by its standard deviation, channel by channel.
+    """Flow images (n, 3, S, S) as the release standardises them: every channel of a clip is stretched to [0, 1] (0 for
+    one that does not vary), then ImageNet's mean subtracted and divided by its standard deviation; float32.
 
-    Zero is then no longer 'no motion'.  A channel that does not vary counts as 0 before it is standardised.
-    (n, 3, S, S) of any scaling, since the stretch undoes it, gives (n, 3, S, S) float32.
+    Zero is then no longer 'no motion', and how the flow was scaled does not matter.
     """
     low = images.min(axis=(2, 3), keepdims=True)
     span = images.max(axis=(2, 3), keepdims=True) - low
     unit = np.divide(images - low, span, out=np.zeros(images.shape, np.float32), where=span > STILL)
-    shape = (1, 3, 1, 1)
-    return (unit - np.reshape(MEAN, shape).astype(np.float32)) / np.reshape(STD, shape).astype(np.float32)
+    mean, std = np.reshape([MEAN, STD], (2, 1, 3, 1, 1)).astype(np.float32)
+    return (unit - mean) / std

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.networks.arms import VARIANTS, every_arm, left_out
+from ethnicmer_lib.networks.arms import ARMS, VARIANTS, left_out
 from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
@@ -37,7 +37,7 @@ BRANCHES = {"dual_motion": "motion_branch", "dual_rgb": "rgb_barely", "tinyvit":
 #: Part of the recording -> its networks.
 PARTS = {
     "predictions": VARIANTS,
-    "controls": tuple(name for name, arm in every_arm().items() if arm.network and name not in VARIANTS[:3]),
+    "controls": tuple(name for name in ARMS if ARMS[name].variant in VARIANTS and name not in VARIANTS[:3]),
 }
 
 
@@ -60,27 +60,21 @@ def claims(
 ) -> dict[str, Any]:
     """What Section IV-B's claims are judged by, by key: differences of macro F1, and what each ethnic branch tells.
 
-    ``predictions`` are of variants and baselines, ``table`` the clips table, ``missing`` says why variants could not be
-    trained.
+    ``predictions`` are of variants and baselines; ``missing`` says why variants could not be trained.
     """
     found: dict[str, Any] = {}
     pairs = [*COMPARED.values(), ("majority", "resnet18"), ("forest", "resnet18")]
     by_pair = difference(predictions, pairs, seed=seed).set_index(["a", "b"])["difference"].to_dict()
     for key, pair in COMPARED.items():
-        if pair in by_pair:
-            found[key] = by_pair[pair]
-        else:
-            absent = next(name for name in pair if name not in set(predictions["arm"]))
-            found[key] = (missing or {}).get(absent, f"{absent} is not among the variants of this run")
+        absent = [name for name in pair if name not in set(predictions["arm"])]
+        why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
+        found[key] = why[0] if why else by_pair[pair]
     branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
     for arm, row in branches.iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
         found[BRANCHES[arm]] = (row["difference"], words)
-    if ("majority", "resnet18") in by_pair:
-        found["baseline_significant"] = (
-            by_pair["majority", "resnet18"],
-            {"forest": by_pair["forest", "resnet18"]},
-        )
+    if majority := by_pair.get(("majority", "resnet18")):
+        found["baseline_significant"] = (majority, {"forest": by_pair["forest", "resnet18"]})
     return found
 
 
@@ -90,11 +84,8 @@ def control_claims(controls: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = {key: by_pair[pair] for key, pair in CONTROLS.items() if pair in by_pair}
     asked = learnt(controls, seed=seed).set_index(["arm", "reader", "target", "where"])
     both = controls.groupby("database")["group"].nunique()
-    found["branch_within"] = (
-        asked.loc[("dual", "ethnic", "group", "within"), "balanced_accuracy"],
-        {"databases": ", ".join(both.index[both > 1])},
-    )
-    return found
+    within = asked["balanced_accuracy"]["dual", "ethnic", "group", "within"]
+    return found | {"branch_within": (within, {"databases": ", ".join(both.index[both > 1])})}
 
 
 def record_table_v(
@@ -127,5 +118,5 @@ def record_table_v(
     parameters = {"variants": wanted, "folds": folds, "n_seeds": n_seeds, "image_size": image_size}
     parameters |= {"flow_method": flow_method, "scaling": scaling, "weights": weights, "seed": seed}
     parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED), "n_trees": n_trees}
-    missing = left_out(wanted, faces)
-    return record("table_v", {part: table}, clips.provenance, command, parameters, left_out=missing)
+    left = left_out(wanted, faces)
+    return record("table_v", {part: table}, clips.provenance, command, parameters, left_out=left)

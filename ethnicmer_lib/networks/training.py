@@ -20,13 +20,10 @@ from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches, standardised, taught
 
 Fold = tuple[np.ndarray, np.ndarray]  #: train and test rows of the clips table
-LAYOUT = (
-    torch.channels_last
-)  #: memory format that trains faster, on a CPU with the convolutions of ``hasten``
+#: Memory format that trains faster, on a CPU with the convolutions of ``hasten``.
+LAYOUT = torch.channels_last
 #: Whose code decides what a network is and says: part of the key of every kept fold.
 CODE = ("networks", "design/backbones")
-COMPILER = "inductor"  #: backend of torch.compile
-_BLOCK = 256  # clips looked at together
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,7 @@ def prepare(
     switches: Switches = AS_DESCRIBED,
     seed: int = 0,
 ) -> Inputs:
-    """Check the images of all clips, and put them on the GPU where there is one.
-
-    On a CPU nothing is copied: several processes that were given the same mapped file share its pages.
+    """Check the images of all clips, and put them on the GPU where there is one; on a CPU nothing is copied.
 
     ``motion`` and ``faces`` are (n, 3, S, S), row i for row i of the clips table; faces, in [0, 1], are for the
     variants of ``RGB_VARIANTS``.  Of the switches ``standardise`` and ``context`` count; the seed is of the shuffled
@@ -84,12 +79,11 @@ def _check(images: np.ndarray, name: str, table: pd.DataFrame) -> None:
     """StudyError unless there is one finite image a clip."""
     if images.ndim != 4 or len(images) != len(table):
         raise StudyError(f"{name} images are {images.shape} for {len(table)} clips; give one (3, S, S) each")
-    # In blocks: a mask of all clips is a quarter of their size.
-    for start in range(0, len(images), _BLOCK):
-        finite = np.isfinite(images[start : start + _BLOCK]).all(axis=(1, 2, 3))
-        if not finite.all():
-            clip_id = table["clip_id"].iloc[start + int(np.argmin(finite))]
-            raise StudyError(f"clip {clip_id}: its {name} image holds values that are not finite")
+    # By their sums: a mask of all values is a quarter of the images' size.
+    finite = np.isfinite(images.sum(axis=(1, 2, 3), dtype=np.float64))
+    if not finite.all():
+        clip_id = table["clip_id"].iloc[int(np.argmin(finite))]
+        raise StudyError(f"clip {clip_id}: its {name} image holds values that are not finite")
 
 
 def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
@@ -110,79 +104,50 @@ def train_fold(
     fold: int,
     weights: str = "none",
     switches: Switches = AS_DESCRIBED,
-    on_epoch: Callable[[], object] = lambda: None,
 ) -> EthnicNet:
     """Train a new network on some rows, in eval mode when returned.
 
-    Start, dropout and order of the clips depend on ``(seed, fold)`` alone: not on other folds, on what ran before, or,
-    for start of the emotion branch and order, on the variant and the switches.  ``inputs`` are of :func:`prepare` with
-    the same switches, of which ``ethnic_loss`` and ``shared_backbone`` count here.
+    Start, dropout and order of the clips depend on ``(seed, fold)`` alone: not on what ran before, or, for start of the
+    emotion branch and order, on the variant and the switches.  ``inputs`` are of :func:`prepare` with the same
+    switches, of which ``ethnic_loss`` and ``shared_backbone`` count here.
 
-    Raises StudyError with fewer than two rows (batch norm needs two), or when the loss is no longer finite.
+    Raises StudyError when the loss is no longer finite.
     """
-    if len(rows) < 2:
-        raise StudyError(f"fold {fold} has {len(rows)} training clip(s); at least 2 are needed")
     device = inputs.motion.device
     order = np.random.default_rng([seed, fold, 0])
     with torch.random.fork_rng():
         torch.manual_seed(int(np.random.default_rng([seed, fold, 1]).integers(2**63)))
         model = build_network(variant, weights, max(2, len(inputs.context)), switches.shared_backbone)
-        model = model.to(device, memory_format=LAYOUT).train()
-        if recipe.compiled:  # for each of the (few) shapes of a batch; on a GPU replayed as a CUDA graph
-            mode = "reduce-overhead" if device.type == "cuda" else "default"
-            forward = torch.compile(model, dynamic=False, mode=mode, backend=COMPILER)
-        else:
-            forward = hasten(model)
+        model = hasten(model.to(device, memory_format=LAYOUT).train())
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
         optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, recipe.gamma)
         for epoch in range(recipe.epochs):
-            shuffled = torch.from_numpy(order.permutation(rows)).to(device)
-            if not _epoch(forward, inputs, shuffled, optimiser, recipe, switches.ethnic_loss):
+            summed = torch.zeros((), device=device)
+            for batch in batches(torch.from_numpy(order.permutation(rows)).to(device), recipe.batch_size):
+                optimiser.zero_grad()
+                outputs = model(*inputs.batch(batch))
+                value = loss(outputs, inputs.label[batch], inputs.group[batch], switches.ethnic_loss)
+                value.backward()
+                optimiser.step()
+                summed += value.detach()
+            if not torch.isfinite(summed):
                 raise StudyError(
                     f"{variant}, seed {seed}, fold {fold}: the loss is no longer finite in epoch {epoch + 1}; lower "
                     f"learning_rate ({recipe.learning_rate:g})"
                 )
             schedule.step()
-            on_epoch()
     return model.eval()
-
-
-def _epoch(
-    forward: Callable[..., Outputs],
-    inputs: Inputs,
-    rows: Tensor,
-    optimiser: torch.optim.Optimizer,
-    recipe: Recipe,
-    ethnic_loss: bool,
-) -> bool:
-    """One pass over some rows in their order; whether the loss stayed finite."""
-    summed = torch.zeros((), device=rows.device)
-    for batch in batches(rows, recipe.batch_size):
-        optimiser.zero_grad(set_to_none=True)
-        images = inputs.batch(batch)
-        with torch.autocast(rows.device.type, torch.bfloat16, recipe.precision == "bfloat16"):
-            outputs = forward(*images)
-            value = loss(outputs, inputs.label[batch], inputs.group[batch], ethnic_loss)
-        value.backward()
-        optimiser.step()
-        summed += value.detach()
-    return bool(torch.isfinite(summed))
 
 
 def predict(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int) -> Outputs:
     """Logits of some rows in eval mode, on the CPU; the network is not changed by what it predicts."""
-    return Outputs(*_evaluated(model.eval(), inputs, rows, batch_size))
-
-
-def features(model: EthnicNet, inputs: Inputs, rows: np.ndarray, batch_size: int) -> list[np.ndarray | None]:
-    """Features of rows in eval mode, (n, width) float32 of each branch; None where there is none."""
-    found = _evaluated(model.eval().features, inputs, rows, batch_size)
-    return [None if branch is None else branch.numpy() for branch in found]
+    return Outputs(*evaluated(model.eval(), inputs, rows, batch_size))
 
 
 @torch.inference_mode()
-def _evaluated(call: Callable, inputs: Inputs, rows: np.ndarray, batch_size: int) -> list[Tensor | None]:
+def evaluated(call: Callable, inputs: Inputs, rows: np.ndarray, batch_size: int) -> list[Tensor | None]:
+    """What a network, or its ``features``, says of some rows, on the CPU; None where there is no such branch."""
     parts = torch.from_numpy(rows).to(inputs.motion.device).split(batch_size)
     return joined([call(*inputs.batch(part)) for part in parts])
 

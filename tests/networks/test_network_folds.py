@@ -97,7 +97,9 @@ def test_processes_and_a_killed_process_change_no_byte(monkeypatch, tmp_path):
     assert torch.get_num_threads() == before
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path / "other"))
     monkeypatch.setenv("ETHNICMER_ENGINE", "processes:2")
-    monkeypatch.setattr(folds, "timed", partial(deaths.dies_once, fold_task.timed, str(tmp_path / "died")))
+    monkeypatch.setattr(
+        folds, "predicted", partial(deaths.dies_once, fold_task.predicted, str(tmp_path / "died"))
+    )
     both = predict(["dual_motion"])
     assert (tmp_path / "died").exists(), "no process was killed: the test tests less"
     pd.testing.assert_frame_equal(serial, both, check_exact=True)
@@ -127,10 +129,7 @@ def test_the_network_of_a_fold_is_the_one_that_predicted_and_is_kept():
     ("changes", "said"),
     [
         ({"splits": [(np.arange(4), np.arange(4, 9))]}, "fold 0: subject s1 is in training and test"),
-        ({"splits": []}, "no folds"),
-        ({"splits": [(np.arange(4), np.arange(0))]}, "fold 0 tests no clip"),
         ({"images": toy.images()[:5]}, r"\(5, 3, 28, 28\) for 12 clips"),
-        ({"splits": [(np.array([0]), np.array([4]))]}, "fold 0 has 1 training clip"),
         ({"recipe": replace(RECIPE, learning_rate=1e38, epochs=3)}, r"no longer finite in epoch \d; lower"),
         ({"arms": ["resnet19"]}, "no network 'resnet19'; arms: resnet18"),
     ],
@@ -158,13 +157,13 @@ def test_whatever_can_change_a_prediction_trains_anew(what, monkeypatch, tmp_pat
     """Nothing that can change a prediction ever meets a fold that was computed without it."""
     begun = []
 
-    def fake(task, data, on_epoch=None):
+    def fake(task, data):
         begun.append(task.name)
         rows = data.table.iloc[task.fold[1]].reset_index(drop=True)[fold_task.COLUMNS]
         rows = rows.assign(seed=task.seed, fold=task.number, predicted=LABELS[0], taught="")
         return fold_task.Done(task, rows.assign(predicted_group=""), 0.1)
 
-    monkeypatch.setattr(folds, "timed", fake)
+    monkeypatch.setattr(folds, "predicted", fake)
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"1")
     base = {"images": toy.images(), "weights": str(weights)}
@@ -200,6 +199,10 @@ def test_whatever_can_change_a_prediction_trains_anew(what, monkeypatch, tmp_pat
         fingerprint.cache_clear()
 
 
-def test_small_work_starts_no_process():
-    assert folds.processes(folds.WORTH_PROCESSES - 1) == 1
-    assert 1 <= folds.processes(10**6) <= folds.where.MOST_PROCESSES
+@pytest.mark.parametrize(("worth", "expected"), [(13, "serial"), (12, "processes")])
+def test_small_work_starts_no_process(worth, expected, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(folds, "WORTH_PROCESSES", worth)  # two folds of six clips, one epoch
+    monkeypatch.setattr(folds.where, "chosen", chosen.append)
+    predict(splits=[(train[:6], test) for train, test in FOLDS])
+    assert chosen == [expected]

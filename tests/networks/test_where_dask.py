@@ -16,7 +16,6 @@ from distributed.utils import get_mp_context
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import Recipe, folds, where, where_dask
-from ethnicmer_lib.networks.where_dask import Dask
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
 
@@ -39,12 +38,12 @@ def cluster():
 
 
 @pytest.fixture
-def dask_engine(cluster) -> Dask:
-    return Dask(cluster.scheduler_address)
+def dask_engine(cluster) -> where.Round:
+    return where.engine(cluster.scheduler_address)
 
 
-def results(executor, work=deaths.work) -> list:
-    found = list(executor.run(work, JOBS, deaths.Box(), lambda: None))
+def results(engine, work=deaths.work) -> list:
+    found = list(where.run(engine, work, JOBS, deaths.Box()))
     return sorted(found, key=lambda answer: answer.task.number)
 
 
@@ -64,7 +63,9 @@ def test_serial_and_dask_with_a_killed_worker_end_with_the_same_bytes(
     serial = folds.train_and_predict(*arguments, progress=False)
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path / "dask"))
     monkeypatch.setenv("ETHNICMER_ENGINE", cluster.scheduler_address)
-    monkeypatch.setattr(folds, "timed", partial(deaths.dies_once, folds.timed, str(tmp_path / "died")))
+    monkeypatch.setattr(
+        folds, "predicted", partial(deaths.dies_once, folds.predicted, str(tmp_path / "died"))
+    )
     spread = folds.train_and_predict(*arguments, progress=False)
     assert (tmp_path / "died").exists(), "no worker was killed: the test tests nothing"
     pd.testing.assert_frame_equal(serial, spread, check_exact=True)
@@ -110,5 +111,5 @@ def test_a_wrong_address_is_one_clear_error(monkeypatch):
 def test_waiting_for_a_worker_is_said(monkeypatch, capsys):
     with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty:
         monkeypatch.setattr(where_dask, "say", lambda text: (empty.scale(1), print(text)))
-        assert len(results(Dask(empty.scheduler_address))) == len(JOBS)
+        assert len(results(where_dask.workers_of(empty.scheduler_address))) == len(JOBS)
         assert f"no worker at {empty.scheduler_address} yet" in capsys.readouterr().out
