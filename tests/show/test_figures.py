@@ -11,9 +11,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
-from ethnicmer_lib.show.figures import activation, dataset
+from ethnicmer_lib.show.figures import activation, audit, dataset
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures.scores import intervals, scenario_draws
+from ethnicmer_lib.stats.intervals import Estimate
 
 REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
 SIMULATED = Provenance("simulated cohort (seed 1)", True, "1")
@@ -47,6 +48,11 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
             "paper": [0.55, np.nan],
         }
     )
+    estimates = [Estimate(-0.1, -0.2, 0.0), Estimate(0.1, 0.0, 0.2), Estimate(0.0, -0.1, 0.1)]
+    studied = pd.DataFrame({"difference": estimates}, ["forest", "svc", "svc, one_database"])
+    flow_rows = pd.DataFrame(
+        {"clip_id": ["SAMM/009/009_2_1"], "label": ["Negative"], "given": ["CASME II/sub01/EP02_01f"]}
+    ).assign(twin="SAMM/006/006_1_2", twin_label="Non-negative", predicted="Non-negative")
     maps = {(label, g): RNG.random((7, 7)) for label in ("Positive", "Surprise") for g in "AB"}
     return {
         "mosaic": dataset.subjects_mosaic(clips(), provenance),
@@ -59,6 +65,8 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
             macro, {"A only": 0.4, "Mixed": 0.4}, provenance, {"A only": 0.45, "Mixed": 0.44}
         ),
         "intervals": intervals(rows, provenance, "macro F1", zero=0.0),
+        "studies": audit.studies(studied, -0.03, provenance),
+        "flow rows": audit.flow_rows(flow_rows, provenance),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }
 

@@ -70,16 +70,18 @@ def lottery(table: pd.DataFrame, printed: pd.Series, of: Any) -> Figure:
 def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     """Mixed minus mono macro F1 of every study, with its interval, random forests and SVC side by side.
 
-    ``table`` has a row per study, with the columns ``title``, which starts with the classifier, and ``difference``, an
-    Estimate; ``printed`` is the difference that the printed table gives.
+    ``table`` has a row per study, called by its classifier and what it changes ('svc, balanced'), and the column
+    ``difference``, an Estimate; ``printed`` is the difference that the printed table gives.
     """
-    parts = table["title"].str.extract(r"(?P<classifier>random forest|SVC\(C=100\)),? (?P<study>.*)")
-    names = list(parts["study"].unique())
+    called = table.index.str.extract("(forest|svc)(?:, )?(.*)")
+    changes = called[1].replace("", "flow image").str.replace("_", " ")
+    names = list(changes.unique())
     fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.55 * len(names) + 1.0))
-    rows = table.groupby(parts["classifier"], sort=False)["difference"]
-    for shift, (classifier, differences), colour in zip((-0.15, 0.15), rows, (TEAL, CORAL), strict=True):
-        y = [names.index(study) + shift for study in parts.loc[differences.index, "study"]]
-        style.dots(ax, y, tuple(zip(*differences, strict=True)), colour, classifier)
+    looks = ((-0.15, "forest", TEAL, "random forest"), (0.15, "svc", CORAL, "SVC(C=100)"))
+    for shift, classifier, colour, words in looks:
+        mine = called[0].eq(classifier).to_numpy()
+        y = [names.index(change) + shift for change in changes[mine]]
+        style.dots(ax, y, tuple(zip(*table["difference"][mine], strict=True)), colour, words)
     ax.axvline(0, color=GREY, lw=1, ls=":")
     ax.axvline(printed, color=INK, lw=1.2, ls="--", label="printed table")
     style.rows_with_names(ax, names)
