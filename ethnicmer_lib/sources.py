@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from filelock import FileLock
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import check_name, checked
 from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store import project_root, workspace
+from ethnicmer_lib.store import lock, project_root, workspace
 
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"]
 
@@ -147,8 +146,6 @@ def open_clips(
 
     settings = wanted.settings()
     root = workspace() / "cohorts" / f"simulated-{fingerprint(settings)}"
-    locks = workspace() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{root.name}.lock"):  # pages run side by side: one renders, the others wait
+    with lock(root.name):  # pages run side by side: one renders, the others wait
         write_cohort(root, settings, progress=progress)
     return open_licensed(*(root / folder for folder in FOLDERS.values()), root / GROUPS)

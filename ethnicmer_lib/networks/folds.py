@@ -109,7 +109,8 @@ def trained(
         torch.save(done.network.state_dict(), stream := io.BytesIO())
         return np.frombuffer(stream.getvalue(), np.uint8)
 
-    state = torch.load(io.BytesIO(run.kept(f"{task.name}-network", train)), "cpu", weights_only=True)
+    kept = run.kept(f"{task.name}-network", train, timed=False)  # the time is that of the fold
+    state = torch.load(io.BytesIO(kept), "cpu", weights_only=True)
     network = build_network(variant, n_groups=max(2, data.table[AS_DESCRIBED.context].nunique()))
     network.load_state_dict(state, assign=True)  # in the memory format that it predicted in
     return network.eval()

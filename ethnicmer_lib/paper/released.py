@@ -15,8 +15,8 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.numbers import CELLS, printed
 from ethnicmer_lib.stats.scoring import MACRO, scores
 from ethnicmer_lib.store.identity import digest
-from ethnicmer_lib.store.kept import kept
 from ethnicmer_lib.store.provenance import Provenance
+from ethnicmer_lib.store.runs import kept
 
 #: The released label table as a source: what every reader has.
 RELEASED = Provenance("CASME II + SAMM, released label table", False, digest(annotations().to_dict("list")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ def footer(p: Any, *of: Any) -> HTML:
     The versions, commit and machine are those of the runs that computed the numbers, which may be older than the page.
     """
     runs = used_runs()
-    first = json.loads((runs[0].path / "run.json").read_text()) if runs else environment()
+    first = runs[0].about() if runs else environment()
     sources = list(dict.fromkeys(map(provenance_of, of)))
     versions = {"ethnicmer_lib": first["library"], "Python": first["python"], **first["versions"]}
     made_by = {

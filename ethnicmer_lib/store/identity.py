@@ -42,7 +42,7 @@ def identity(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return _array_digest(value)
     if isinstance(value, pd.DataFrame):
-        return {str(name): _array_digest(_hashes(value[name])) for name in value} | {"rows": len(value)}
+        return {str(name): _array_digest(_hashes(value[name])) for name in value}
     if isinstance(value, Mapping):
         return {str(name): identity(item) for name, item in value.items()}
     if provenance := getattr(value, "provenance", None):
@@ -59,16 +59,14 @@ def identity(value: Any) -> Any:
 
 
 def _hashes(column: pd.Series) -> np.ndarray:
-    return pd.util.hash_pandas_object(column.astype(object), index=True).to_numpy()
+    return pd.util.hash_pandas_object(column.astype(object)).to_numpy()
 
 
 def _array_digest(array: np.ndarray) -> str:
-    """32 hex digits of an array's shape, type and content, read block by block where it is mapped from disk."""
-    if array.dtype == object:
-        array = _hashes(pd.Series(array.ravel())).reshape(array.shape)
+    """32 hex digits of an array's shape, type and content, which may be mapped from disk."""
+    content = _hashes(pd.Series(array.ravel())) if array.dtype == object else np.ascontiguousarray(array)
     found = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
-    for block in array if array.ndim and array.nbytes >= 2**24 else [array]:
-        found.update(np.ascontiguousarray(block).tobytes())
+    found.update(content.reshape(-1).view(np.uint8))
     return found.hexdigest()
 
 
@@ -85,10 +83,9 @@ def weights_identity(weights: str) -> str:
     """'none' and 'imagenet' as they are; a file by its content, so that a new checkpoint is a new result."""
     if weights in ("none", "imagenet"):
         return weights
-    try:
-        return file_digest(Path(weights))
-    except StudyError as error:
-        raise StudyError(f"weights={weights!r}: {error}; allowed: 'none', 'imagenet' or a file") from error
+    if not Path(weights).expanduser().is_file():
+        raise StudyError(f"weights={weights!r} is not a file; allowed: 'none', 'imagenet' or a file")
+    return file_digest(Path(weights))
 
 
 @functools.cache
@@ -101,10 +98,11 @@ def fingerprint(*rooms: str) -> str:
     root = Path(ethnicmer_lib.__file__).parent
     found: dict[str, str] = {}
     for room in rooms:
-        paths = [(root / room).with_suffix(".py"), *sorted((root / room).rglob("*"))]
-        deciding = [path for path in paths if path.suffix in _DECIDING and path.is_file()]
+        paths = [*root.glob(f"{room}.py"), *root.glob(f"{room}/**/*")]
+        deciding = {
+            str(path.relative_to(root)): file_digest(path) for path in paths if path.suffix in _DECIDING
+        }
         if not deciding:
             raise StudyError(f"the library has no room {room!r} to take a fingerprint of")
-        for path in deciding:
-            found[str(path.relative_to(root))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        found |= deciding
     return digest([ethnicmer_lib.__version__, found])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock
 
 import ethnicmer_lib
 
@@ -31,31 +34,31 @@ def workspace() -> Path:
     return (project_root() or Path.cwd()) / "_build"
 
 
+def lock(name: str) -> FileLock:
+    """A lock between processes, beside what it guards: folders of results hold nothing else."""
+    folder = workspace() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{name}.lock")
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
         yield temporary
-        temporary.chmod(0o644)  # a temporary file is private, a result is not
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def commit() -> str:
     """The commit of the checkout, '+' when it has local changes outside ``results/``, 'unknown' outside git."""
-
-    def git(*args: str) -> str:
-        root = Path(ethnicmer_lib.__file__).parent.parent
-        return subprocess.check_output(["git", *args], cwd=root, stderr=subprocess.DEVNULL, text=True).strip()
-
+    said = partial(subprocess.check_output, cwd=Path(__file__).parent, stderr=subprocess.DEVNULL, text=True)
     try:
-        changed = git("status", "--porcelain", "-uno", "--", ".", ":(exclude)results")
-        return git("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
+        changed = said(["git", "status", "--porcelain", "-uno", "--", ":/", ":(top,exclude)results"])
+        return said(["git", "rev-parse", "--short=10", "HEAD"]).strip() + "+" * bool(changed)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +14,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
-from ethnicmer_lib.store import seals
-from ethnicmer_lib.store.identity import digest, fingerprint, identity
-from ethnicmer_lib.store.places import atomic, environment, workspace
+from ethnicmer_lib.store.identity import digest, file_digest, fingerprint, identity, weights_identity
+from ethnicmer_lib.store.places import atomic, environment, lock, workspace
 from ethnicmer_lib.store.provenance import Provenance
 
 Content = TypeVar("Content", pd.DataFrame, np.ndarray)
+Slow = TypeVar("Slow", bound=Callable[..., pd.DataFrame | np.ndarray])
+_READ = {".npy": functools.partial(np.load, mmap_mode="r"), ".parquet": pd.read_parquet}
 _USED: dict[Path, Run] = {}
 
 
@@ -29,10 +32,8 @@ def used_runs() -> list[Run]:
 
 @dataclass(frozen=True)
 class Run:
-    """One result folder: ``<workspace>/runs/<step>-<key>``."""
+    """One result folder, ``<workspace>/runs/<step>-<key>``: tables and arrays, a seal beside each, and a note."""
 
-    step: str
-    key: str
     path: Path
 
     @classmethod
@@ -51,27 +52,27 @@ class Run:
         for whoever lists runs, and no part of the key.
         """
         content = {"inputs": identity(inputs), "code": {room: fingerprint(room) for room in code}}
-        key = digest([step, content])
-        run = cls(step, key, workspace() / "runs" / f"{step}-{key}")
-        run.path.mkdir(parents=True, exist_ok=True)
-        if not (run.path / "run.json").exists():
-            run._note("run.json", {"step": step, **content, **environment()})
-        if provenance or planned:
-            known = run.about()
-            named = {"source": provenance.source, "simulated": provenance.simulated} if provenance else {}
-            new = known | named | {"planned": known["planned"] | dict(planned or {})}
-            if new != known:
-                run._note("about.json", new)
+        run = cls(workspace() / "runs" / f"{step}-{digest({'step': step, **content})}")
+        known = run.about()
+        about = known or {**content, "source": "", "simulated": False, "planned": {}, **environment()}
+        if provenance:
+            about = about | {"source": provenance.source, "simulated": provenance.simulated}
+        about = about | {"planned": about["planned"] | dict(planned or {})}
+        if about != known:
+            with atomic(run.path / "run.json") as part:
+                part.write_text(json.dumps(about, indent=1, default=str))
         _USED[run.path] = run
         return run
 
     def about(self) -> dict[str, Any]:
-        """What the run's folder says of itself: source (''), simulated, planned folds by title of tables."""
-        return {"source": "", "simulated": False, "planned": {}} | self._noted("about.json")
+        """The note: inputs, code, source (''), simulated, planned folds by title of tables, and the environment."""
+        path = self.path / "run.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
 
     def seconds(self) -> dict[str, float]:
-        """Seconds each table or array of this run took when it was computed."""
-        return self._noted("seconds.json")
+        """Seconds each table or array of this run took when it was computed, where that was noted."""
+        seals = {path.stem: path.read_text().split()[1:] for path in self.path.glob("[!.]*.seal")}
+        return {name: float(noted[0]) for name, noted in seals.items() if noted}
 
     def kept(self, name: str, compute: Callable[[], Content], timed: bool = True) -> Content:
         """The table or array ``name``, computed once; an array is read-only and mapped from disk.
@@ -79,39 +80,67 @@ class Run:
         Its time is noted, unless it is part of something else that is timed.  One that is damaged or foreign is
         computed again; who finds it missing while another process makes it waits.
         """
-        if (content := self.read(name)) is not None:
-            return content
-        locks = workspace() / "locks"  # beside the runs: their folders hold results and nothing else
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{self.path.name}-{name}.lock"):
+        with lock(f"{self.path.name}-{name}"):
             if (content := self.read(name)) is not None:
                 return content
-            # What is timed meanwhile is part of this one and goes; what a killed process timed before stays.
-            before, start = self.seconds(), time.perf_counter()
+            start = time.perf_counter()
             content = compute()
-            return self.write(name, content, time.perf_counter() - start if timed else None, before)
+            return self.write(name, content, time.perf_counter() - start if timed else None)
 
     def read(self, name: str) -> pd.DataFrame | np.ndarray | None:
-        """The table or array ``name``, or None where there is no good one."""
-        return seals.read(self.path, f"{self.step}-{self.key}", name)
+        """The table or array ``name``; None where there is none.
 
-    def write(
-        self,
-        name: str,
-        content: Content,
-        seconds: float | None = None,
-        before: Mapping[str, float] | None = None,
-    ) -> Content:
+        One that is damaged, was changed, or belongs to another run or name is deleted with a warning, and None is
+        returned: it is computed again, never trusted.
+        """
+        seal = self.path / f"{name}.seal"
+        for suffix, load in _READ.items():
+            if (path := self.path / f"{name}{suffix}").exists():
+                if seal.exists() and seal.read_text().split()[:1] == [self._seal(name, path)]:
+                    return load(path)
+                warnings.warn(f"{path} is damaged or of another run; it is computed again", stacklevel=3)
+                path.unlink()
+        return None
+
+    def write(self, name: str, content: Content, seconds: float | None = None) -> Content:
         """Keep what was computed elsewhere, with how long that took if known; returned as it will be read."""
-        if seconds is not None:
-            known = self.seconds() if before is None else before
-            self._note("seconds.json", {**known, name: round(seconds, 2)})
-        return seals.write(self.path, f"{self.step}-{self.key}", name, content)
+        suffix = ".npy" if isinstance(content, np.ndarray) else ".parquet"
+        with atomic(self.path / f"{name}{suffix}") as part:
+            if suffix == ".npy":
+                np.save(part, content, allow_pickle=False)
+            else:
+                content.to_parquet(part, index=False)
+            with atomic(self.path / f"{name}.seal") as seal:
+                seal.write_text(self._seal(name, part) + ("" if seconds is None else f" {seconds:.2f}"))
+        return _READ[suffix](self.path / f"{name}{suffix}")
 
-    def _noted(self, name: str) -> dict[str, Any]:
-        path = self.path / name
-        return json.loads(path.read_text()) if path.is_file() else {}
+    def _seal(self, name: str, path: Path) -> str:
+        return digest([self.path.name, name, file_digest(path)])
 
-    def _note(self, name: str, content: Mapping[str, Any]) -> None:
-        with atomic(self.path / name) as part:
-            part.write_text(json.dumps(content, indent=1, default=str))
+
+def kept(*rooms: str) -> Callable[[Slow], Slow]:
+    """Decorate a function of arrays, tables and keywords that returns one table or one array.
+
+    The result is computed once for every identity of the arguments and of the code in ``rooms`` (the function's own
+    and those it calls with more than its arguments), and read back sealed: a table from Parquet, an array mapped from
+    disk.  An argument ``progress`` does not count; ``weights`` are 'none', 'imagenet' or a file, which counts by its
+    content.
+    """
+
+    def decorate(function: Slow) -> Slow:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> pd.DataFrame | np.ndarray:
+            bound = signature.bind(*args, **options)
+            bound.apply_defaults()
+            inputs = {name: value for name, value in bound.arguments.items() if name != "progress"}
+            if "weights" in inputs:
+                inputs["weights"] = weights_identity(inputs["weights"])
+            sources = [value.provenance for value in inputs.values() if hasattr(value, "provenance")]
+            run = Run.open(function.__name__, code=rooms, inputs=inputs, provenance=next(iter(sources), None))
+            return run.kept("result", lambda: function(*args, **options))
+
+        return call
+
+    return decorate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -76,8 +75,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(monkeypatch, tmp_path
     resumed = predict()
     assert begun == [0, 1, 1]
     run = used_runs()[-1]
-    seconds = json.loads((run.path / "seconds.json").read_text())
-    assert set(seconds) == {path.stem for path in run.path.glob("*.parquet")}
+    assert set(run.seconds()) == {path.stem for path in run.path.glob("*.parquet")}
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path / "other"))
     pd.testing.assert_frame_equal(resumed, predict(), check_exact=True)
 

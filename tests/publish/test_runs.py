@@ -35,6 +35,10 @@ def make(epochs: int, wrong: int = 0, arms=("resnet18",), step: str = "networks"
     return run
 
 
+def key(run: Run) -> str:
+    return run.path.name.rpartition("-")[2]
+
+
 def call(*words: str, **options) -> str:
     result = CliRunner().invoke(cli.app, ["runs", *words], catch_exceptions=False, **options)
     assert result.exit_code == options.get("code", 0), result.output
@@ -75,10 +79,10 @@ def test_a_run_that_was_killed_at_its_start_is_listed(workspace):
 
 def test_identical_predictions_and_scores_are_told_from_others(workspace):
     same, other = make(1), make(2, wrong=6)
-    shown = call("compare", same.key, same.path.name)
+    shown = call("compare", key(same), same.path.name)
     assert "inputs and code are the same" in shown
     assert compared(shown) == {"resnet18": ["1.0", "1.0", "True"]}
-    shown = call("compare", same.key[:6], other.key[:6])
+    shown = call("compare", key(same)[:6], key(other)[:6])
     assert ["inputs.recipe.epochs", "1", "2"] in [line.split() for line in shown.splitlines()]
     # Six clips are said to be 'Surprise', two of them are: F1 2·2/(2·2+2) for the others, 2·4/(2·4+4) for it.
     assert compared(shown) == {"resnet18": ["1.0", "0.6667", "False"]}
@@ -86,29 +90,29 @@ def test_identical_predictions_and_scores_are_told_from_others(workspace):
 
 def test_one_bit_of_one_probability_makes_predictions_differ(workspace):
     same, other = make(1), make(2)
-    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "True"
+    assert compared(call("compare", key(same), key(other)))["resnet18"][2] == "True"
     table = other.read("resnet18-seed0-fold001")
     table.loc[2, "p_Surprise"] = np.nextafter(0.25, 1)
     other.write("resnet18-seed0-fold001", table)
-    assert compared(call("compare", same.key, other.key))["resnet18"][2] == "False"
+    assert compared(call("compare", key(same), key(other)))["resnet18"][2] == "False"
 
 
 def test_a_part_that_only_one_run_has_is_shown(workspace):
     both, one = make(1, arms=("resnet18", "tinyvit")), make(2)
-    assert compared(call("compare", one.key, both.key))["tinyvit"] == ["NaN", "1.0", "False"]
+    assert compared(call("compare", key(one), key(both)))["tinyvit"] == ["NaN", "1.0", "False"]
 
 
 def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
     first, second = make(1), make(2)
     with pytest.raises(StudyError, match=r"0 runs are called 'nothing'.*runs list"):
-        call("remove", first.key, "nothing")
+        call("remove", key(first), "nothing")
     assert first.path.exists(), "one unknown name: nothing is removed"
     with pytest.raises(StudyError, match=r"2 runs are called 'networks'"):
         call("remove", "networks")
-    result = CliRunner().invoke(cli.app, ["runs", "remove", first.key], input="n\n")
+    result = CliRunner().invoke(cli.app, ["runs", "remove", key(first)], input="n\n")
     assert result.exit_code == 1
     assert first.path.exists()
-    assert "removed" in call("remove", first.key, input="y\n")
+    assert "removed" in call("remove", key(first), input="y\n")
     assert not first.path.exists()
     assert "removed" in call("remove", second.path.name, input="y\n")
     assert every().empty

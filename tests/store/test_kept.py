@@ -78,7 +78,7 @@ def test_weights_count_by_content(tmp_path):
     file.write_bytes(b"two")
     of_clips(clips, weights=str(file))
     assert len(CALLS) == 2
-    with pytest.raises(StudyError, match=r"weights='w\.pt': w\.pt is not a file; allowed: 'none'"):
+    with pytest.raises(StudyError, match=r"weights='w\.pt' is not a file; allowed: 'none'"):
         of_clips(clips, weights="w.pt")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -77,21 +76,20 @@ def every() -> pd.DataFrame:
 
 
 def _described(path: Path) -> dict[str, Any]:
-    run, note = Run(*path.name.rsplit("-", 1), path), path / "run.json"
-    about = run.about()
-    made = json.loads(note.read_text()) if note.is_file() else {}  # a kill may have come before
+    run = Run(path)
+    about = {"source": "", "simulated": False, "planned": {}} | run.about()  # a kill may have come before its note
     files = [file.stat() for file in (path, *path.rglob("*"))]
     folds, planned = len(list(path.glob("[!.]*-fold*.parquet"))), sum(about["planned"].values())
     return {
         "name": path.name,
-        "step": run.step,
+        "step": path.name.rpartition("-")[0],
         "run": run,
         "source": about["source"] + " (SIMULATED)" * about["simulated"],
         "folds": f"{folds}/{planned}" if planned else "",
         "age": pd.Timedelta(time.time() - max(file.st_mtime for file in files), "s").floor("s"),
         "MB": sum(file.st_size for file in files) / 1e6,
-        "inputs": made.get("inputs"),
-        "code": made.get("code"),
+        "inputs": about.get("inputs"),
+        "code": about.get("code"),
     }
 
 
