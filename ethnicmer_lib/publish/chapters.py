@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
+from itertools import chain
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
 
+import jupytext
 import yaml
+from nbformat import NotebookNode
+from pydantic import create_model
 
-from ethnicmer_lib.errors import StudyError, checked
-from ethnicmer_lib.publish import parameters as models
-from ethnicmer_lib.publish.parameters import Parameters
+from ethnicmer_lib.errors import StudyError, check_name, checked
+from ethnicmer_lib.publish.parameters import Known, Parameters
 from ethnicmer_lib.sources import source_entries, source_names, source_of
 from ethnicmer_lib.store import project_root
 
@@ -27,9 +31,8 @@ class Chapter:
     """One chapter: its notebook is ``book/<name>.md``."""
 
     name: str
-    title: str
-    model: type[Parameters]
-    needs_frames: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
+    parameters: str = ""  #: their names, in the order of its parameters cell
+    frames: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
     trains: bool = False  #: whether it trains for long: such chapters run one at a time
     simulated_only: bool = False  #: whether it is about the simulated clips
     reads_all: bool = False  #: whether it shows what all other chapters have found
@@ -39,36 +42,46 @@ class Chapter:
         """The notebook, a MyST text file; StudyError outside a checkout."""
         return root() / "book" / f"{self.name}.md"
 
+    @cached_property
+    def model(self) -> type[Parameters]:
+        """The parameters as a model that checks their values."""
+        known = {name: Known.model_fields[name] for name in self.parameters.split()}
+        fields = {name: (field.annotation, field) for name, field in known.items()}
+        return create_model(self.name, __base__=Parameters, **fields)
+
     def left_out(self, kind: str) -> str | None:
         """Why this chapter cannot be built on a kind of source, or None where it can."""
         if self.simulated_only and kind != "simulated":
             return "This chapter introduces the simulated cohort. It is part of the study that runs on it."
-        if kind == "flow" and self.needs_frames:
+        if kind == "flow" and self.frames:
             return (
-                f"The published flow features hold no frames, and this chapter needs them {self.needs_frames}. "
+                f"The published flow features hold no frames, and this chapter needs them {self.frames}. "
                 "It is part of the study on the simulated cohort and on licensed copies of the databases."
             )
         return None
 
 
+_DRAWN = "source n_subjects n_draws control features classifier flow_method scaling image_size weights seed"
+_TRAINED = "source variants folds n_seeds image_size flow_method scaling weights recipe switches seed"
+_MAPPED = "source folds image_size layer flow_method scaling weights recipe seed"
 CHAPTERS = (
-    Chapter("dataset", "Who is in the data", models.Dataset, "to show what a clip is"),
-    Chapter("simulator", "The simulated cohort", models.SimulatorPage, simulated_only=True),
-    Chapter("motion", "From two frames to motion", models.Motion, "to compute optical flow and strain"),
-    Chapter("prima_facie", "Prima facie: do groups differ?", models.PrimaFacie, trains=True),
-    Chapter("benchmark", "Does ethnic context help?", models.Benchmark, trains=True),
-    Chapter("activation_maps", "Where the network looks", models.ActivationMaps, trains=True),
-    Chapter("audit", "Paper and released code", models.Audit),
+    Chapter("dataset", "source checkpoint seed", frames="to show what a clip is"),
+    Chapter("simulator", "source n_faces seed", simulated_only=True),
+    Chapter("motion", "source flow_method scaling example seed", frames="to compute optical flow and strain"),
+    Chapter("prima_facie", _DRAWN, trains=True),
+    Chapter("benchmark", _TRAINED, trains=True),
+    Chapter("activation_maps", _MAPPED, trains=True),
+    Chapter("audit", "lottery_seeds seed"),
 )
-INTRO = Chapter("intro", "Is micro-expression ethnic leaning?", models.Intro, reads_all=True)
+INTRO = Chapter("intro", "source profile changes", reads_all=True)
 #: Pages that find nothing themselves: about tools, clips, the library, or about what the chapters have found.
 PAGES = (
     INTRO,
     *CHAPTERS,
-    Chapter("claims", "The claims ledger", models.Claims, reads_all=True),
-    Chapter("statistics", "How sure: intervals and tests", models.Statistics),
-    Chapter("data_card", "Data card", models.DataCard),
-    Chapter("library", "The library", Parameters),
+    Chapter("claims", "source profile changes", reads_all=True),
+    Chapter("statistics", "seed"),
+    Chapter("data_card", "source seed"),
+    Chapter("library"),
 )
 
 
@@ -83,17 +96,29 @@ def root() -> Path:
 def chapter(name: str) -> Chapter:
     """The chapter called ``name``; StudyError with the names there are."""
     known = {one.name: one for one in PAGES}
-    if name not in known:
-        raise StudyError(f"no chapter {name!r}; chapters: {', '.join(known)}")
+    check_name("chapter", name, known)
     return known[name]
+
+
+def read(one: Chapter) -> NotebookNode:
+    """A chapter's notebook; the names of its cells are the same at every reading."""
+    notebook = jupytext.read(one.path)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    return notebook
+
+
+def code(one: Chapter) -> list[tuple[str, list[str]]]:
+    """Source and tags of the code cells of a chapter's notebook."""
+    cells = [cell for cell in read(one).cells if cell.cell_type == "code"]
+    return [(cell.source.strip(), cell.metadata.get("tags", [])) for cell in cells]
 
 
 def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
     """The parameters of a chapter, out of the ``globals()`` of its notebook: checked and typed.
 
     StudyError for a name or value that is refused, with the allowed ones: for plain values under another name too,
-    since papermill injects an unknown name without an error, and for a parameter whose name the notebook has given to
-    something else, an import for example, which would have hidden the value that was asked for.
+    since papermill injects an unknown name without an error.
 
     Examples
     --------
@@ -103,57 +128,47 @@ def parameters(chapter_name: str, namespace: Mapping[str, Any]) -> Parameters:
     ('tiny', 'dis', 'robust')
     """
     model = chapter(chapter_name).model
-    plain = {}
-    for name, value in namespace.items():
-        if isinstance(value, _PLAIN):
-            if not name.startswith("_") and name not in ("In", "Out"):  # these two are IPython's
-                plain[name] = value
-        elif name in model.model_fields:
-            kind = type(value).__name__
-            raise StudyError(
-                f"the parameter {name} is hidden: the notebook gave its name to a {kind}; rename that one"
-            )
-    return checked(model, plain)
+    plain = {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, _PLAIN) and not name.startswith("_") and name not in ("In", "Out")  # of IPython
+    }
+    return checked(model, plain | {name: namespace[name] for name in model.model_fields if name in namespace})
 
 
 def notebook_values(one: Chapter) -> dict[str, Any]:
     """What the parameters cell of a chapter's notebook assigns: the `quick` profile."""
-    cell = one.path.read_text(encoding="utf-8").partition(":tags: [parameters")[2]
-    code = cell.partition("\n")[2].partition("```")[0]
-    try:
-        return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(code).body}
-    except (SyntaxError, ValueError, AttributeError) as error:
-        raise StudyError(
-            f"{one.path}: the parameters cell is not one plain assignment a line: {error}"
-        ) from None
+    values: dict[str, Any] = {}
+    for source, tags in code(one):
+        if "parameters" in tags:
+            exec(source, {}, values)
+    return values
 
 
 def resolve(
-    one: Chapter, profile: str = "quick", overrides: Mapping[str, Any] | None = None, *, own: bool = False
+    one: Chapter, profile: str = "quick", overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> Parameters:
     """The parameters of a chapter: a profile's, then ``overrides`` in their order; StudyError for what is wrong.
 
     'quick' is what the notebook's own cell says; 'tiny' that and ``profiles.yml``; 'paper' the defaults (the paper's
-    protocol) and ``profiles.yml``.  An override is a ``name`` (wherever that parameter exists; ``own`` refuses names
-    that are not this chapter's) or ``chapter.name`` -> value; names like ``recipe.epochs`` set one entry.
+    protocol) and ``profiles.yml``.  An override is a ``name`` (wherever that parameter exists) or ``chapter.name`` ->
+    value; names like ``recipe.epochs`` set one entry.
     """
-    if profile not in PROFILES:
-        raise StudyError(f"no profile {profile!r}; profiles: {', '.join(PROFILES)}")
-    known = one.model.model_fields
+    check_name("profile", profile, PROFILES)
     values = {} if profile == "paper" else notebook_values(one)
     profiles = yaml.safe_load((resources.files(__package__) / "profiles.yml").read_text(encoding="utf-8"))
-    section = profiles.get(profile, {})
-    values |= {name: value for name, value in section.get("all", {}).items() if name in known}
-    values |= section.get(one.name, {})
+    if one.reads_all:  # what it shows was made with the same
+        changes = {name: value for name, value in overrides.items() if name.partition(".")[0] != "source"}
+        values |= {"profile": profile, "changes": changes}
     names = {page.name for page in PAGES}
-    for name, value in (overrides or {}).items():
+    for name, value in chain(profiles.get(profile, {}).items(), overrides.items()):
         first, _, rest = name.partition(".")
         if rest and first in names:
             if first == one.name:
                 set_entry(values, rest, value)
-        elif own or first in known:
+        elif first in one.model.model_fields:
             set_entry(values, name, value)
-        elif not any(first in page.model.model_fields for page in PAGES):
+        elif first not in Known.model_fields:
             raise StudyError(f"no chapter has a parameter {first}; see `ethnicmer params CHAPTER`")
     return checked(one.model, values)
 
@@ -161,13 +176,18 @@ def resolve(
 def set_entry(values: dict[str, Any], name: str, value: Any) -> None:
     """Set ``name``, or with a name like ``recipe.epochs`` one entry of a mapping, or of a source that has a name."""
     first, _, rest = name.partition(".")
-    if not rest:
+    if rest:
+        known = values.get(first, {})
+        values[first] = dict(source_entries(known) if first == "source" else known)
+        set_entry(values[first], rest, value)
+    else:
         values[first] = value
-        return
-    values[first] = dict(
-        source_entries(values.get(first, {})) if first == "source" else values.get(first, {})
-    )
-    set_entry(values[first], rest, value)
+
+
+def shown_by(p: Parameters) -> list[tuple[Chapter, Parameters]]:
+    """The chapters that a page about all of them is about, in reading order, each with its parameters."""
+    here = [one for one in CHAPTERS if one.left_out(p.source.kind) is None]
+    return [(one, resolve(one, p.profile, {"source": p.source, **p.changes})) for one in here]
 
 
 def written(one: Chapter, p: Parameters) -> dict[str, Any]:
@@ -177,18 +197,12 @@ def written(one: Chapter, p: Parameters) -> dict[str, Any]:
     into a page; else its entries, and those of a recipe, that differ from their defaults.
     """
     told = checked(one.model, notebook_values(one))
-    changed = {name for name in one.model.model_fields if getattr(p, name) != getattr(told, name)}
-    plain = p.model_dump(mode="json", include=changed)
-    unusual = p.model_dump(mode="json", exclude_defaults=True)
-    plain |= {name: unusual.get(name, {}) for name in changed & {"recipe", "switches"}}
-    if "source" in changed:
-        named = (name for name, entries in source_names().items() if _is(entries, p.source))
-        plain["source"] = next(named, unusual.get("source", {}) | {"kind": p.source.kind})
+    full, unusual = p.model_dump(mode="json"), p.model_dump(mode="json", exclude_defaults=True)
+    changed = [name for name in full if getattr(p, name) != getattr(told, name)]
+    plain = {name: unusual.get(name, {} if isinstance(full[name], dict) else full[name]) for name in changed}
+    if "source" in plain:
+        plain["source"] |= {"kind": p.source.kind}
+        for name in source_names():
+            with suppress(StudyError):  # an entry of the reader's own that is wrong is said where it is used
+                plain["source"] = name if source_of(name) == p.source else plain["source"]
     return plain
-
-
-def _is(entries: Mapping[str, Any], source: Any) -> bool:
-    try:
-        return source_of(entries) == source
-    except StudyError:  # an entry of the reader's own that is wrong is said where it is used
-        return False

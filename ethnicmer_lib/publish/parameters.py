@@ -1,4 +1,4 @@
-"""Typed parameters: one small model per chapter, the single source of names, types, ranges and help texts."""
+"""Typed parameters: every parameter of the book once, with its type, range, default and help text."""
 
 from __future__ import annotations
 
@@ -14,22 +14,10 @@ from ethnicmer_lib.networks.switches import Switches
 from ethnicmer_lib.sources import PLACES, Simulated, Source
 
 FlowMethod = Literal["micro", "micro_neighbours", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
-Scaling = Literal["none", "robust", "clip_min_max", "as_released"]
+Control = Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"]
 Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit"]
-Folds = Literal["loso"] | Annotated[int, Field(ge=2, le=20)]
-
-SOURCE = Field(Simulated(), description="which clips: a name in book/sources.yml, or its entries")
-SEED = Field(0, ge=0, le=2**31 - 1, description="of everything random after the clips")
-FLOW = Field("micro", description="optical flow method; published features come with their own")
-SCALING = Field("robust", description="of u, v and strain, clip by clip")
-SIZE = Field(56, ge=28, le=448, description="side of the images, in px")
-WEIGHTS = Field(
-    "none", min_length=1, description="what networks start from: 'none', 'imagenet' (downloaded) or a file"
-)
-FOLDS = Field("loso", description="leave one subject out, or a number of folds of whole subjects")
 #: Words of JSON Schema for what a number may be.
 LIMITS = ("minimum", "exclusiveMinimum", "maximum", "multipleOf")
-RECIPE = Field(Recipe(), description="how networks are trained: what differs from the paper's")
 
 
 class Parameters(BaseModel):
@@ -67,44 +55,26 @@ def _allowed(about: Mapping[str, Any]) -> str:
     return ", ".join([about["type"], *limits])
 
 
-class Dataset(Parameters):
-    """Who is in the data: Tables I-III, and where an ethnic label comes from."""
+class Known(Parameters):
+    """Every parameter; a chapter has some of them."""
 
-    source: Source = SOURCE
+    source: Source = Field(Simulated(), description="which clips: a name in book/sources.yml, or its entries")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random after the clips")
     checkpoint: str | None = Field(
         None,
         description="the published FaceXFormer file, to annotate frames yourself; else the released codes",
     )
-    seed: int = SEED
-
-
-class SimulatorPage(Parameters):
-    """The simulated cohort itself: faces, Action Units, knobs and how real it is."""
-
-    source: Source = SOURCE
     n_faces: int = Field(12, ge=4, le=24, multiple_of=4, description="how many subjects are shown")
-    seed: int = SEED
-
-
-class Motion(Parameters):
-    """Optical flow, optical strain and the optical flow image: Eqs 5-7."""
-
-    source: Source = SOURCE
-    flow_method: FlowMethod = FLOW
-    scaling: Scaling = SCALING
+    flow_method: FlowMethod = Field(
+        "micro", description="optical flow method; published features come with their own"
+    )
+    scaling: Literal["none", "robust", "clip_min_max", "as_released"] = Field(
+        "robust", description="of u, v and strain, clip by clip"
+    )
     example: int = Field(0, ge=0, le=100, description="which example clip of each label is drawn")
-    seed: int = SEED
-
-
-class PrimaFacie(Parameters):
-    """The three 16-subject scenarios and a random forest: Table IV."""
-
-    source: Source = SOURCE
     n_subjects: int = Field(16, ge=4, le=16, multiple_of=2, description="subjects in each scenario")
     n_draws: int = Field(10, ge=1, le=1000, description="how often they are drawn")
-    control: Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"] = Field(
-        "as_described", description="what is held still while they are drawn"
-    )
+    control: Control = Field("as_described", description="what is held still while they are drawn")
     features: Literal["resnet18", "flow", "noise"] = Field(
         "resnet18",
         description="what the classifier sees: ResNet-18 features (paper), the flow image, or noise",
@@ -112,79 +82,28 @@ class PrimaFacie(Parameters):
     classifier: Literal["forest", "svc"] = Field(
         "forest", description="random forest, as the paper describes, or SVC with C 100, as released"
     )
-    flow_method: FlowMethod = FLOW
-    scaling: Scaling = SCALING
-    image_size: int = Field(112, ge=28, le=448, description="side of the image given to ResNet-18, in px")
-    weights: str = WEIGHTS
-    seed: int = SEED
-
-
-class Benchmark(Parameters):
-    """Four ways to give a network the ethnic context: Table V."""
-
-    source: Source = SOURCE
+    image_size: int = Field(224, ge=28, le=448, description="side of the images, in px")
+    weights: str = Field(
+        "none",
+        min_length=1,
+        description="what networks start from: 'none', 'imagenet' (downloaded) or a file",
+    )
     variants: tuple[Variant, ...] = Field(
         ("resnet18", "dual_motion", "dual_rgb", "tinyvit"),
         min_length=1,
         description="rows of Table V to train",
     )
-    folds: Folds = FOLDS
+    folds: Literal["loso"] | Annotated[int, Field(ge=2, le=20)] = Field(
+        "loso", description="leave one subject out, or a number of folds of whole subjects"
+    )
     n_seeds: int = Field(1, ge=1, le=100, description="repetitions, with seeds seed, seed+1, ...")
-    image_size: int = SIZE
-    flow_method: FlowMethod = FLOW
-    scaling: Scaling = SCALING
-    weights: str = WEIGHTS
-    recipe: Recipe = RECIPE
+    recipe: Recipe = Field(Recipe(), description="how networks are trained: what differs from the paper's")
     switches: Switches = Field(Switches(), description="what differs from 'as described'")
-    seed: int = SEED
-
-
-class ActivationMaps(Parameters):
-    """Where ResNet-18 looks, for Positive and Surprise by group: Figs 3-4."""
-
-    source: Source = SOURCE
-    folds: Folds = FOLDS
-    # A map has a sixteenth or a thirty-second of an image's side, and has to show a place.
-    image_size: int = Field(112, ge=28, le=448, description="side of the images, in px")
     layer: Literal["layer3", "layer4"] = Field("layer4", description="ResNet-18 stage whose maps are drawn")
-    flow_method: FlowMethod = FLOW
-    scaling: Scaling = SCALING
-    weights: str = WEIGHTS
-    recipe: Recipe = RECIPE
-    seed: int = SEED
-
-
-class Audit(Parameters):
-    """Paper against released code, switch by switch; on the shipped labels and recorded runs."""
-
     lottery_seeds: int = Field(
         2000, ge=2, le=100_000, description="seeds of the draw that the rule on labels is tried with"
     )
-    seed: int = SEED
-
-
-class Statistics(Parameters):
-    """Intervals and tests: how they are made and how often they are right; a recorded run."""
-
-    seed: int = SEED
-
-
-class DataCard(Parameters):
-    """The data card: what the clips of this site are, in the questions of a datasheet."""
-
-    source: Source = SOURCE
-    seed: int = SEED
-
-
-class Intro(Parameters):
-    """The landing page: what all chapters found together."""
-
-    source: Source = SOURCE
     profile: str = Field("quick", min_length=1, description="which profile the chapters were built with")
     changes: dict[str, Any] = Field(
         default={}, description="parameters that differ from the profile, as name or chapter.name"
     )
-
-
-class Claims(Intro):
-    """The claims ledger: every number and claim of the paper with our value and a verdict."""

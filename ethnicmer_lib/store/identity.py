@@ -30,7 +30,7 @@ def identity(value: Any) -> Any:
     """``value`` as JSON that differs whenever the value does.
 
     Numbers and text stand for themselves; an array, a table and a file for a digest of their content, so that a
-    changed pixel is another identity and a path that has moved is not; dataclasses and models for their fields; clips
+    changed pixel is another identity and a path that has moved is not; dataclasses for their fields; clips
     and recordings for the fingerprint of their provenance.  StudyError for any other kind of value.
     """
     if value is None or isinstance(value, bool | int | float | str):
@@ -51,8 +51,6 @@ def identity(value: Any) -> Any:
         return [identity(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: identity(getattr(value, field.name)) for field in fields(value)}
-    if hasattr(value, "model_dump"):
-        return identity(value.model_dump())
     raise StudyError(
         f"a {type(value).__name__} has no identity to keep a result under; give arrays or tables"
     )

@@ -29,7 +29,7 @@ from ethnicmer_lib.design import (
 )
 from ethnicmer_lib.design.scenarios import MIXED, RULE, with_rule
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.parameters import PrimaFacie
+from ethnicmer_lib.publish.chapters import chapter
 from ethnicmer_lib.stats import macro_f1, scores
 from ethnicmer_lib.store import used_runs
 
@@ -55,7 +55,7 @@ def fake(**options):
 
 
 def test_the_parameter_offers_every_control():
-    assert list(get_args(PrimaFacie.model_fields["control"].annotation)) == list(CONTROLS)
+    assert list(get_args(chapter("prima_facie").model.model_fields["control"].annotation)) == list(CONTROLS)
 
 
 @settings(deadline=None, max_examples=30)

@@ -68,7 +68,7 @@ def test_building_again_does_nothing_and_one_parameter_moves_one_chapter(built, 
     assert sum(line.endswith(": up to date") for line in said) == len(chapters.PAGES)
     assert said[-1].startswith("unchanged")
     fresh: list[str] = []
-    monkeypatch.setattr(execute, "_papermill", lambda one, p: fresh.append(one.name) or execute.read(one))
+    monkeypatch.setattr(execute, "_papermill", lambda one, p: fresh.append(one.name) or chapters.read(one))
     monkeypatch.setattr(book, "render", lambda *rest: True)
     # Another value each time, so that no notebook of an earlier run of the tests is found.
     book.build("tiny", {"audit.lottery_seeds": 60 + time.time_ns() % 90_000}, say=said.append)

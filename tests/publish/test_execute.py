@@ -20,14 +20,14 @@ FIND = """\
 from ethnicmer_lib.paper.findings import Finding
 words = {"chapter": "statistics", "question": "why?", "answer": "so", "verdict": "reproduced", "reason": "a rule"}
 known = {"key": "why", "source": "here", "simulated": True, "mode": "ours", "low": None, "high": None}
-em.save_findings(p, [Finding(**words, **known, estimate=float(p.seed))])"""
+em.save_findings([Finding(**words, **known, estimate=float(p.seed))])"""
 
 
-def run(seed: int = 0, **options) -> tuple[str, list[str]]:
+def run(seed: int = 0) -> tuple[str, list[str]]:
     """All output of the page as text, and what was said."""
     said: list[str] = []
     p = chapters.resolve(STATISTICS, "quick", {"seed": seed})
-    notebook = execute.run(STATISTICS, p, say=said.append, **options)
+    notebook = execute.run(STATISTICS, p, say=said.append)
     return str(notebook), said
 
 
@@ -75,7 +75,7 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
     )
     code = (
         "from ethnicmer_lib.publish import build, chapters\none = chapters.chapter('statistics')\n"
-        "build._run([one], {one.name: chapters.resolve(one)}, [], print)"
+        "build._run({one: chapters.resolve(one)}, print)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     pid = small_book.page.parent / "pid.txt"
@@ -99,40 +99,46 @@ def test_an_interrupt_also_ends_a_kernel_that_is_about_to_start(small_book):
         "one = chapters.chapter('statistics')\nwritten = execute.written\n"
         "def interrupted(*given):\n    os.kill(os.getpid(), signal.SIGINT)\n    return written(*given)\n"
         "execute.written = interrupted\n"  # what papermill is told, right before it starts the kernel
-        "build._run([one], {one.name: chapters.resolve(one)}, [], print)"
+        "build._run({one: chapters.resolve(one)}, print)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert "KeyboardInterrupt" in done.stderr
 
 
-def test_findings_are_saved_by_the_books_own_code_only_and_computed_where_they_are_missing(
-    small_book, tmp_path, monkeypatch
-):
+def test_findings_lie_in_the_notebook_and_a_page_about_all_runs_what_is_missing(small_book, monkeypatch):
     small_book.write(START, FIND)
     p = chapters.resolve(STATISTICS, "quick", {"seed": 5})
-    (found,) = saved.saved_findings("statistics", p)
+    monkeypatch.setattr(saved, "shown_by", lambda page: [(STATISTICS, p)])
+    (found,) = saved.all_findings(None)
     assert (found.chapter, found.estimate) == ("statistics", 5.0)
-    assert saved.saved_findings("statistics", p) == [found]
-    (path,) = (tmp_path / "findings").iterdir()
-    path.unlink()  # the notebook is there, its findings are not
-    assert saved.saved_findings("statistics", p) == [found]
-    cells = [source for source, _ in execute.code(STATISTICS)]
-    other = chapters.resolve(STATISTICS, "quick", {"seed": 6})
-    monkeypatch.setattr(saved, "_ran", lambda: [*cells[:2], "p = 'of my own'"])
-    saved.save_findings(other, [found])
-    assert [one.name for one in (tmp_path / "findings").iterdir()] == [path.name]
-    monkeypatch.setattr(saved, "_ran", lambda: cells[:2])
-    saved.save_findings(other, [found])
-    assert saved.saved_findings("statistics", other) == [found]
+    shown, said = run(5)
+    assert said == ["statistics: up to date"]
+    assert saved.all_findings(None) == [found]
+    # In a notebook, whose own thread has an event loop that runs.
+    inside = (
+        "from ethnicmer_lib.publish import chapters, execute, saved\none = chapters.chapter('statistics')\n"
+    )
+    inside += (
+        "if p.seed < 7:\n    print(execute.run(one, chapters.resolve(one, 'quick', {'seed': p.seed + 1})))\n"
+    )
+    small_book.write(START, FIND, inside + "p.seed")
+    shown, _ = run(6)
+    assert "seed = 7" in shown
+    assert "statistics: run in" in shown
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kernels talk over ports here")
-def test_kernels_started_at_once_share_no_socket():
-    with execute.kernel_config() as one, execute.kernel_config() as other:
-        names = {config.KernelManager.ip for config in (one, other)}
-        assert len(names) == 2
-        for name in names:
-            assert Path(name).is_absolute()
-            assert len(name) < 90  # the system's limit is about 100 characters
-            assert Path(name).parent.stat().st_mode & 0o077 == 0  # nobody else may connect
-    assert not any(Path(name).parent.exists() for name in names)
+def test_a_kernel_talks_over_files_of_its_own_that_nobody_else_can_open(small_book):
+    small_book.write(
+        "import pathlib, ipykernel\nplace = pathlib.Path(ipykernel.get_connection_info(unpack=True)['ip'])\n"
+        "with open('places.txt', 'a') as file: print(place, oct(place.parent.stat().st_mode & 0o077), file=file)"
+    )
+    run(1), run(2)
+    lines = (small_book.page.parent / "places.txt").read_text().split()
+    names, open_to_others = lines[::2], lines[1::2]
+    assert len(set(names)) == 2
+    for name in names:
+        assert Path(name).is_absolute()
+        assert len(name) < 90  # the system's limit is about 100 characters
+        assert not Path(name).parent.exists()
+    assert set(open_to_others) == {"0o0"}
