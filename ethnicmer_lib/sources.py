@@ -85,8 +85,8 @@ _NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "siz
 
 def source_names() -> dict[str, dict[str, Any]]:
     """What each source name means: those of ``book/sources.yml``, where there is a checkout, and the two that ship."""
-    root = project_root()
-    return _NAMES | (yaml.safe_load((root / "book" / "sources.yml").read_text("utf-8")) if root else {})
+    path = project_root() / "book" / "sources.yml"
+    return _NAMES | (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {})
 
 
 def source_entries(source: Any) -> Any:

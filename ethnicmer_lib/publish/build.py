@@ -20,9 +20,9 @@ from nbformat import NotebookNode
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import execute, saved
-from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resolve, root
+from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resolve
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.store import digest, workspace
+from ethnicmer_lib.store import digest, project_root, workspace
 
 
 def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], None] = print) -> Path:
@@ -114,7 +114,7 @@ def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | Non
     the sources as Jupyter Book sees them and is kept between builds; ``site`` is replaced when the new one is complete.
     Warnings are errors, but for links of a single chapter to others.
     """
-    source, base = stage / "source", root()
+    source, base = stage / "source", project_root()
     contents = (base / "_toc.yml").read_text()
     if only:
         contents = f"format: jb-book\nroot: book/{only}\nchapters: [{{file: book/references}}]\n"

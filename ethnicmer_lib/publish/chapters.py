@@ -39,8 +39,8 @@ class Chapter:
 
     @property
     def path(self) -> Path:
-        """The notebook, a MyST text file; StudyError outside a checkout."""
-        return root() / "book" / f"{self.name}.md"
+        """The notebook, a MyST text file."""
+        return project_root() / "book" / f"{self.name}.md"
 
     @cached_property
     def model(self) -> type[Parameters]:
@@ -52,12 +52,9 @@ class Chapter:
     def left_out(self, kind: str) -> str | None:
         """Why this chapter cannot be built on a kind of source, or None where it can."""
         if self.simulated_only and kind != "simulated":
-            return "This chapter introduces the simulated cohort. It is part of the study that runs on it."
+            return "This chapter introduces the simulated cohort."
         if kind == "flow" and self.frames:
-            return (
-                f"The published flow features hold no frames, and this chapter needs them {self.frames}. "
-                "It is part of the study on the simulated cohort and on licensed copies of the databases."
-            )
+            return f"The published flow features hold no frames; this chapter needs them {self.frames}."
         return None
 
 
@@ -85,14 +82,6 @@ PAGES = (
 )
 
 
-def root() -> Path:
-    """The checkout with the book's sources; StudyError when called from elsewhere."""
-    found = project_root()
-    if found is None:
-        raise StudyError("no _toc.yml here or above: run this inside a checkout of the project")
-    return found
-
-
 def chapter(name: str) -> Chapter:
     """The chapter called ``name``; StudyError with the names there are."""
     known = {one.name: one for one in PAGES}
@@ -101,7 +90,9 @@ def chapter(name: str) -> Chapter:
 
 
 def read(one: Chapter) -> NotebookNode:
-    """A chapter's notebook; the names of its cells are the same at every reading."""
+    """A chapter's notebook; the names of its cells are the same at every reading.  StudyError where there is none."""
+    if not one.path.is_file():
+        raise StudyError(f"there is no {one.path}: run this inside a checkout of the project")
     notebook = jupytext.read(one.path)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"

@@ -21,17 +21,17 @@ import ethnicmer_lib
 _LIBRARIES = "numpy pandas opencv-contrib-python-headless scikit-learn torch torchvision timm"
 
 
-def project_root() -> Path | None:
-    """The checkout that holds the book: the nearest folder upwards with a ``_toc.yml``, or None."""
+def project_root() -> Path:
+    """The checkout that holds the book: the nearest folder upwards with a ``_toc.yml``; else this folder."""
     here = Path.cwd().resolve()
-    return next((p for p in (here, *here.parents) if (p / "_toc.yml").is_file()), None)
+    return next((p for p in (here, *here.parents) if (p / "_toc.yml").is_file()), here)
 
 
 def workspace() -> Path:
     """Where cohorts, caches, runs and sites go: ``$ETHNICMER_WORKSPACE``, or ``_build`` of the checkout."""
     if named := os.environ.get("ETHNICMER_WORKSPACE"):
         return Path(named).expanduser().resolve()
-    return (project_root() or Path.cwd()) / "_build"
+    return project_root() / "_build"
 
 
 def lock(name: str) -> FileLock:

@@ -36,7 +36,7 @@ class Recording:
                 f"no {part!r} in results/{self.name}; it holds {', '.join(self.parts)}; "
                 f"make it with `ethnicmer record {self.name}`"
             )
-        path = _folder(self.name) / f"{part}.parquet"
+        path = project_root() / "results" / self.name / f"{part}.parquet"
         if not path.is_file() or file_digest(path) != self.parts[part]["sha256"]:
             raise StudyError(f"{path} is missing or not what was recorded; restore it with git checkout")
         return pd.read_parquet(path)
@@ -45,12 +45,6 @@ class Recording:
     def predictions(self) -> pd.DataFrame:
         """The table of that name: ``arm, seed, fold | draw, clip_id, ..., label, predicted``."""
         return self.table("predictions")
-
-
-def _folder(name: str) -> Path:
-    if (root := project_root()) is None:
-        raise StudyError("recorded runs lie in a checkout's results/ folder: run this inside a checkout")
-    return root / "results" / name
 
 
 def recording(name: str) -> Recording:
@@ -62,7 +56,7 @@ def recording(name: str) -> Recording:
     >>> em.recording("table_iv").predictions.columns[:4].tolist()
     ['study', 'arm', 'seed', 'draw']
     """
-    path = _folder(name) / "record.json"
+    path = project_root() / "results" / name / "record.json"
     if not path.is_file():
         raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
     content = json.loads(path.read_text())
@@ -84,7 +78,7 @@ def record(
     ``command`` is what a reader types to make them again; ``parameters`` and ``more`` are what they were computed with
     and what else is worth noting.  StudyError when parts that would stay are of other clips.
     """
-    path = _folder(name) / "record.json"
+    path = project_root() / "results" / name / "record.json"
     known = json.loads(path.read_text()) if path.is_file() else {"parts": {}}
     parts = {part: entry for part, entry in known["parts"].items() if part not in tables}
     if parts and known["provenance"] != asdict(provenance):
