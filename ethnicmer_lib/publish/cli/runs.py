@@ -77,7 +77,11 @@ def every() -> pd.DataFrame:
 
 def _described(path: Path) -> dict[str, Any]:
     run = Run(path)
-    about = {"source": "", "simulated": False, "planned": {}} | run.about()  # a kill may have come before its note
+    about = {
+        "source": "",
+        "simulated": False,
+        "planned": {},
+    } | run.about()  # a kill may have come before its note
     files = [file.stat() for file in (path, *path.rglob("*"))]
     folds, planned = len(list(path.glob("[!.]*-fold*.parquet"))), sum(about["planned"].values())
     return {
