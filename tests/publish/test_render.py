@@ -14,10 +14,14 @@ from ethnicmer_lib.publish import build as book
 
 def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monkeypatch):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    extensions = {"sphinx": {"extra_extensions": config["sphinx"]["extra_extensions"]}}
-    (tmp_path / "_config.yml").write_text(yaml.safe_dump({"title": "t"} | extensions))
+    extensions = {"extensions": config["sphinx"]["config"]["extensions"]}
+    sphinx = {"sphinx": {"recursive_update": True, "config": extensions}}
+    (tmp_path / "_config.yml").write_text(
+        yaml.safe_dump({"title": "t", "bibtex_bibfiles": ["book/references.bib"]} | sphinx)
+    )
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/page\n")
     (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "references.bib").touch()
     (tmp_path / "book" / "page.md").write_text("# Page\n")
     monkeypatch.chdir(tmp_path)
     stage, site = tmp_path / "stage", tmp_path / "html"
@@ -33,6 +37,7 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
     old = (site / "index.html").read_text()
     shown = (site / "book" / "page.html").read_text()
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=.(https?:)?//", shown)
+    assert "thebe" not in shown
     local = re.findall(r'(?:href|src)="../(_static/[^"?#]+)', shown)
     assert local
     assert not [name for name in local if not (site / name).is_file()]
