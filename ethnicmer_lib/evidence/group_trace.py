@@ -15,7 +15,7 @@ from scipy import fft
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from ethnicmer_lib.clips import labels
@@ -112,11 +112,8 @@ def trace(
     rng = np.random.default_rng(seed)
 
     def auc(of_subject: np.ndarray) -> float:
-        score, y = np.zeros(len(reduced)), of_subject[at]
-        for train, test in folds:
-            score[test] = (
-                RidgeClassifier(alpha=10.0).fit(reduced[train], y[train]).decision_function(reduced[test])
-            )
+        model, y = RidgeClassifier(alpha=10.0), of_subject[at]
+        score = cross_val_predict(model, reduced, y, cv=folds, method="decision_function")
         return float(roc_auc_score(of_subject, np.bincount(at, score) / np.bincount(at)))
 
     observed = auc(truth)

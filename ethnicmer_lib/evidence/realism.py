@@ -35,6 +35,7 @@ FRAMINGS = 4  #: crops of each simulated clip
 ABOVE_EYES, HEIGHT, WIDTH = (0.15, 0.54), (1.24, 1.68), (0.95, 1.39)
 
 CLASSIFIERS = ("forest", "logistic")
+ROW = ["clip_id", "database", "subject", "label"]  #: columns of predictions before the predicted label
 
 
 def classifier(name: str):
@@ -118,24 +119,18 @@ def real_images(real: FlowClips) -> np.ndarray:
     return np.stack([np.rint(255 * real.flow(clip)).astype(np.uint8) for clip in real.table["clip_id"]])
 
 
-def within_real(real: FlowClips, name: str) -> pd.DataFrame:
-    """Predictions of the same classifier on the real clips, one subject left out at a time (LOSO)."""
-    return _loso(_table(real, ""), real_images(real), name)
+def left_out(table: pd.DataFrame, images: np.ndarray, name: str) -> pd.DataFrame:
+    """Predictions of the same classifier for clips of one kind, one subject left out at a time (LOSO).
 
-
-def within_simulated(clips: pd.DataFrame, features: np.ndarray, name: str) -> pd.DataFrame:
-    """Predictions of the same classifier within the simulated cohort, LOSO, in the middle framing."""
-    return _loso(clips[["clip_id", "database", "subject", "label"]], features[:, FRAMINGS], name)
-
-
-def _loso(table: pd.DataFrame, images: np.ndarray, name: str) -> pd.DataFrame:
+    ``table`` has clip_id, database, subject, label; ``images`` is (n, 28, 28, 3) uint8.
+    """
     truth, subjects = (table[column].to_numpy(str) for column in ("label", "subject"))
     folds = {"groups": subjects, "cv": LeaveOneGroupOut(), "n_jobs": -1}
     return table.assign(predicted=cross_val_predict(classifier(name), vectors(images), truth, **folds))
 
 
 def _table(real: FlowClips, predicted: np.ndarray | str) -> pd.DataFrame:
-    table = real.table[["clip_id", "database", "subject", "label"]].reset_index(drop=True)
+    table = real.table[ROW].reset_index(drop=True)
     table["subject"] = table["database"] + "/" + table["subject"]
     return table.assign(predicted=predicted)
 
@@ -163,7 +158,8 @@ def compare(real: FlowClips, progress: bool = False) -> pd.DataFrame:
 
 @kept(*CODE)
 def _within(real: FlowClips) -> pd.DataFrame:
-    tables = [_condition("real", within_real(real, name), name, "as published") for name in CLASSIFIERS]
+    table, images = _table(real, ""), real_images(real)
+    tables = [_condition("real", left_out(table, images, name), name, "as published") for name in CLASSIFIERS]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -183,7 +179,7 @@ def _predict(condition: str, settings: SimulatorSettings, real: FlowClips, progr
             table = transfer(clips[half], features[half], real, name)
             tables.append(_condition("half", table, name, "random"))
         if condition in ("all", "again"):
-            within = within_simulated(clips, features, name)
+            within = left_out(clips[ROW], features[:, FRAMINGS], name)
             tables.append(_condition(f"{condition}, within", within, name, "middle"))
     return pd.concat(tables, ignore_index=True)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,26 +12,26 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import group_trace, realism
 from ethnicmer_lib.simulator.settings import COMPONENTS
 from ethnicmer_lib.stats import MACRO, Estimate, difference, scores
-from ethnicmer_lib.store import Provenance, record, recording
+from ethnicmer_lib.store import record, recording
 
 NAME = "simulator"
 LEVEL = 0.05  #: p below it: the groups are told apart
 
 
-@dataclass(frozen=True, eq=False)
 class Evidence:
-    """The recorded predictions and traces, scored by the code that loads them.
+    """The recorded predictions and traces, scored by the code that loads them; StudyError when a file is missing, or
+    not what was recorded.
 
-    ``realism`` as of :func:`realism.compare`, ``traces`` as of :func:`group_trace.compare`; provenance of the real
-    clips; what made the recording, and where; the p below which groups are told apart.
+    ``realism`` as of :func:`realism.compare`, ``traces`` as of :func:`group_trace.compare`; ``real`` is the provenance
+    of the real clips; ``command`` and ``made`` say what made the recording, and where.
     """
 
-    realism: pd.DataFrame
-    traces: pd.DataFrame
-    real: Provenance
-    command: str
-    made: Mapping[str, Any]
-    level: float = LEVEL
+    level = LEVEL
+
+    def __init__(self) -> None:
+        found = recording(NAME)
+        self.realism, self.traces = found.table("realism"), found.table("traces")
+        self.real, self.command, self.made = found.provenance, found.command, found.parts["realism"]["made"]
 
     @staticmethod
     def macro(table: pd.DataFrame) -> Estimate:
@@ -55,10 +52,6 @@ class Evidence:
         if len(set(rows["framing"])) != 1:
             raise StudyError(f"no single recorded prediction of {condition!r}, {classifier!r}, {framing!r}")
         return rows.reset_index(drop=True)
-
-    def score(self, condition: str, classifier: str, framing: str | None = None) -> Estimate:
-        """Macro F1 with its subject-bootstrap interval."""
-        return self.macro(self.predictions(condition, classifier, framing))
 
     def chosen(self, database: str) -> tuple[str, str]:
         """(classifier, framing) with the highest macro F1 on the real clips of ``database``."""
@@ -113,14 +106,13 @@ class Evidence:
 
     def difficulty_table(self) -> pd.DataFrame:
         """LOSO macro F1 within the simulated cohort and within the real clips, by classifier."""
-        rows = [
-            (name, cohort, self.score(f"{cohort}, within", name), self.score("real", name))
-            for name in realism.CLASSIFIERS
-            for cohort in ("all", "again")
-        ]
-        table = pd.DataFrame(rows, columns=["classifier", "cohort", "simulated", "real"])
-        gaps = [ours.value - real.value for ours, real in zip(table["simulated"], table["real"], strict=True)]
-        return table.assign(difference=gaps)
+        rows = []
+        for name in realism.CLASSIFIERS:
+            real = self.macro(self.predictions("real", name))
+            for cohort in ("all", "again"):
+                ours = self.macro(self.predictions(f"{cohort}, within", name))
+                rows.append((name, cohort, ours, real, ours.value - real.value))
+        return pd.DataFrame(rows, columns=["classifier", "cohort", "simulated", "real", "difference"])
 
     def told_apart(self, kind: str, knob: str = "none", strength: float = 0.0) -> tuple[int, int]:
         """(cohorts in which the groups are told apart from ``kind`` of input at ``LEVEL``, cohorts)."""
@@ -133,15 +125,5 @@ def record_simulator(clips: Clips, command: str) -> Path:
 
     ``clips`` are the published flow features of the real clips.
     """
-    parts = {
-        "traces": group_trace.compare(progress=True),
-        "realism": realism.compare(clips, progress=True),
-    }
+    parts = {"traces": group_trace.compare(True), "realism": realism.compare(clips, True)}
     return record(NAME, parts, clips.provenance, command, {})
-
-
-def evidence() -> Evidence:
-    """The recorded evidence; StudyError when a file is missing, or not what was recorded."""
-    found = recording(NAME)
-    made = found.parts["realism"]["made"]
-    return Evidence(found.table("realism"), found.table("traces"), found.provenance, found.command, made)

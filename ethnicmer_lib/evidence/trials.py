@@ -53,12 +53,12 @@ def trial(
     scene = Scene(settings, subject)
     if noise is not None:
         scene.recorded = replace(scene.recorded, noise=noise)
-    flow, seen = _truth(scene, clip)
+    flow, seen = scene_flow(scene, clip)
     for _ in range(_FITS):
         clip = _scaled(clip, peak / float(np.hypot(*flow[seen].T).max()))
         known, scene = scene.recorded, Scene(settings, subject)  # a scene remembers clips by their id
         scene.recorded = known
-        flow, seen = _truth(scene, clip)
+        flow, seen = scene_flow(scene, clip)
     stacks = recorded_stacks(scene, clip)
     longest = float(np.hypot(*flow[seen].T).max())
     return Trial(clip.clip_id, clip.database, longest, scene.recorded.noise, *stacks, flow, seen)
@@ -74,16 +74,12 @@ def recorded_stacks(scene: Scene, clip: ClipPlan, neighbours: bool = True) -> tu
     return tuple(found)
 
 
-def _truth(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
-    flow, mask, occluded = scene_flow(scene, clip)
-    return flow, (mask == 1) & ~occluded
-
-
-def scene_flow(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """True flow (H, W, 2) px from onset to apex, what is seen at onset, and what is hidden at apex (H, W)."""
+def scene_flow(scene: Scene, clip: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
+    """True flow (H, W, 2) px from onset to apex, and (H, W) bool, the skin that is visible in both."""
     states = (state_at(clip, moment, scene.settings.without) for moment in (clip.onset, clip.apex))
     first, second = (scene.deformed(clip, state) for state in states)
-    return true_flow(scene.camera, (first, second), clip.poses[:2])
+    flow, mask, occluded = true_flow(scene.camera, (first, second), clip.poses[:2])
+    return flow, (mask == 1) & ~occluded
 
 
 def _scaled(clip: ClipPlan, factor: float) -> ClipPlan:

@@ -59,7 +59,7 @@ def knobs() -> pd.DataFrame:
 
 def evidence_words(evidence: Any) -> dict[str, Any]:
     """Figures and texts of the two recorded sections, by the names that the chapter gives them; ``evidence`` as of
-    ``evidence.simulator.evidence``."""
+    ``evidence.simulator.Evidence``."""
     crossed, real = evidence.crossed(), evidence.predictions("real", "logistic")
     alone = evidence.predictions("all", "logistic", "random")
     ablation = evidence.ablation_table("logistic").assign(paper=np.nan)

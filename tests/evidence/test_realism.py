@@ -92,7 +92,7 @@ def test_a_classifier_carries_over_where_the_signs_are_the_same_and_not_where_th
     if name == "forest":  # nothing to learn: no better than chance
         guessed = realism.transfer(table, blind, test, name)
         assert len(set(guessed["predicted"])) == 1
-    within = realism.within_simulated(table, images, name)
+    within = realism.left_out(table[realism.ROW], images[:, realism.FRAMINGS], name)
     assert (within["predicted"] == within["label"]).mean() > 0.9
 
 

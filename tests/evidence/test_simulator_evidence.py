@@ -14,7 +14,7 @@ from ethnicmer_lib.simulator.settings import COMPONENTS
 
 @pytest.fixture(scope="module")
 def evidence():
-    return simulator_evidence.evidence()
+    return simulator_evidence.Evidence()
 
 
 def test_every_condition_was_recorded_for_every_classifier(evidence):
@@ -40,7 +40,7 @@ def test_recorded_labels_are_those_of_the_released_table(evidence):
 def test_scores_are_those_of_scikit_learn(evidence):
     table = evidence.predictions("all", "logistic", "random")
     expected = f1_score(table["label"], table["predicted"], average="macro")
-    found = evidence.score("all", "logistic", "random")
+    found = evidence.macro(table)
     assert found.value == pytest.approx(expected)
     assert found.low < found.value < found.high
 
@@ -90,7 +90,7 @@ def test_the_ablation_has_a_row_for_every_component(evidence):
 
 def test_the_page_says_what_was_recorded(evidence):
     values = page.evidence_words(evidence)
-    assert evidence.score("real", "logistic") == values["real_loso"]
+    assert evidence.macro(evidence.predictions("real", "logistic")) == values["real_loso"]
     assert values["told_colour"].endswith(" of 20")
     assert evidence.command in values["evidence_made"]
     shown = page.transfer(evidence).data
