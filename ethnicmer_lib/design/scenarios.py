@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from joblib import hash as hash_of
 from sklearn.base import ClassifierMixin
 from tqdm import tqdm
 
@@ -161,8 +160,9 @@ def repeat_scenarios(
     (2, 4)
     """
     model = chosen(classifier, seed)
+    described = [type(model).__module__, type(model).__qualname__, str(sorted(model.get_params().items()))]
     inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "control": control, "seed": seed}
-    inputs |= {"flow_rows": flow_rows, "classifier": hash_of(model)}
+    inputs |= {"flow_rows": flow_rows, "classifier": described}
     run = Run.open("prima_facie", code=("design",), inputs=inputs)
 
     def one(draw: int) -> pd.DataFrame:
