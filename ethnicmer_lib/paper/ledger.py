@@ -17,10 +17,8 @@ _NO_FACES = (
     "{page} measures it."
 )
 #: Printed table -> the chapter that shows more.
-_PAGES = dict.fromkeys(("table_i", "table_ii", "table_iii"), "dataset") | {
-    "table_iv": "audit",
-    "table_v": "benchmark",
-}
+_PAGES = dict.fromkeys(("table_i", "table_ii", "table_iii"), "dataset")
+_PAGES |= {"table_iv": "audit", "table_v": "benchmark"}
 #: What stands there for a claim that no chapter of this copy could look at.
 _NOTHING = {"mode": MODES[0], "source": "none", "answer": "Not measured.", "verdict": NOT_HERE}
 

@@ -44,19 +44,12 @@ def mean_maps(
     whole = (0, background.shape[1], background.shape[0], 0)
     top = max(float(one.max()) for one in maps.values()) or 1.0
     fig, axes = style.panels(len(groups), len(labels), (WIDTH * 0.8, 2.9 * len(groups)))
-    over = {
-        "cmap": "inferno",
-        "vmin": 0,
-        "vmax": top,
-        "alpha": 0.6,
-        "interpolation": "bilinear",
-        "extent": whole,
-    }
+    over = {"cmap": "inferno", "vmin": 0, "vmax": top, "alpha": 0.6, "interpolation": "bilinear"}
     for row, group in zip(axes, groups, strict=True):
         for ax, label in zip(row, labels, strict=True):
             ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=whole)
             if (label, group) in maps:
-                shown = ax.imshow(maps[label, group], **over)
+                shown = ax.imshow(maps[label, group], extent=whole, **over)
             ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
     style.colour_bar(fig, shown, axes, "mean activation", shrink=0.6, aspect=28)
     return fig
