@@ -55,7 +55,7 @@ def test_a_failing_cell_is_named_and_a_study_error_speaks_for_itself(small_book)
     with pytest.raises(StudyError, match=r"statistics.md, cell 2: ZeroDivisionError: division by zero"):
         run()
     small_book.write(START, "em.open_clips('nowhere')")
-    with pytest.raises(StudyError, match=r"statistics.md, cell 3: source='nowhere' is no name"):
+    with pytest.raises(StudyError, match=r"statistics.md, cell 3: source='nowhere' is unknown"):
         run()
     small_book.write("import os, signal", "os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(StudyError, match="its kernel was ended from outside"):
