@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -35,17 +36,27 @@ ROOMS = (
     *("store", "stats", "clips", "simulator", "sources", "annotate", "motion", "design", "networks"),
     *("paper", "show", "evidence", "publish"),
 )
-_ROOM_OF = {name: room for room, names in PUBLIC.items() for name in names}
-__all__ = ["__version__", "show", *_ROOM_OF]
+
+
+def lazily(package: str, public: Mapping[str, Iterable[str]]) -> tuple[list[str], Callable[[str], Any]]:
+    """``__all__`` and ``__getattr__`` of a package: public names by module, which is loaded when one is first used."""
+    module_of = {name: module for module, names in public.items() for name in names}
+
+    def load(name: str) -> Any:
+        if name not in module_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{module_of[name]}"), name)
+
+    return sorted(module_of), load
+
+
+_names, _load = lazily(__name__, PUBLIC)
+__all__ = ["__version__", "show", *_names]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ROOMS:
-        return import_module(f"{__name__}.{name}")
-    if name in _ROOM_OF:
-        return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}") if name in ROOMS else _load(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *ROOMS, *_ROOM_OF})
+    return sorted({*globals(), *ROOMS, *_names})

@@ -1,11 +1,8 @@
 """The four networks, trained fold by fold anywhere, their held-out predictions, probes and maps."""
 
-from __future__ import annotations
+from ethnicmer_lib import lazily
 
-from importlib import import_module
-from typing import Any
-
-#: Module -> its public names.  Loaded when first used: who reads a recipe or recorded predictions needs no torch.
+# Loaded when first used: who reads a recipe or recorded predictions needs no torch.
 _PUBLIC = {
     "arms": ("compared", "left_out"),
     "cells": ("grad_cam",),
@@ -16,11 +13,4 @@ _PUBLIC = {
     "recipe": ("Recipe",),
     "switches": ("AS_DESCRIBED", "Switches"),
 }
-_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
-__all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__all__, __getattr__ = lazily(__name__, _PUBLIC)

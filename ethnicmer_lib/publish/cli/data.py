@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,10 +17,7 @@ from ethnicmer_lib.publish.cli.options import (
     from_clips,
     overrides,
     typed,
-    with_options,
 )
-from ethnicmer_lib.simulator.knobs import described
-from ethnicmer_lib.simulator.settings import SimulatorSettings
 
 app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies of the databases.")
 
@@ -82,27 +78,23 @@ def annotate(
     typer.echo(f"{out}: {len(found)} clips, {found['failed'].sum()} without a face")
 
 
-def _option(setting: Parameter) -> Parameter:
-    """The option for a setting of the simulator, described by the docstring of SimulatorSettings."""
-    several = isinstance(setting.default, tuple)  # of these the option is repeated
-    about = typer.Option(help=described()[setting.name] + " Repeatable." * several)
-    return setting.replace(annotation=Annotated[list[str] if several else setting.annotation, about])
-
-
-@with_options(map(_option, signature(SimulatorSettings, eval_str=True).parameters.values()))
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write; a cohort of the same settings is completed.")],
     frames: Annotated[
         Literal["three", "all"], typer.Option(help="Onset, apex and offset, or every frame of a clip.")
     ] = "three",
     around: Annotated[int, typer.Option(help="Also this many frames before and after onset and apex.")] = 0,
-    **settings: Any,
+    parameter: Changes = None,
 ) -> None:
-    """Write a simulated cohort in the folder layouts of CASME II and SAMM, with its true motion."""
-    from ethnicmer_lib.simulator.write import write_cohort
+    """Write a simulated cohort in the folder layouts of CASME II and SAMM, with its true motion.
 
-    settings["without"] = tuple(settings["without"])
-    write_cohort(out, SimulatorSettings(**settings), frames=frames, around=around, progress=True)
+    -p sets its knobs, which `ethnicmer params simulator` lists: -p seed=3 -p "without=[light, noise]".
+    """
+    from ethnicmer_lib.simulator.write import write_cohort
+    from ethnicmer_lib.sources import source_of
+
+    settings = source_of({"kind": "simulated", **typed(parameter)}).settings()
+    write_cohort(out, settings, frames=frames, around=around, progress=True)
     count = len(list(out.rglob("*.jpg")))
     folders = shlex.join(["--casme2", str(out / "CASME2"), "--samm", str(out / "SAMM")])
     typer.echo(f"{out}: a simulated cohort with {count} frames; ethnicmer build --data licensed {folders}")

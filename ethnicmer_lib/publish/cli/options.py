@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -77,17 +77,11 @@ def entries(changes: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def with_options(options: Iterable[inspect.Parameter]) -> Callable[[Callable], Callable]:
-    """Give a command these options in the place of its ``**keywords``."""
-
-    def give(command: Callable) -> Callable:
-        *own, _ = inspect.signature(command, eval_str=True).parameters.values()
-        added = [one.replace(kind=one.KEYWORD_ONLY) for one in options]
-        command.__signature__ = inspect.Signature([*own, *added])
-        return command
-
-    return give
-
-
-#: The options of :func:`overrides`.
-from_clips = with_options(inspect.signature(overrides, eval_str=True).parameters.values())
+def from_clips(command: Callable) -> Callable:
+    """Give a command the options of :func:`overrides` in the place of its ``**keywords``."""
+    *own, _ = inspect.signature(command, eval_str=True).parameters.values()
+    options = inspect.signature(overrides, eval_str=True).parameters.values()
+    command.__signature__ = inspect.Signature(
+        [*own, *(one.replace(kind=one.KEYWORD_ONLY) for one in options)]
+    )
+    return command
