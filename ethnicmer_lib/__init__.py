@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,34 +13,29 @@ __version__ = "0.1.0"
 
 #: Room, or a module of it -> its public names.  A room may offer more: ``from ethnicmer_lib.clips import ...``.
 PUBLIC = {
-    room: tuple(names.split())
-    for room, names in {
-        "sources": "open_clips",
-        "clips": "MOMENTS LABELS MAPPINGS label_emotions released_clips",
-        "annotate": "annotate_clips released_codes screen Rules",
-        "motion": "optical_flow optical_strain flow_image motion_images apex_images",
-        "design": "subject_folds draw_scenarios binary_labels features classifier repeat_scenarios majority_rule "
-        "forest_baseline",
-        "networks": "Recipe Switches build_network train_and_predict trained grad_cam activation_maps measure_maps "
-        "MEASURES group_accuracy",
-        "stats": "Estimate scores difference group_difference mean_over_draws holm cramers_v",
-        "paper": "RELEASED count_tables printed judge",
-        "store": "recording",
-        "publish.chapters": "parameters",
-        "publish.saved": "save_findings all_findings",
-        "publish.library": "library",
-    }.items()
+    "sources": "open_clips",
+    "clips": "MOMENTS LABELS MAPPINGS label_emotions released_clips",
+    "annotate": "annotate_clips released_codes screen Rules",
+    "motion": "optical_flow optical_strain flow_image motion_images apex_images",
+    "design": "subject_folds draw_scenarios binary_labels features classifier repeat_scenarios majority_rule "
+    "forest_baseline",
+    "networks": "Recipe Switches build_network train_and_predict trained grad_cam activation_maps measure_maps "
+    "MEASURES group_accuracy",
+    "stats": "Estimate scores difference group_difference mean_over_draws holm cramers_v",
+    "paper": "RELEASED count_tables printed judge",
+    "store": "recording",
+    "publish.chapters": "parameters",
+    "publish.saved": "save_findings all_findings",
+    "publish.library": "library",
 }
 #: Parts of the library, from below.
-ROOMS = (
-    *("store", "stats", "clips", "simulator", "sources", "annotate", "motion", "design", "networks"),
-    *("paper", "show", "evidence", "publish"),
-)
+_BELOW = "store stats clips simulator sources annotate motion design networks"
+ROOMS = (*_BELOW.split(), "paper", "show", "evidence", "publish")
 
 
-def lazily(package: str, public: Mapping[str, Iterable[str]]) -> tuple[list[str], Callable[[str], Any]]:
+def lazily(package: str, public: Mapping[str, str]) -> tuple[list[str], Callable[[str], Any]]:
     """``__all__`` and ``__getattr__`` of a package: public names by module, which is loaded when one is first used."""
-    module_of = {name: module for module, names in public.items() for name in names}
+    module_of = {name: module for module, names in public.items() for name in names.split()}
 
     def load(name: str) -> Any:
         if name not in module_of:

@@ -19,7 +19,7 @@ import ethnicmer_lib as em
 from ethnicmer_lib.publish.library import example, library, public
 
 ROOMS = [*dict.fromkeys(key.partition(".")[0] for key in em.PUBLIC), "show"]
-NAMES = [(key.partition(".")[0], name) for key, names in em.PUBLIC.items() for name in names]
+NAMES = [(key.partition(".")[0], name) for key, names in em.PUBLIC.items() for name in names.split()]
 
 
 def test_importing_the_library_loads_no_room_and_nothing_heavy():

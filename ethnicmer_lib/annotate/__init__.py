@@ -4,7 +4,7 @@ from ethnicmer_lib import lazily
 
 # Loaded when first used: who screens released codes needs no torch.
 _PUBLIC = {
-    "annotation": ("annotate_clips",),
-    "screening": ("Rules", "beside_released", "released_codes", "screen"),
+    "annotation": "annotate_clips",
+    "screening": "Rules beside_released released_codes screen",
 }
 __all__, __getattr__ = lazily(__name__, _PUBLIC)

@@ -4,13 +4,13 @@ from ethnicmer_lib import lazily
 
 # Loaded when first used: who reads a printed number needs no classifier.
 _PUBLIC = {
-    "counted": ("count_tables",),
-    "effects": ("described_cells", "switch_effects"),
-    "facs": ("unit_claims",),
-    "judging": ("cells", "judge", "rules_of"),
-    "ledger": ("claims_ledger",),
-    "numbers": ("printed",),
-    "on_labels": ("label_claims",),
-    "released": ("RELEASED",),
+    "counted": "count_tables",
+    "effects": "described_cells switch_effects",
+    "facs": "unit_claims",
+    "judging": "cells judge rules_of",
+    "ledger": "claims_ledger",
+    "numbers": "printed",
+    "on_labels": "label_claims",
+    "released": "RELEASED",
 }
 __all__, __getattr__ = lazily(__name__, _PUBLIC)

@@ -31,7 +31,7 @@ def public(room: str) -> dict[str, Any]:
     if room == "show":
         return {f"show.{name}": getattr(ethnicmer_lib.show, name) for name in ethnicmer_lib.show.__all__}
     keys = [key for key in ethnicmer_lib.PUBLIC if key.partition(".")[0] == room]
-    return {name: getattr(ethnicmer_lib, name) for key in keys for name in ethnicmer_lib.PUBLIC[key]}
+    return {name: getattr(ethnicmer_lib, name) for key in keys for name in ethnicmer_lib.PUBLIC[key].split()}
 
 
 def example(thing: Any) -> str:

@@ -19,7 +19,7 @@ def run(monkeypatch, *words: str) -> int:
 
 
 def test_a_mistake_is_one_line_and_no_traceback(workspace, monkeypatch, capsys):
-    assert run(monkeypatch, "runs", "remove", "nothing") == 1
+    assert run(monkeypatch, "runs", "compare", "nothing", "nothing") == 1
     said = capsys.readouterr().err
     assert said.startswith("error: 0 runs are called 'nothing'")
     assert said.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Runs are listed with what tells them apart, compared to the last bit, and removed only when they are there."""
+"""Runs are listed with what tells them apart, and compared to the last bit."""
 
 from __future__ import annotations
 
@@ -102,17 +102,9 @@ def test_a_part_that_only_one_run_has_is_shown(workspace):
     assert compared(call("compare", key(one), key(both)))["tinyvit"] == ["NaN", "1.0", "False"]
 
 
-def test_only_what_is_there_is_removed_and_only_when_confirmed(workspace):
-    first, second = make(1), make(2)
+def test_a_name_that_is_none_or_several_is_refused(workspace):
+    first, _ = make(1), make(2)
     with pytest.raises(StudyError, match=r"0 runs are called 'nothing'.*runs list"):
-        call("remove", key(first), "nothing")
-    assert first.path.exists(), "one unknown name: nothing is removed"
+        call("compare", key(first), "nothing")
     with pytest.raises(StudyError, match=r"2 runs are called 'networks'"):
-        call("remove", "networks")
-    result = CliRunner().invoke(cli.app, ["runs", "remove", key(first)], input="n\n")
-    assert result.exit_code == 1
-    assert first.path.exists()
-    assert "removed" in call("remove", key(first), input="y\n")
-    assert not first.path.exists()
-    assert "removed" in call("remove", second.path.name, input="y\n")
-    assert every().empty
+        call("compare", key(first), "networks")

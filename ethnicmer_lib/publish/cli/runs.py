@@ -1,8 +1,7 @@
-"""The runs that are kept: runs list, runs compare, runs remove."""
+"""The runs that are kept: runs list, runs compare."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from ethnicmer_lib.stats import MACRO, scores
 from ethnicmer_lib.store import Run, identity, workspace
 
 WIDTH = 32  #: characters of an input that are shown
-app = typer.Typer(no_args_is_help=True, help="List, compare and remove the runs that are kept.")
+app = typer.Typer(no_args_is_help=True, help="List and compare the runs that are kept.")
 
 
 @app.command("list")
@@ -51,20 +50,6 @@ def compare(
         typer.echo(shown.assign(identical=content["a"] == content["b"]).round(4).to_string())
 
 
-@app.command()
-def remove(
-    names: Annotated[list[str], typer.Argument(help="Names or keys of runs, or parts of them.")],
-) -> None:
-    """Remove runs; what they hold is computed again when it is needed."""
-    known = every()
-    found = known.loc[sorted({_find(name, known) for name in names})]
-    typer.echo(found[["MB"]].to_string())
-    typer.confirm("remove?", abort=True)
-    for run in found["run"]:
-        shutil.rmtree(run.path)
-    typer.echo("removed")
-
-
 def every() -> pd.DataFrame:
     """The runs of the workspace by their names ``<step>-<key>``.
 
@@ -77,11 +62,8 @@ def every() -> pd.DataFrame:
 
 def _described(path: Path) -> dict[str, Any]:
     run = Run(path)
-    about = {
-        "source": "",
-        "simulated": False,
-        "planned": {},
-    } | run.about()  # a kill may have come before its note
+    # A kill may have come before the note.
+    about = {"source": "", "simulated": False, "planned": {}} | run.about()
     files = [file.stat() for file in (path, *path.rglob("*"))]
     folds, planned = len(list(path.glob("[!.]*-fold*.parquet"))), sum(about["planned"].values())
     return {
