@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 
 CASME2, SAMM = "CASME II", "SAMM"
 
@@ -166,8 +166,7 @@ def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.S
     Given are the subject and the screened code ('0' to '4', see :data:`RACE_CODES`) of each clip, and one of
     :data:`ETHNIC_MAPPINGS`; StudyError for any other.
     """
-    if mapping not in ETHNIC_MAPPINGS:
-        raise StudyError(f"mapping={mapping!r} is none of {', '.join(ETHNIC_MAPPINGS)}")
+    check_name("mapping", mapping, ETHNIC_MAPPINGS)
     asian = {"others_non_asian": {"2", "3"}, "asian_only": {"2"}}.get(mapping, {"2", "3", "4"})
     if mapping == "flip_018":
         one, other = clip_codes()["018"].unique()

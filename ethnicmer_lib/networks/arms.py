@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
 
 VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
@@ -38,8 +38,8 @@ ARMS = {name: Arm(name, **{"variant": name} | row) for name, row in _ROWS.items(
 def networks(names: Sequence[str]) -> list[Arm]:
     """The arms of these names; StudyError for one that is unknown, or for which no network is trained."""
     known = {name: arm for name, arm in ARMS.items() if arm.variant in VARIANTS}
-    if unknown := [name for name in names if name not in known]:
-        raise StudyError(f"no network {unknown[0]!r}; arms: {', '.join(known)}")
+    for name in names:
+        check_name("arm", name, known)
     return [known[name] for name in names]
 
 

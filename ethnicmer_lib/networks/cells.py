@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.networks.models import EthnicNet
 from ethnicmer_lib.networks.training import Inputs
 
@@ -61,8 +61,7 @@ def map_side(layer: str, image_size: int) -> int:
 
     Raises StudyError for an unknown layer, or a map of one cell, which has no place to show.
     """
-    if layer not in STRIDES:
-        raise StudyError(f"layer={layer!r} is unknown; allowed: {', '.join(STRIDES)}")
+    check_name("layer", layer, STRIDES)
     side = -(-image_size // STRIDES[layer])
     if side < 2:
         raise StudyError(

@@ -12,7 +12,7 @@ from torchvision.transforms.functional import normalize
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.design.backbones import TINYVIT, check_images, load_weights, resnet18_backbone
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, VARIANTS
 from ethnicmer_lib.networks.switches import MEAN, STD
 
@@ -44,8 +44,7 @@ class EthnicNet(nn.Module):
 
     def __init__(self, variant: str, n_groups: int = 2, shared: bool = False):
         super().__init__()
-        if variant not in VARIANTS:
-            raise StudyError(f"variant {variant!r} is unknown; allowed: {', '.join(VARIANTS)}")
+        check_name("variant", variant, VARIANTS)
         self.variant, self.shared = variant, shared
         # The emotion branch comes first, so one seed gives it one start in all variants: rows stay paired.
         self.emotion, width = resnet18_backbone()

@@ -11,7 +11,7 @@ import yaml
 
 from ethnicmer_lib.clips.labels import BINARY
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import check_name
 
 #: The cells of a row of Table IV, and of Table V, as scores are called: F1 of each class, and macro F1.
 CELLS = {"table_iv": (*dict.fromkeys(BINARY.values()), "macro"), "table_v": (*LABELS, "macro")}
@@ -39,7 +39,6 @@ def printed(table: str) -> pd.DataFrame:
     if table in counts:
         by, count, rows = (counts[table][name] for name in ("by", "count", "rows"))
         return pd.DataFrame(rows).set_index(by)[[count]].rename_axis("arm")
-    if table not in CELLS:
-        raise StudyError(f"no printed table {table!r}; there are {', '.join((*counts, *CELLS))}")
+    check_name("printed table", table, (*counts, *CELLS))
     rows = read_yaml("results")[table]["rows"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(CELLS[table])).rename_axis("arm")

@@ -153,7 +153,7 @@ def test_a_mapping_changes_only_what_it_names():
     out = dropped[dropped["group"] == labels.LEFT_OUT]
     assert sorted(out["subject"].unique()) == labels.conflicting_subjects()
     assert labels.conflicting_subjects() == ["012", "017", "018", "034", "035", "037"]
-    with pytest.raises(StudyError, match="mapping='none' is none of paper, others_non_asian"):
+    with pytest.raises(StudyError, match="mapping='none' is unknown; allowed: paper, others_non_asian"):
         labels.coded_clips("none")
 
 

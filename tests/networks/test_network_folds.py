@@ -129,7 +129,7 @@ def test_the_network_of_a_fold_is_the_one_that_predicted_and_is_kept():
         ({"splits": [(np.arange(4), np.arange(4, 9))]}, "fold 0: subject s1 is in training and test"),
         ({"images": toy.images()[:5]}, r"\(5, 3, 28, 28\) for 12 clips"),
         ({"recipe": replace(RECIPE, learning_rate=1e38, epochs=3)}, r"no longer finite in epoch \d; lower"),
-        ({"arms": ["resnet19"]}, "no network 'resnet19'; arms: resnet18"),
+        ({"arms": ["resnet19"]}, "arm='resnet19' is unknown; allowed: resnet18"),
     ],
 )
 def test_refusals_name_clip_subject_and_fix(changes, said):
