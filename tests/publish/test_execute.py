@@ -15,6 +15,8 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import chapters, execute, saved
 
 STATISTICS = chapters.chapter("statistics")
+# A shell's background job, and what it starts, would ignore Ctrl-C.
+HEARS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 START = 'import ethnicmer_lib as em\np = em.parameters("statistics", globals())'
 FIND = """\
 from ethnicmer_lib.paper.findings import Finding
@@ -73,7 +75,7 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
         "pathlib.Path('pid.txt').write_text(str(__import__('os').getpid()))\n"
         "if not pathlib.Path('go').exists(): time.sleep(600)",
     )
-    code = (
+    code = HEARS + (
         "from ethnicmer_lib.publish import build, chapters\none = chapters.chapter('statistics')\n"
         "build._run({one: chapters.resolve(one)}, print)"
     )
@@ -94,8 +96,8 @@ def test_an_interrupt_ends_the_kernel_and_what_was_kept_is_not_computed_again(sm
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is another thing there")
 def test_an_interrupt_also_ends_a_kernel_that_is_about_to_start(small_book):
     small_book.write("import time\ntime.sleep(600)")
-    code = (
-        "import os, signal\nfrom ethnicmer_lib.publish import build, chapters, execute\n"
+    code = HEARS + (
+        "import os\nfrom ethnicmer_lib.publish import build, chapters, execute\n"
         "one = chapters.chapter('statistics')\nwritten = execute.written\n"
         "def interrupted(*given):\n    os.kill(os.getpid(), signal.SIGINT)\n    return written(*given)\n"
         "execute.written = interrupted\n"  # what papermill is told, right before it starts the kernel
