@@ -26,8 +26,9 @@ def read_yaml(name: str) -> Any:
 
 
 def printed(table: str) -> pd.DataFrame:
-    """A printed table ('table_i' to 'table_v'): one row per arm (scenario, variant; ethnicity, label), columns as
-    scores are called; StudyError for another name.
+    """A printed table, 'table_i' to 'table_v': one row per arm (scenario, variant; ethnicity, label).
+
+    Columns are called as scores are.  StudyError for another name.
 
     Examples
     --------

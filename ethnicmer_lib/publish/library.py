@@ -44,7 +44,7 @@ def _entry(name: str, thing: Any) -> str:
     if not callable(thing):
         shown = ", ".join(map(repr, thing)) if isinstance(thing, Mapping | tuple | list) else repr(thing)
         return f"**`{name}`**\n\n{shown}"
-    about = (inspect.getdoc(thing) or "").partition("\n")[0]
+    about = re.sub(r":\w+:`", "`", (inspect.getdoc(thing) or "").partition("\n")[0])
     lines = example(thing).removeprefix(">>> import ethnicmer_lib as em\n")  # the page has done that
     code = f"\n\n```pycon\n{lines}\n```" if lines else ""
     return f"**`{name}{_called(thing)}`**\n\n{about}{code}"

@@ -48,12 +48,9 @@ def caption(picture: tuple[int, str]) -> tuple[str, str]:
 
 
 def knobs() -> pd.DataFrame:
-    """Every setting of the simulator with its default and what it does, in the words of the command line."""
+    """Every setting of the simulator with its default and what it does."""
     texts = {name: text.replace("``", "") for name, text in described().items()}
-    rows = [
-        (f"--{one.name.replace('_', '-')}", str(one.default), texts[one.name])
-        for one in fields(SimulatorSettings)
-    ]
+    rows = [(one.name, str(one.default), texts[one.name]) for one in fields(SimulatorSettings)]
     return pd.DataFrame(rows, columns=["knob", "default", "what it does"])
 
 
