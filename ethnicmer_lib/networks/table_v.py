@@ -41,17 +41,19 @@ PARTS = {
 }
 
 
-def departures(folds: str | int, recipe: Recipe = AS_PRINTED, switches: Switches = AS_DESCRIBED) -> list[str]:
+def departures(folds: str | int, recipe: Mapping[str, Any], switches: Switches = AS_DESCRIBED) -> list[str]:
     """Where folds, recipe and switches leave the paper's protocol, as 'epochs=6 (paper: 15)'.
+
+    Of a recorded ``recipe`` the entries count that a recipe has today.
 
     Examples
     --------
-    >>> departures("loso", em.Recipe(epochs=6))
+    >>> departures("loso", {"epochs": 6, "batch_size": 32})
     ['epochs=6 (paper: 15)']
     """
     pairs = {"folds": (folds, "loso")}
-    for ours, paper in ((recipe, AS_PRINTED), (switches, AS_DESCRIBED)):
-        pairs |= {name: (value, getattr(paper, name)) for name, value in asdict(ours).items()}
+    for ours, paper in ((recipe, asdict(AS_PRINTED)), (asdict(switches), asdict(AS_DESCRIBED))):
+        pairs |= {name: (ours[name], paper[name]) for name in paper if name in ours}
     return [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
 
 
