@@ -56,7 +56,7 @@ def show(title: str, table: pd.DataFrame) -> None:
     peaks = list(nothing.index)
     print(f"{'':<26}" + "".join(f"{f'{peak:g} px':>16}" for peak in peaks) + f"{'CPU-s':>9}")
     print(f"{'no motion':<26}" + "".join(f"{nothing[peak]:>10.3f}{'':>6}" for peak in peaks))
-    for way, rows in table.groupby("way", sort=False):
+    for way, rows in table.groupby("arm", sort=False):
         means = rows.groupby("peak")[["error_px", "strain_r"]].mean()
         cells = "".join(f"{means.error_px[peak]:>10.4f}{means.strain_r[peak]:>6.2f}" for peak in peaks)
         print(f"{way:<26}{cells}{rows['seconds'].mean():>9.3f}", flush=True)
@@ -71,7 +71,7 @@ def pairs(compared: list[Way]) -> None:
     rows = []
     for one, original in found:
         error = flow_error(original, one.flow, one.seen)._asdict()
-        known = {"way": "the original, Octave", "clip_id": one.clip_id, "seconds": float("nan")}
+        known = {"arm": "the original, Octave", "clip_id": one.clip_id, "seconds": float("nan")}
         two_frames = [way for way in compared if not way.neighbours]
         rows += [row | {"peak": one.peak_px} for row in (known | error, *rows_of(one, two_frames))]
     show("golden pairs: endpoint error in px, correlation of strain", pd.DataFrame(rows))

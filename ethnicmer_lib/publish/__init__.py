@@ -1,1 +1,1 @@
-"""Parameters, profiles, papermill, the site, the course, the command line."""
+"""Parameters, profiles, papermill, the site, the library page, the command line."""

@@ -10,6 +10,8 @@ from typing import Any
 from IPython.display import Markdown
 
 import ethnicmer_lib
+from ethnicmer_lib import ROOMS
+from ethnicmer_lib.errors import check_name
 
 _EXAMPLES = re.compile(r"^Examples\n-+\n(.*?)(?=^\w[^\n]*\n-{3,}\n|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -28,6 +30,7 @@ def library(room: str) -> Markdown:
 
 def public(room: str) -> dict[str, Any]:
     """What ``import ethnicmer_lib as em`` gives of a room, by name; of ``show``, itself one, what it exports."""
+    check_name("room", room, ROOMS)
     if room == "show":
         return {f"show.{name}": getattr(ethnicmer_lib.show, name) for name in ethnicmer_lib.show.__all__}
     keys = [key for key in ethnicmer_lib.PUBLIC if key.partition(".")[0] == room]

@@ -46,7 +46,7 @@ class SimulatorSettings:
     repeats : the whole roster this many times over, with other faces; for scale.
     codes : whose FACS codes the Action Units are drawn from; 'both' (default) draws a clip's from its own database
         in so far as ``database_shift`` says so.
-    without : components of realism to leave out, for the ablation; see ``COMPONENTS``.
+    without : components of realism to leave out, for the ablation, as a list: [light, noise].
     """
 
     size: Literal["full", "tiny"] = "full"

@@ -88,12 +88,13 @@ def simulate(
 ) -> None:
     """Write a simulated cohort in the folder layouts of CASME II and SAMM, with its true motion.
 
-    -p sets its knobs, which `ethnicmer params simulator` lists: -p seed=3 -p "without=[light, noise]".
+    -p sets its knobs, which `ethnicmer params simulator` lists as those of the source: -p seed=3 -p repeats=2.
     """
     from ethnicmer_lib.simulator.write import write_cohort
     from ethnicmer_lib.sources import source_of
 
-    settings = source_of({"kind": "simulated", **typed(parameter)}).settings()
+    named = {name.removeprefix("source."): value for name, value in typed(parameter).items()}
+    settings = source_of({"kind": "simulated", **named}).settings()
     write_cohort(out, settings, frames=frames, around=around, progress=True)
     count = len(list(out.rglob("*.jpg")))
     folders = shlex.join(["--casme2", str(out / "CASME2"), "--samm", str(out / "SAMM")])
