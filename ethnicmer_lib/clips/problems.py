@@ -32,7 +32,7 @@ KINDS = {
         "no simulated cohort as it was written", "write it again, and give both its folders"
     ),
     "foreign_file": Kind(
-        "not written by the simulator", "undo a changed name, or move it out: all there is shown as simulated"
+        "not written by the simulator", "move it out, or undo a changed name: all there is shown as simulated"
     ),
     "changed_file": Kind("not as the simulator wrote it", "delete it and have the cohort written again"),
     # The coding file

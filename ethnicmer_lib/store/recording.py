@@ -58,7 +58,7 @@ def recording(name: str) -> Recording:
     """
     path = project_root() / "results" / name / "record.json"
     if not path.is_file():
-        raise StudyError(f"no recorded run in {path.parent}; `ethnicmer record --help` names those that can be made")
+        raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
     content = json.loads(path.read_text())
     first, source = next(iter(content["parts"].values())), Provenance(**content["provenance"])
     command = first.get("recorded_as", first["command"])

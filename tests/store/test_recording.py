@@ -52,7 +52,7 @@ def test_a_changed_or_missing_table_is_refused_with_its_cure(checkout):
         _ = recording("t").predictions
     with pytest.raises(StudyError, match="no 'controls' in results/t; it holds predictions"):
         recording("t").table("controls")
-    with pytest.raises(StudyError, match="ethnicmer record --help"):
+    with pytest.raises(StudyError, match="ethnicmer record none"):
         recording("none")
 
 
