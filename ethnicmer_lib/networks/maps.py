@@ -17,10 +17,8 @@ from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
 from ethnicmer_lib.stats import Estimate, group_difference
 
-LABELLED = (
-    "Positive",
-    "Surprise",
-)  #: what clips with a map show: Negative mixes several emotions (Section IV-C)
+#: What clips with a map show: Negative mixes several emotions (Section IV-C).
+LABELLED = ("Positive", "Surprise")
 #: measure of a map -> what it says
 MEASURES: Mapping[str, str] = {
     "asymmetry": "|left - right| / (left + right), 0 for two equal sides, 1 for one side only",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import distributed
@@ -28,6 +28,7 @@ def workers_of(address: str) -> Round:
     return partial(_on_workers, address)
 
 
+@cache  # asked for every task
 def identity() -> dict[str, str]:
     """What must be the same on every worker: versions that can change a prediction, and this library's code."""
     return environment()["versions"] | {"ethnicmer_lib code": fingerprint(*CODE)}
