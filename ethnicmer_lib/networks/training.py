@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks.fast_cpu import hasten
+from ethnicmer_lib.networks.fast_cpu import as_stored, hasten
 from ethnicmer_lib.networks.models import RGB_VARIANTS, EthnicNet, Outputs, build_network, loss
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches, standardised, taught
@@ -120,15 +120,18 @@ def train_fold(
         model = build_network(variant, weights, max(2, len(inputs.context)), switches.shared_backbone)
         model = hasten(model.to(device, memory_format=LAYOUT).train())
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
-        optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+        stored = {one: nn.Parameter(as_stored(one.detach())) for one in model.parameters()}
+        optimiser = torch.optim.Adam(stored.values(), lr=recipe.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, recipe.gamma)
         for epoch in range(recipe.epochs):
             summed = torch.zeros((), device=device)
             for batch in batches(torch.from_numpy(order.permutation(rows)).to(device), recipe.batch_size):
-                optimiser.zero_grad()
+                model.zero_grad()
                 outputs = model(*inputs.batch(batch))
                 value = loss(outputs, inputs.label[batch], inputs.group[batch], switches.ethnic_loss)
                 value.backward()
+                for weight, view in stored.items():
+                    view.grad = None if weight.grad is None else as_stored(weight.grad)
                 optimiser.step()
                 summed += value.detach()
             if not torch.isfinite(summed):
