@@ -2,7 +2,7 @@
 
 from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.draws import mean_change, mean_over_draws, middle_of_draws, per_draw, sign_test
-from ethnicmer_lib.stats.intervals import Estimate, effective_subjects
+from ethnicmer_lib.stats.intervals import MIN_RUNS, Estimate, effective_subjects
 from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
 from ethnicmer_lib.stats.permutation import holm, swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference, macro_f1, scores

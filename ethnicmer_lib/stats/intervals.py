@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from ethnicmer_lib.errors import StudyError
 
 PLAIN_TAIL = (1 - 0.95) / 2  #: share of the resamples beyond either end of a plain 95 % interval
+POWER = 0.8  #: chance with which an effect of the size :attr:`Estimate.detectable` is seen
+MIN_RUNS = 5  #: fewer training runs decide nothing
 
 
 class Estimate(NamedTuple):
@@ -33,6 +35,31 @@ class Estimate(NamedTuple):
     def side(self) -> int:
         """-1 when the whole interval is below zero, 1 when it is above, 0 when it holds zero."""
         return int(self.low > 0) - int(self.high < 0)
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference whose interval would be on its side of zero with 80 % power, this one being as wide:
+        its half width times (z(0.975) + z(0.8)) / z(0.975), about 1.43."""
+        return (self.high - self.low) / 2 * float(1 + ndtri(POWER) / ndtri(1 - PLAIN_TAIL))
+
+
+def over_runs(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Mean over runs of (runs, 1 + n) scores, of the data (first) and n resamples of subjects, the error of runs added.
+
+    Subjects and runs are crossed: the variance of the mean is that over subjects, which the resamples have, plus that
+    of what is common to a run, s²/R - e²/(S·R), which a two-way analysis of variance gives: s² the variance of the R
+    runs' scores, e² of what is peculiar to a subject in a run, which resamples of single runs show and which both hold.
+    Every resample gets a draw of that size from Student's t with R - 1 degrees of freedom; a single run gets nothing,
+    and its interval is over subjects alone (Bouthillier et al. 2021 on why runs count).
+    """
+    runs, mean = len(values), values.mean(0)
+    if runs < 2:
+        return mean
+    own = np.nanmean(np.nanvar(values[:, 1:] - mean[1:], axis=1)) / (runs - 1)
+    common = max(0.0, values[:, 0].var(ddof=1) / runs - own)
+    drawn = np.random.default_rng([seed, runs, 3]).standard_t(runs - 1, mean.size - 1)
+    mean[1:] += np.sqrt(common) * drawn
+    return mean
 
 
 def subject_weights(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.confusions import class_f1, resampled
+from ethnicmer_lib.stats.intervals import over_runs
 
 
 def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0) -> float:
@@ -21,21 +22,28 @@ def swap_test(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 
     subject's two confusion matrices), and scores both anew.  This is the approximate randomisation test
     (Noreen 1989; Yeh 2000, COLING 18:947) with the subject as its unit.
 
-    ``first`` and ``second`` are (repetitions, subjects, classes, classes) confusion matrices.  A subject's predictions
-    of all repetitions are swapped together, and the score is the average over repetitions; one repetition stands for
-    any number, as that of a method without chance does.  StudyError for numbers of repetitions that do not fit.
+    ``first`` and ``second`` are (runs, subjects, classes, classes) confusion matrices.  A subject's predictions of all
+    runs are swapped together, the score is the average over runs, and the error that a run makes in all subjects is
+    added to every permutation as to an interval (:func:`intervals.over_runs`): swapping subjects alone would take two
+    halves of the runs of one network for different methods.  One run stands for any number, as that of a method
+    without chance does.  StudyError for numbers of runs that do not fit.
     """
-    if len(first) != len(second) and 1 not in (len(first), len(second)):
-        raise StudyError(
-            f"{len(first)} and {len(second)} repetitions; both methods need equally many, or one"
-        )
+    check_runs(first, second)
     swaps = np.random.default_rng([seed, n, 2]).integers(0, 2, (n, first.shape[1])).astype(float)
     moved = resampled(second - first, np.vstack([np.zeros(first.shape[1]), swaps]))  # first row: nothing
     one, other = (
         np.nan_to_num(class_f1(side)).mean(-1)
         for side in (first.sum(1)[:, None] + moved, second.sum(1)[:, None] - moved)
     )
-    return p_value((one - other).mean(0))
+    return p_value(over_runs(one - other, seed))
+
+
+def check_runs(first: np.ndarray, second: np.ndarray) -> None:
+    """StudyError unless two methods have equally many runs, or one of them a single one."""
+    if len(first) != len(second) and 1 not in (len(first), len(second)):
+        raise StudyError(
+            f"{len(first)} and {len(second)} repetitions; both methods need equally many, or one"
+        )
 
 
 def p_value(found: np.ndarray) -> float:

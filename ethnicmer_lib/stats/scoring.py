@@ -1,4 +1,4 @@
-"""Scores of predictions and their differences: F1 by label, macro F1, UAR, with intervals over subjects.
+"""Scores of predictions and their differences: F1 by label, macro F1, UAR, with intervals over subjects and runs.
 
 Every score is a function of per-subject confusion matrices, so a resample is one matrix product.  How often these
 intervals hold the truth is measured by ``evidence.calibration`` and shown on the page Statistics.
@@ -20,8 +20,8 @@ from ethnicmer_lib.stats.confusions import (
     paired_confusions,
     resampled,
 )
-from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
-from ethnicmer_lib.stats.permutation import swap_test
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, over_runs, subject_weights
+from ethnicmer_lib.stats.permutation import check_runs, swap_test
 
 MACRO = "macro"  #: mean F1 over labels of the pooled predictions (macro F1, UF1)
 UAR = "uar"  #: mean recall over the labels that have clips (unweighted average recall)
@@ -38,10 +38,10 @@ def scores(
     """F1 of every label, macro F1 and UAR of the pooled predictions of every arm.
 
     One row per value of ``by`` ('arm', ``["draw", "arm"]``, ...; None: all rows together), in order of appearance;
-    columns: the labels, ``macro``, ``uar``.  With ``interval`` cells are :class:`Estimate`, from whole subjects
-    resampled.  A label of ``labels`` (by default those of the table) that a part does not hold scores 0, as in
-    scikit-learn; a resample that lacks a label of the data is left out.  Where a column ``seed`` numbers repetitions
-    of the study and is not in ``by``, scores are averaged over repetitions, inside each resample too.
+    columns: the labels, ``macro``, ``uar``.  With ``interval`` cells are :class:`Estimate`, over subjects and, where a
+    column ``seed`` numbers training runs, over runs (:func:`intervals.over_runs`).  A label of ``labels`` (by default
+    those of the table) that a part does not hold scores 0, as in scikit-learn; a resample that lacks a label of the
+    data is left out.  Where ``seed`` is not in ``by``, scores are averaged over runs, inside each resample too.
 
     StudyError for an empty table or an unknown label.
 
@@ -80,9 +80,10 @@ def difference(
 ) -> pd.DataFrame:
     """macro F1 of one arm minus that of another on the same clips: an interval, and the p-value of the swap test.
 
-    Both arms of a pair are scored as in :func:`scores`, on the same resamples of subjects; the swap test makes as many
-    permutations.  One row per pair: ``a``, ``b``, ``difference`` (an :class:`Estimate`), ``p``; pairs of which the
-    table lacks one are left out.  StudyError when two arms do not hold the same clips with the same truth.
+    Both arms of a pair are scored as in :func:`scores`, on the same resamples of subjects, run by run in the order of
+    their seeds; the swap test makes as many permutations.  One row per pair: ``a``, ``b``, ``difference`` (an
+    :class:`Estimate`), ``p``, and ``runs``, how many the arm with more of them has; pairs of which the table lacks one
+    are left out.  StudyError when two arms do not hold the same clips with the same truth.
 
     Examples
     --------
@@ -99,8 +100,9 @@ def difference(
         if a in arms and b in arms:
             sides = paired_confusions(arms[a], arms[b], labels)
             estimate = difference_interval(*sides, resamples, seed)
-            rows.append({"a": a, "b": b, "difference": estimate, "p": swap_test(*sides, resamples, seed)})
-    return pd.DataFrame(rows, columns=["a", "b", "difference", "p"])
+            p = swap_test(*sides, resamples, seed)
+            rows.append({"a": a, "b": b, "difference": estimate, "p": p, "runs": max(map(len, sides))})
+    return pd.DataFrame(rows, columns=["a", "b", "difference", "p", "runs"])
 
 
 def f1_intervals(
@@ -109,19 +111,23 @@ def f1_intervals(
     """F1 of every label, macro F1 and UAR of (repetitions, subjects, classes, classes) confusion matrices."""
     subjects = effective_subjects(confusions.sum((0, 2, 3)))
     found = _resampled_scores(confusions, labels, n, seed)
-    return {name: interval(values, subjects) for name, values in found.items()}
+    return {name: interval(over_runs(values, seed), subjects) for name, values in found.items()}
 
 
 def difference_interval(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0) -> Estimate:
-    """Difference in macro F1 of two stacks of confusion matrices, (repetitions, subjects, classes, classes) each."""
+    """Difference in macro F1 of two stacks of confusion matrices, (runs, subjects, classes, classes) each, run by run.
+
+    StudyError for numbers of runs that do not fit (:func:`swap_test`).
+    """
+    check_runs(first, second)
     one, other = (_resampled_scores(side, (), n, seed)[MACRO] for side in (first, second))
-    return interval(one - other, effective_subjects(first.sum((0, 2, 3))))
+    return interval(over_runs(one - other, seed), effective_subjects(first.sum((0, 2, 3))))
 
 
 def _resampled_scores(
     confusions: np.ndarray, labels: Sequence[str], n: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Scores of the data (first) and of n resamples, averaged over repetitions; NaN where a label is lost."""
+    """(repetitions, 1 + n) scores of the data (first) and of n resamples of subjects; NaN where a label is lost."""
     weights = subject_weights(confusions.shape[1], n, np.random.default_rng([seed, n]))
     drawn = resampled(confusions, weights)
     f1, recall = class_f1(drawn), class_recall(drawn)
@@ -129,8 +135,8 @@ def _resampled_scores(
     for values in (f1, recall):
         np.copyto(values, 0.0, where=np.isnan(values[:, :1]))
     present = (drawn[:, :1].sum(-1) > 0).sum(-1)
-    found = {label: f1[..., i].mean(0) for i, label in enumerate(labels)}
-    return found | {MACRO: f1.mean(-1).mean(0), UAR: (recall.sum(-1) / present).mean(0)}
+    found = {label: f1[..., i] for i, label in enumerate(labels)}
+    return found | {MACRO: f1.mean(-1), UAR: recall.sum(-1) / present}
 
 
 def macro_f1(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> float:
