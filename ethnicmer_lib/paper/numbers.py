@@ -20,7 +20,7 @@ CELLS = {"table_iv": (*dict.fromkeys(BINARY.values()), "macro"), "table_v": (*LA
 @functools.cache
 def read_yaml(name: str) -> Any:
     """A file of this room: 'counts' (Tables I to III), 'results' (IV, V, the protocol), 'claims' (and the rules that
-    judge them), 'switches'."""
+    judge them), 'release' (what was read there), 'switches'."""
     text = resources.files("ethnicmer_lib.paper").joinpath(f"{name}.yml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ethnicmer_lib.clips.labels import BINARY, RACE_CODES, annotations, released_clips
+from ethnicmer_lib.clips.labels import (
+    BINARY,
+    CASME2,
+    GROUPS,
+    RACE_CODES,
+    annotations,
+    clip_codes,
+    conflicting_subjects,
+    released_clips,
+)
 from ethnicmer_lib.paper import released
 from ethnicmer_lib.paper.counted import group_rules
-from ethnicmer_lib.paper.facs import in_words, shown, units_named
-from ethnicmer_lib.paper.judging import cells
+from ethnicmer_lib.paper.facs import coded, in_words, units_named
+from ethnicmer_lib.paper.judging import cells, rules_of
 from ethnicmer_lib.paper.numbers import printed, read_yaml
 from ethnicmer_lib.stats.association import cramers_v
-from ethnicmer_lib.stats.means import bootstrap_mean
+from ethnicmer_lib.stats.means import group_difference
 
 
 def label_claims() -> dict[str, Any]:
     """Every claim that needs no clips: key -> value and words."""
-    found = _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _units()
-    found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v")}
+    found = {key: (None, {}) for key, rule in rules_of("claims").items() if rule["rule"] == "open"}
+    found |= (
+        _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _draw() | _table_v() | _units()
+    )
+    found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v"), **_read()}
     found["random_forest"] = (None, {"equal": " and ".join(released.equal_from_noise())})
     claims = read_yaml("claims")["claims"]
     says = {key: row["says"] for row in claims for key in (row["key"], *row.get("answers", ()))}
@@ -55,15 +69,20 @@ def _ethnicity() -> dict[str, Any]:
     by_rule = np.where(table["race_code"].astype(int) >= 2, "Asian", "Non-Asian") == table["mapped_label"]
     equal = f"all {len(table)}" if by_rule.all() else f"{by_rule.sum()} of {len(table)}"
     by_hand = table.loc[table["race_code"] == "4", "subject"].nunique()
-    share = bootstrap_mean((clips["group"] == "Asian").to_numpy(float), clips["subject"])
+    five, two = (clips[of].value_counts() for of in ("ethnicity", "group"))
+    labels, groups = five.max() / five.min(), two.max() / two.min()
     other = clips.loc[clips["group"] == "Non-Asian", "subject"].nunique()
     rows = read_yaml("counts")["table_i"]["rows"]
     named = " + ".join(str(row["subjects"]) for row in rows if row["group"] == "Non-Asian")
-    sixteen = other == read_yaml("results")["protocol"]["prima_facie_subjects"]
+    results = read_yaml("results")
+    sixteen = other == results["protocol"]["prima_facie_subjects"]
+    text, listed = results["named"]["asian"], [row["ethnicity"] for row in rows if row["group"] == "Asian"]
+    includes = {"named": ", ".join(text), "listed": ", ".join(listed)}
     return {
         "five_categories": _whether(len(ethnic) == 5, n=len(ethnic), listed=", ".join(ethnic)),
         "others_by_hand": _whether(not by_rule.all(), equal=equal, subjects=by_hand),
-        "mapping_balances": (share, {"clips": len(clips), "holds": share.low <= 0.5 <= share.high}),
+        "asian_includes": _whether(set(text) == set(listed), **includes),
+        "mapping_balances": (groups, {"five": labels, "n": len(five), "holds": groups < labels}),
         "sixteen_subjects": (other, {"printed": named, "holds": sixteen}),
         "universality": (cramers_v(clips, "database", "group"), {"database_rule": group_rules(clips)[0]}),
     }
@@ -73,17 +92,21 @@ def _screening() -> dict[str, Any]:
     """What else was written down, and whether screening changed it."""
     table = annotations()
     complete = int(((table["gender"] != "") & (table["age_bin"] != "")).sum())
-    raw = table[table["raw_race_code"] != ""]
-    first = raw[raw["raw_race_code"] != "Error"].groupby("subject")["raw_race_code"].first()
-    changed = raw.loc[raw["race_code"] != raw["subject"].map(first), "subject"].nunique()
+    given, final = clip_codes(), table.groupby("subject")["race_code"].first()
+    changed = sum(final[subject] not in set(codes) for subject, codes in given.items())
+    words = {"subjects": len(given), "changed": changed, "conflicts": len(conflicting_subjects())}
     return {
         "gender_and_age": _whether(complete == len(table), complete=complete, clips=len(table)),
-        "screening_corrects": _whether(changed > 0, subjects=raw["subject"].nunique(), changed=changed),
+        "screening_corrects": _whether(changed > 0, **words),
     }
 
 
 def _emotions() -> dict[str, Any]:
-    table, kept = annotations(), len(released_clips())
+    table, clips = annotations(), released_clips()
+    kept, fold = len(clips), rules_of("claims")["imbalance_iii"]["fold"]
+    three, two = (of.value_counts() for of in (clips["label"], clips["label"].map(BINARY)))
+    ratios = three.max() / three.min(), two.max() / two.min()
+    imbalance = {"largest": three.max(), "smallest": three.min(), "holds": ratios[0] >= fold}
     others = int((table["mapped_emotion"] == "Other").sum())
     many = table["emotion"].str.lower().groupby(table["mapped_emotion"]).nunique()
     counted = {label.lower(): int(many[label]) for label in ("Positive", "Surprise", "Negative")}
@@ -91,22 +114,115 @@ def _emotions() -> dict[str, Any]:
     return {
         "others_left_out": _whether(others + kept == len(table), others=others, clips=len(table), kept=kept),
         "single_emotions": _whether(single, **counted),
+        "imbalance_iii": (ratios[0], imbalance),
+        "binary_balances": (ratios[1], {"three": ratios[0], "holds": ratios[1] < ratios[0]}),
     }
 
 
 def _table_iv() -> dict[str, Any]:
-    """What Table IV's own labels say: its draw and its balance."""
+    """What Table IV's own labels say: the balance of its draw, and its classes."""
     drawn, paper = released.draw(released.kept_clips()), printed("table_iv")
     shares = {name: float((rows["label"] == "Negative").mean()) for name, rows in drawn.items()}
-    listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    always = released.score({"Mixed": drawn["Mixed"].assign(predicted="Negative")})
-    rule = float(always.loc["Mixed", "macro"])
+    words = {"shares": _shares(shares)}
     merged = " and ".join(label for label, two in BINARY.items() if two != "Negative")
     classes = [column for column in paper if column != "macro"]
     return {
-        "released_shares": (max(shares.values()) - min(shares.values()), {"shares": listed}),
-        "balanced_labels": (rule, {"holds": rule < paper.loc["Mixed", "macro"]}),
+        "released_shares": (max(shares.values()) - min(shares.values()), words),
+        "balanced_labels": (max(abs(share - 0.5) for share in shares.values()), words),
         "smaller_classes": _whether("Positive" in classes, classes=" and ".join(classes), merged=merged),
+    }
+
+
+def _draw() -> dict[str, Any]:
+    """Who and what was drawn for Table IV: subjects, their databases, and whose clips."""
+    drawn = released.draw(released.kept_clips())
+    drawn = {
+        name: rows.assign(database=rows["clip_id"].str.partition("/")[0]) for name, rows in drawn.items()
+    }
+    mixed, people = drawn["Mixed"], read_yaml("results")["protocol"]["prima_facie_subjects"]
+    subjects = {name: rows["subject"].nunique() for name, rows in drawn.items()}
+    of_mixed = mixed.groupby("group")["subject"].nunique().to_dict()
+    shares = {name: float((rows["database"] == CASME2).mean()) for name, rows in drawn.items()}
+    databases = {name: rows["database"].nunique() for name, rows in drawn.items()}
+    mono = pd.concat([rows for name, rows in drawn.items() if name != "Mixed"])
+    asian, most = int((mixed["group"] == GROUPS[0]).sum()), mixed["subject"].value_counts().max()
+    half = {"asian": asian, "clips": len(mixed), "most": most}
+    return {
+        "domain_shift": (
+            max(shares.values()) - min(shares.values()),
+            {"database": CASME2, "shares": _shares(shares)},
+        ),
+        "drawn_association": (cramers_v(mono, "database", "group"), {}),
+        "sixteen_drawn": _every(subjects, people),
+        "mixed_subjects": _every(of_mixed, people // 2),
+        "mixed_clips": (asian / len(mixed) - 0.5, half),
+        "cde_iv": _every(databases, 2),
+    }
+
+
+def _shares(of: dict[str, float]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in of.items())
+
+
+def _every(counts: dict[str, int], said: int) -> tuple[None, dict[str, Any]]:
+    """Whether all counts are the one that is said."""
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return _whether(set(counts.values()) == {said}, listed=listed, printed=said)
+
+
+def _table_v() -> dict[str, Any]:
+    """What the printed rows of Table V say by themselves: the size of the gain, and how far rows are apart."""
+    paper, named = printed("table_v"), read_yaml("results")["named"]["gain"]
+    gain = paper.loc["dual_motion", "macro"] - paper.loc["resnet18", "macro"]
+    supports = released_clips()["label"].value_counts()
+    right = {arm: clips_right(row, supports) for arm, row in paper.iterrows()}
+    apart = -np.diff(sorted((least for least, _ in right.values()), reverse=True))
+    fewest = next(n for n in range(1, 99) if 2 * 0.5**n <= 0.05)  # all clips that differ speak for one row
+    said = ", ".join(
+        f"{arm} {least}" if least == most else f"{arm} {least} to {most}"
+        for arm, (least, most) in right.items()
+    )
+    words = {"listed": said, "clips": supports.sum(), "fewest": fewest, "holds": apart.min() >= fewest}
+    return {
+        "gain_points": (gain, {"paper": named, "relative": gain / paper.loc["resnet18", "macro"]}),
+        "rows_order": (right["tinyvit"][0] - right["dual_motion"][0], words),
+    }
+
+
+def clips_right(row: pd.Series, supports: pd.Series) -> tuple[int, int]:
+    """Fewest and most clips that are right in a confusion matrix that gives the printed F1 (4 decimals) of every class.
+
+    F1 = 2 · right / (support + predicted), in integers. ``row`` and ``supports``, clips per class, are by class.
+    """
+    total = int(supports.sum())
+    fits = [
+        [
+            (right, said)
+            for right in range(clips + 1)
+            for said in range(right, total - clips + right + 1)
+            if round(2 * right / (clips + said), 4) == row[label]
+        ]
+        for label, clips in supports.items()
+    ]
+    found = [
+        sum(right for right, _ in one) for one in product(*fits) if sum(said for _, said in one) == total
+    ]
+    return min(found), max(found)
+
+
+def _read() -> dict[str, Any]:
+    """What was read in the release, of ``release.yml``; an entry of the protocol holds if it is the printed one."""
+    protocol = read_yaml("results")["protocol"]
+    return {
+        key: (
+            None,
+            {
+                "holds": row.get("value") == protocol.get(row.get("of")),
+                **row,
+                "fact": row["fact"].format_map(row),
+            },
+        )
+        for key, row in read_yaml("release")["claims"].items()
     }
 
 
@@ -119,9 +235,20 @@ def _averages(table: str) -> tuple[None, dict[str, Any]]:
 
 
 def _units() -> dict[str, Any]:
-    seen, p = in_words(shown(released_clips(), 12, False, "Positive"))
+    """What the FACS codes say without a test of groups."""
+    clips, smile = released_clips(), coded(released_clips(), 12, False, "Positive")
+    lettered = clips[clips["action_units"].str.contains(r"\d[A-E]")]
+    words = {
+        "coded": len(lettered),
+        "clips": len(clips),
+        "listed": " and ".join(lettered["database"].unique()),
+    }
+    first, second = GROUPS
     return {
-        "units_positive": units_named("Positive", (6, 12)),
-        "units_surprise": units_named("Surprise", (1, 2, 5, 26)),
-        "au12_universal": _whether(p > 0.05, seen=seen, p=p),
+        **units_named(),
+        "intensity": (None, words),
+        "au12_universal": (
+            group_difference(smile, ["has"], "label")["difference"][0],
+            {"seen": in_words(smile), "first": first, "second": second},
+        ),
     }
