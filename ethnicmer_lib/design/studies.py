@@ -185,6 +185,11 @@ def scenario_claims(
         "same_distribution": "gap_of_negative",
     }
     claimed = differences.reindex(keys.values()).set_axis(list(keys)).dropna(subset="estimate")
+    if "minority_f1" in claimed.index:  # what the paper prints is of one draw
+        single = middle_of_draws(per_draw(predictions, {MIXED: 1}, NON_NEGATIVE))
+        claimed["estimate"] = [
+            single if key == "minority_f1" else one for key, one in claimed["estimate"].items()
+        ]
     return {
         key: (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
         for key, row in claimed.iterrows()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
-from ethnicmer_lib.stats import difference
+from ethnicmer_lib.stats import Estimate, difference, holm
 from ethnicmer_lib.store import record
 
 #: Key of a claim in ``paper/claims.yml`` -> the variants, or control arms, whose macro F1 it compares.
@@ -65,8 +65,7 @@ def claims(
     ``predictions`` are of variants and baselines; ``missing`` says why variants could not be trained.
     """
     found: dict[str, Any] = {}
-    pairs = [*COMPARED.values(), ("majority", "resnet18"), ("forest", "resnet18")]
-    by_pair = difference(predictions, pairs, seed=seed).set_index(["a", "b"])["difference"].to_dict()
+    by_pair = _tested(predictions, COMPARED.values(), seed)
     for key, pair in COMPARED.items():
         absent = [name for name in pair if name not in set(predictions["arm"])]
         why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
@@ -75,14 +74,23 @@ def claims(
     for arm, row in branches.iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
         found[BRANCHES[arm]] = (row["difference"], words)
-    if majority := by_pair.get(("majority", "resnet18")):
-        found["baseline_significant"] = (majority, {"forest": by_pair["forest", "resnet18"]})
+    baselines = _tested(predictions, [("majority", "resnet18"), ("forest", "resnet18")], seed)
+    if majority := baselines.get(("majority", "resnet18")):
+        found["baseline_significant"] = (majority[0], {"forest": baselines["forest", "resnet18"][0]})
     return found
+
+
+def _tested(
+    predictions: pd.DataFrame, pairs: Iterable[tuple[str, str]], seed: int
+) -> dict[tuple[str, str], tuple[Estimate, dict[str, Any]]]:
+    """Difference of every pair that is there, with the swap test's p-value adjusted for all of them, a family."""
+    rows = holm(difference(predictions, pairs, seed=seed))
+    return {(r.a, r.b): (r.difference, {"p_holm": r.p_holm, "family": len(rows)}) for r in rows.itertuples()}
 
 
 def control_claims(controls: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The same for the controls, and what a probe of the ethnic branch reads off within one database."""
-    by_pair = difference(controls, CONTROLS.values(), seed=seed).set_index(["a", "b"])["difference"].to_dict()
+    by_pair = _tested(controls, CONTROLS.values(), seed)
     found: dict[str, Any] = {key: by_pair[pair] for key, pair in CONTROLS.items() if pair in by_pair}
     asked = learnt(controls, seed=seed).set_index(["arm", "reader", "target", "where"])
     both = controls.groupby("database")["group"].nunique()

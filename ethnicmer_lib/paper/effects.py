@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from ethnicmer_lib.paper.numbers import printed, read_yaml
-from ethnicmer_lib.stats.draws import mean_change, mean_over_draws, per_draw
-from ethnicmer_lib.stats.scoring import difference
+from ethnicmer_lib.stats.draws import mean_over_draws, middle_of_draws
+from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.stats.scoring import difference, scores
 
 
 def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -15,32 +16,33 @@ def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> 
     Parameters
     ----------
     studies : recorded predictions of Table IV, with a column ``study``: the effect is on Mixed minus the mono
-        scenarios, draw by draw; the interval is over draws alone, as subjects are the same on both sides.
-    arms : recorded predictions of Table V's controls: the effect is on macro F1, the interval over subjects.
+        scenarios, mean over the draws that both studies have; the interval is over subjects and draws, paired.
+    arms : recorded predictions of Table V's controls: the effect is on macro F1, the interval over subjects and runs.
     seed : of the resamples of subjects.
     """
     table = pd.DataFrame(read_yaml("switches"))
     of_iv, of_v = (table[table["table"] == name] for name in ("IV", "V"))
-    drops = {
-        study: _drop(studies[studies["study"] == study]) for study in {*of_iv["arm"], *of_iv["reference"]}
-    }
-    effects = [mean_change(drops[row.arm], drops[row.reference]) for row in of_iv.itertuples()]
+    effects = [_change(studies, row.arm, row.reference, seed) for row in of_iv.itertuples()]
     effects += list(difference(arms, of_v[["arm", "reference"]].itertuples(index=False), seed)["difference"])
     return table.assign(effect=effects)
 
 
-def _drop(rows: pd.DataFrame) -> pd.Series:
-    """Macro F1 of Mixed minus the mean of the mono scenarios, in every draw."""
-    mono = [arm for arm in rows["arm"].unique() if arm != "Mixed"]
-    return per_draw(rows, {"Mixed": 1, **dict.fromkeys(mono, -1 / len(mono))})
+def _change(studies: pd.DataFrame, study: str, reference: str, seed: int) -> Estimate:
+    """Mixed minus the mono scenarios in one study minus the same in another, on the draws that both have."""
+    both = studies[studies["study"].isin([study, reference])]
+    both = both[both.groupby("draw")["study"].transform("nunique") == 2]
+    weights = {}
+    for name, sign in ((study, 1), (reference, -1)):
+        arms = both.loc[both["study"] == name, "arm"].unique()
+        mono = [arm for arm in arms if arm != "Mixed"]
+        weights |= {f"{name}: Mixed": sign, **{f"{name}: {arm}": -sign / len(mono) for arm in mono}}
+    return mean_over_draws(both.assign(arm=both["study"] + ": " + both["arm"]), weights, seed=seed)
 
 
-def described_cells(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Table IV from many draws, in the shape of ``printed("table_iv")``: means as Estimates over subjects and draws."""
-    paper = printed("table_iv")
-    none = dict.fromkeys(paper.index, 0)  # all cells are of resamples in which every scenario has both labels
-    found = {
-        arm: {cell: mean_over_draws(predictions, none | {arm: 1}, cell, seed, 1000) for cell in paper}
-        for arm in paper.index
-    }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("arm")
+def described_cells(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Table IV from many draws, in the shape of ``printed("table_iv")``: median and middle 95 % of single draws.
+
+    The paper drew its subjects once, so a printed cell is one of what single draws give, and no mean of many.
+    """
+    cells = scores(predictions, ["draw", "arm"]).groupby("arm", sort=False)[list(printed("table_iv"))]
+    return cells.agg(middle_of_draws).loc[printed("table_iv").index]

@@ -9,9 +9,11 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.intervals import Estimate
 
 NOT_HERE = "cannot be tested here"
+#: What a rule did on a simulated cohort, whose truth is known: it says nothing of the claim, and all of the rule.
+OUTCOMES = ("hit", "miss", "false alarm", "correct rejection")
 #: What can be said of a claim.  'reproduced' and 'not reproduced' are about a number or an effect in the paper's
 #: direction; 'not supported' means that the data cannot tell; 'contradicted' that they say the opposite.
-VERDICTS = ("reproduced", "not reproduced", "not supported", "contradicted", NOT_HERE)
+VERDICTS = ("reproduced", "not reproduced", "not supported", "contradicted", NOT_HERE, *OUTCOMES)
 #: What an answer is about: the paper's text, a study of ours, or the paper's code.  In this order they decide a claim.
 MODES = ("as described", "ours", "as released")
 
@@ -32,6 +34,9 @@ class Finding:
     source: str = ""  #: the clips it was found on
     simulated: bool = False
     mode: str = MODES[0]
+    detectable: float | None = (
+        None  #: smallest difference that could have been seen, where none was supported
+    )
 
     @property
     def value(self) -> Estimate:
@@ -39,7 +44,7 @@ class Finding:
         return Estimate(self.estimate, self.low, self.high)
 
     def __post_init__(self) -> None:
-        for name in ("estimate", "low", "high"):
+        for name in ("estimate", "low", "high", "detectable"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 where = f"finding {self.key!r} of chapter {self.chapter!r}"

@@ -60,11 +60,12 @@ def rules_of(chapter: str) -> dict[str, dict[str, Any]]:
     return {key: default | rule for key, rule in known[chapter].items() if key != "default"}
 
 
-def cells(table: str, scores: pd.DataFrame, prefix: str = "") -> dict[str, Any]:
+def cells(table: str, scores: pd.DataFrame, prefix: str = "", **flags: pd.DataFrame) -> dict[str, Any]:
     """The printed cells of a table that ``scores`` holds, as keywords for :func:`judge`.
 
     ``scores`` has rows and columns as :func:`printed` has them, Estimates or numbers; ``prefix`` of the keys is the
-    table's name where none is given.
+    table's name where none is given.  Tables of the same shape under a name that the words use are handed on, cell by
+    cell: ``labels_alone``, whether the rule on labels gives what is printed.
     """
     paper = printed(table)
     found = {}
@@ -72,6 +73,7 @@ def cells(table: str, scores: pd.DataFrame, prefix: str = "") -> dict[str, Any]:
         for cell in paper.columns.intersection(scores.columns, sort=False):
             what = cell if cell in ("clips", "subjects") else f"{cell} F1"
             words = {"arm": arm, "cell": cell, "paper": float(paper.loc[arm, cell]), "what": what}
+            words |= {name: flag.loc[arm, cell] for name, flag in flags.items()}
             found[cell_key(prefix or table, arm, cell)] = (scores.loc[arm, cell], words)
     return found
 
@@ -82,7 +84,10 @@ def cell_key(table: str, arm: str, cell: str) -> str:
 
 
 def effect(found: Estimate, words: Words) -> str:
-    """On a claimed effect: is the interval on the claimed side (``direction`` -1 or 1) of ``against``, or of 0?"""
+    """On a claimed effect: is the interval on the claimed side (``direction`` -1 or 1) of ``against``, or of 0?  Where
+    the chapter tests a family, its adjusted p-value ``p_holm`` must be 0.05 or less, too."""
+    if words.get("p_holm", 0) > 0.05:
+        return "not supported"
     side = Estimate(*(end - words.get("against", 0) for end in found)).side
     return _holds(side == words["direction"]) if side else "not supported"
 
@@ -98,7 +103,8 @@ def equal(found: Estimate, words: Words) -> str:
 
 
 def number(found: Estimate, words: Words) -> str:
-    """On a printed number: is it inside our interval or, to given ``decimals``, our number?"""
+    """On a printed number: is it inside our interval (of what one draw, or one run, may come out as, where it was one)
+    or, to given ``decimals``, our number?"""
     inside = found.low <= words["paper"] <= found.high
     if "decimals" in words:
         inside = round(found.value, words["decimals"]) == round(words["paper"], words["decimals"])
@@ -147,36 +153,66 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     verdict = KINDS[rule["rule"]](estimate, words)
     verdict = rule.get("instead", {}).get(verdict, verdict)
     words |= {"estimate": estimate, **estimate._asdict()}
-    reason = _fill(words["reason"], words)
-    for wrapped in _untestable(rule, source, words):
-        verdict, reason = NOT_HERE, _fill(wrapped, words | {"reason": reason})
+    reason, detectable = _fill(words["reason"], words), None
+    if verdict == "not supported" and rule["rule"] in ("effect", "equal") and not alone:
+        detectable = estimate.detectable
+        reason = f"{reason.rstrip('.')}. Smallest difference seen with 80 % power: {detectable:.3f}."
+    for outcome, wrapped in _untestable(rule, verdict, source, words):
+        verdict, reason = outcome, _fill(wrapped, words | {"reason": reason})
     texts = (_fill(words[name], words) for name in ("question", "answer"))
-    return Finding(chapter, *texts, *ends, verdict, reason, **about)
+    return Finding(chapter, *texts, *ends, verdict, reason, detectable=detectable, **about)
 
 
-def _untestable(rule: Words, source: Provenance, words: dict[str, Any]) -> Iterator[str]:
-    """The words around the reason, one for everything that makes the finding untestable."""
+def _untestable(
+    rule: Words, verdict: str, source: Provenance, words: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """What stands instead of the verdict, and the words around the reason, for everything that forbids a verdict."""
     for entry in rule.get("untestable", ()):
+        instead = NOT_HERE
         kind, said = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))
         if kind == "simulated":
-            applies = source.simulated
-            words["built_in"] = _built_in(source)
+            applies, built = source.simulated, _built(source)
+            words["built_in"] = _built_in(built)
+            # Where something else forbade a verdict already, nothing was decided that could be right or wrong.
+            instead = NOT_HERE if words.get("forbidden") else outcome(rule, verdict, built)
         elif kind == "groups":
             applies = not source.simulated and [words["first"], words["second"]] != rule["groups"]
         elif kind == "few":
             words["what"], words["least"] = next(iter(rule["least"].items()))
             applies = words[words["what"]] < words["least"]
+        elif kind == "labels_alone":
+            applies = words.get("labels_alone", False)
         else:
             applies = bool(words["departures"])
         if applies:
-            yield said or read_yaml("claims")["untestable"][kind]
+            words["forbidden"] = True
+            words["outcome"] = instead
+            yield instead, said or read_yaml("claims")["untestable"][kind]
 
 
-def _built_in(source: Provenance) -> str:
-    """What differs between the groups of a simulated cohort by construction; its source line says it."""
-    built = re.findall(r"(texture_cue|action_unit_effect)=([\d.]+)", source.source)
+def outcome(rule: Words, verdict: str, built: Mapping[str, str]) -> str:
+    """What a rule did on a cohort with known truth, one of ``OUTCOMES``, where the truth of the claim is known.
+
+    ``built`` are the differences of groups that the cohort has: without any, whoever says that there is a difference
+    gives a false alarm. ``planted`` of a rule names the one that makes its claim true.
+    """
+    if rule["rule"] not in ("effect", "equal") or (built and rule.get("planted") not in built):
+        return NOT_HERE
+    if built:
+        return "hit" if verdict == ("reproduced" if rule["rule"] == "effect" else "contradicted") else "miss"
+    claimed = verdict == "contradicted" or (verdict == "reproduced" and rule["rule"] == "effect")
+    return "false alarm" if claimed else "correct rejection"
+
+
+def _built(source: Provenance) -> dict[str, str]:
+    """Knob -> strength of what differs between the groups of a simulated cohort; its source line says it."""
+    found = re.findall(r"(texture_cue|action_unit_effect)=([\d.]+)", source.source)
+    return {name: value for name, value in found if float(value)}
+
+
+def _built_in(built: Mapping[str, str]) -> str:
     said = {"texture_cue": "a texture", "action_unit_effect": "a difference of Action Units"}
-    listed = " and ".join(f"{said[name]} of strength {value}" for name, value in built)
+    listed = " and ".join(f"{said[name]} of strength {value}" for name, value in built.items())
     return f"The only group difference built in is {listed}." if built else "No group difference is built in."
 
 

@@ -8,12 +8,12 @@ factors (Owen 2007, Ann. Appl. Stat. 1:386).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import bdtr
+from scipy.special import bdtr, stdtrit
 
 from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in, resampled
@@ -76,11 +76,23 @@ def middle_of_draws(values: ArrayLike) -> Estimate:
     return Estimate(float(middle), float(low), float(high))
 
 
-def mean_change(after: pd.Series, before: pd.Series) -> Estimate:
-    """Mean change of the draws (index) that both have, with a normal interval over these pairs of draws alone."""
-    change = (after - before).dropna().to_numpy()
-    mean, half = change.mean(), 1.96 * change.std(ddof=1) / np.sqrt(len(change))
-    return Estimate(float(mean), float(mean - half), float(mean + half))
+def single_runs(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> pd.DataFrame:
+    """What one more training run on the same clips may come out as: the scores of :func:`scores` as Estimates.
+
+    The mean over the R runs (column ``seed``) of every arm and, as its ends, the 95 % prediction interval of a single
+    one: mean ± t(0.975; R - 1) · s · sqrt(1 + 1 / R).  A number that was printed from one run is judged by it; with a
+    single run it has no width.
+    """
+    each = scores(predictions, ["arm", "seed"], labels=labels).groupby("arm", sort=False)
+    runs, mean = each.size().to_numpy(), each.mean()
+    width = stdtrit(np.maximum(runs - 1, 1), 0.975) * np.sqrt(1 + 1 / runs)
+    half = each.std(ddof=1).fillna(0).mul(width, axis=0)
+    ends = {
+        name: zip(mean[name], mean[name] - half[name], mean[name] + half[name], strict=True) for name in mean
+    }
+    return pd.DataFrame(
+        {name: [Estimate(*cell) for cell in cells] for name, cells in ends.items()}, mean.index
+    )
 
 
 def sign_test(values: ArrayLike) -> float:

@@ -20,7 +20,7 @@ SIMULATED = Provenance("simulated cohort (seed 1, texture_cue=0.3)", True, "2")
 ABOUT = {
     "first": "Asian", "second": "Non-Asian", "draws": 10, "subjects": 16, "features": "flow", "classifier": "forest",
 }  # fmt: skip
-DROP = (Estimate(-0.2, -0.3, -0.1), {"draws_below": 9, "sign_p": 0.02})
+DROP = (Estimate(-0.2, -0.3, -0.1), {"draws_below": 9})
 
 
 def _drop(of=REAL, departures=(), about=ABOUT, value=DROP):
@@ -119,7 +119,14 @@ def test_other_groups_than_the_papers_cannot_test_its_maps():
     about = {"first": "Old", "second": "Young", "layer": "layer4"}
     value = (
         Estimate(0.2, 0.1, 0.3),
-        {"mean_first": 0.4, "mean_second": 0.2, "p": 0.01, "meaning": "one-sided"},
+        {
+            "mean_first": 0.4,
+            "mean_second": 0.2,
+            "p_holm": 0.01,
+            "family": 8,
+            "seeds": 5,
+            "meaning": "one-sided",
+        },
     )
     found = judge("activation_maps", REAL, about=about, map_sides=value)[0]
     assert found.verdict == NOT_HERE
@@ -139,7 +146,7 @@ def test_printed_cells_are_judged_only_under_the_papers_protocol():
     scores = pd.DataFrame(
         {"macro": [Estimate(0.62, 0.6, 0.7), Estimate(0.5, 0.4, 0.6)]}, ["resnet18", "forest"]
     )
-    about = {"clips": 256, "seeds": 1, "weights": "none", "image_size": 28}
+    about = {"clips": 256, "seeds": 5, "weights": "none", "image_size": 28}
     verdicts = [
         judge("benchmark", REAL, departures, about, **cells("table_v", scores))[0].verdict
         for departures in ((), ("epochs=6 (paper: 15)",))
@@ -166,3 +173,89 @@ def test_unknown_keys_and_missing_names_are_refused():
         judge("epilogue", REAL, drop=1.0)
     with pytest.raises(StudyError, match="give 'draws_below'"):
         _drop(value=DROP[0])
+
+
+RUNS = {"clips": 278, "weights": "none", "image_size": 28}
+CONTRAST = {"p_holm": 0.01, "family": 2}
+WIDE, RIGHT, WRONG = Estimate(0.01, -0.05, 0.07), Estimate(0.05, 0.02, 0.08), Estimate(-0.05, -0.08, -0.02)
+
+
+def _contrast(value, of=REAL, seeds=5, key="motion_context", **changes):
+    return judge("benchmark", of, (), RUNS | {"seeds": seeds}, **{key: (value, CONTRAST | changes)})[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "verdicts"),
+    [
+        ("effect", {"direction": 1}, {"reproduced": RIGHT, "contradicted": WRONG, "not supported": WIDE}),
+        (
+            "equal",
+            {"margin": 0.029},
+            {
+                "reproduced": Estimate(0.0, -0.02, 0.02),
+                "contradicted": Estimate(0.06, 0.03, 0.09),
+                "not supported": WIDE,
+            },
+        ),
+        ("number", {"paper": 0.03}, {"reproduced": WIDE, "not reproduced": WRONG}),
+    ],
+)
+def test_every_rule_can_give_every_verdict(kind, words, verdicts):
+    assert {verdict: KINDS[kind](value, words) for verdict, value in verdicts.items()} == {
+        verdict: verdict for verdict in verdicts
+    }
+
+
+def test_fewer_than_five_training_runs_decide_nothing():
+    assert [_contrast(RIGHT, seeds=seeds).verdict for seeds in (1, 4, 5)] == [
+        NOT_HERE,
+        NOT_HERE,
+        "reproduced",
+    ]
+    assert "needs 5 of them, here 4" in _contrast(RIGHT, seeds=4).reason
+
+
+def test_an_interval_alone_is_not_enough_in_a_family_of_tests():
+    assert _contrast(RIGHT, p_holm=0.06).verdict == "not supported"
+
+
+def test_not_supported_says_what_could_have_been_seen():
+    found = _contrast(WIDE)
+    assert found.verdict == "not supported"
+    assert found.detectable == pytest.approx(0.06 * (1 + 0.8416 / 1.96), rel=1e-3)
+    assert f"80 % power: {found.detectable:.3f}" in found.reason
+    assert _contrast(RIGHT).detectable is None
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "value", "said"),
+    [
+        ("cohort", "motion_context", RIGHT, "false alarm"),
+        ("cohort", "motion_context", WRONG, "false alarm"),
+        ("cohort", "motion_context", WIDE, "correct rejection"),
+        ("cohort (texture_cue=0.0)", "motion_context", WIDE, "correct rejection"),
+        ("cohort (texture_cue=1.0)", "motion_context", RIGHT, NOT_HERE),
+    ],
+)
+def test_on_a_simulated_cohort_a_rule_is_right_or_wrong(source, key, value, said):
+    of = Provenance(f"simulated {source}", True, "3")
+    found = _contrast(value, of, key=key)
+    assert found.verdict == said
+    assert found.reason.startswith(said)
+    assert _contrast(value, of, seeds=2, key=key).verdict == NOT_HERE
+
+
+@pytest.mark.parametrize(("value", "said"), [(RIGHT, "hit"), (WIDE, "miss"), (WRONG, "miss")])
+def test_what_is_planted_is_found_or_missed(value, said):
+    of = Provenance("simulated cohort (texture_cue=1.0)", True, "4")
+    words = {"accuracy": value, "database_rule": 0.8}
+    found = judge("benchmark", of, (), RUNS | {"seeds": 5}, local_texture=(value, words))[0]
+    assert found.verdict == said
+
+
+def test_a_cell_that_labels_alone_give_is_not_compared_as_described():
+    of_one = pd.DataFrame({"macro": [Estimate(0.5, 0.3, 0.7)]}, ["Mixed"])
+    for alone, verdict in ((True, NOT_HERE), (False, "reproduced")):
+        flags = pd.DataFrame({"macro": [alone]}, ["Mixed"])
+        named = cells("table_iv", of_one, labels_alone=flags)
+        assert judge("audit", REAL, about={"draws": 200, "weights": "none"}, **named)[0].verdict == verdict

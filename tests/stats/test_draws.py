@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats import mean_change, mean_over_draws, middle_of_draws, per_draw, scores, sign_test
+from ethnicmer_lib.stats import mean_over_draws, middle_of_draws, per_draw, scores, sign_test, single_runs
 
 
 def table(subjects: int, seed: int = 0) -> pd.DataFrame:
@@ -42,8 +42,19 @@ def test_the_value_is_the_mean_of_single_draws_by_label_too():
 
 def test_draws_are_summarised():
     assert middle_of_draws(range(101)) == (50, 2.5, 97.5)
-    change = mean_change(pd.Series([1, 2, 3, 9]), pd.Series([0, 2, 1]))
-    assert change.value == pytest.approx(1)
-    assert change.high - change.value == pytest.approx(1.96 / np.sqrt(3))
     assert sign_test([-1] * 5) == 2 * 0.5**5
     assert sign_test([0, 0]) == sign_test([-1, 1]) == 1
+
+
+def test_a_single_run_may_come_out_where_runs_spread():
+    rng = np.random.default_rng(0)
+    clips = pd.DataFrame({"subject": list("stuv") * 5, "label": list("xyxyyxyxxxyy") + list("xxyyxyxy")})
+    runs = [
+        clips.assign(arm="net", seed=seed, predicted=rng.permutation(clips["label"])) for seed in range(6)
+    ]
+    table = pd.concat(runs)
+    found = single_runs(table).loc["net", "macro"]
+    each = scores(table, ["arm", "seed"])["macro"]
+    assert found.value == pytest.approx(each.mean())
+    assert found.high - found.value == pytest.approx(2.5706 * each.std() * np.sqrt(7 / 6), rel=1e-4)
+    assert single_runs(runs[0]).loc["net", "macro"] == pytest.approx((each.iloc[0],) * 3)
