@@ -19,7 +19,7 @@ from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import lock, project_root, workspace
 
-Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_018"]
+Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_tie"]
 
 
 def _place(path: Path) -> Path:

@@ -34,7 +34,7 @@ ETHNIC_MAPPINGS = {
     "asian_only": "Asian: the label Asian alone; Indian and Others are Non-Asian.",
     "drop_others": "Subjects with the label Others are left out.",
     "drop_conflicting": "Subjects whose clips were given different labels before screening are left out.",
-    "flip_018": "Subject 018, whose clips tie between two labels, gets the other one of the two.",
+    "flip_tie": "One subject whose clips tie between two labels gets the other one of the two.",
 }
 #: Group of a clip that a mapping leaves out.
 LEFT_OUT = ""
@@ -168,7 +168,7 @@ def map_codes(subjects: pd.Series, codes: pd.Series, mapping: str) -> tuple[pd.S
     """
     check_name("mapping", mapping, ETHNIC_MAPPINGS)
     asian = {"others_non_asian": {"2", "3"}, "asian_only": {"2"}}.get(mapping, {"2", "3", "4"})
-    if mapping == "flip_018":
+    if mapping == "flip_tie":
         one, other = clip_codes()["018"].unique()
         codes = codes.where(subjects != "018", codes.map({one: other, other: one}))
     group = codes.isin(asian).map({True: GROUPS[0], False: GROUPS[1]})

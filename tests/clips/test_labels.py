@@ -119,7 +119,7 @@ def test_database_names(name):
         ("asian_only", 290, 53, 183),
         ("drop_others", 279, 49, 188),
         ("drop_conflicting", 268, 47, 180),
-        ("flip_018", 290, 53, 202),
+        ("flip_tie", 290, 53, 202),
     ],
 )
 def test_each_mapping_gives_the_groups_it_says(mapping, clips, subjects, asian):
@@ -144,7 +144,7 @@ def test_the_papers_mapping_is_the_released_one():
 def test_a_mapping_changes_only_what_it_names():
     plain, flipped = (
         labels.coded_clips(mapping)[list(labels.GROUP_COLUMNS)].set_index("clip")
-        for mapping in ("paper", "flip_018")
+        for mapping in ("paper", "flip_tie")
     )
     changed = plain.index[(plain != flipped).any(axis=1)]
     assert set(plain.loc[changed, "subject"]) == {"018"}
