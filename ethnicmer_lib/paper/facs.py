@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from math import comb
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from ethnicmer_lib.clips.facs import read_code
 from ethnicmer_lib.clips.labels import GROUPS, SAMM, released_clips
-from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.paper.judging import rules_of
 from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
 from ethnicmer_lib.stats.permutation import holm
 
@@ -25,11 +24,6 @@ CLAIMS = {
     "au2_surprise": (2, False, "Surprise", "Asian"),
     "au5_surprise": (5, False, "Surprise", "Asian"),
 }
-
-
-#: Label -> the Action Units that the captions of Figs 3-4 give it.
-UNITS = {"Positive": (6, 12), "Surprise": (1, 2, 5, 26)}
-LOWER, UPPER = (26,), (1, 2, 5)  #: of the surprised face (Section IV-C)
 
 
 def coded(clips: pd.DataFrame, unit: int, one_sided: bool, label: str) -> pd.DataFrame:
@@ -52,81 +46,41 @@ def unit_claims() -> dict[str, Any]:
     Groups are permuted between subjects, over all clips and within SAMM, the one database with both groups; p-values
     are adjusted for all these tests (Holm). A difference that is not there within SAMM may be one of the databases.
     """
-    clips = released_clips()
+    clips, columns = released_clips(), ("has", "subject", "group")
     places = {"": clips, "_samm": clips[clips["database"] == SAMM]}
-    parts = {
-        (key, place): coded(of, *claim[:3]) for key, claim in CLAIMS.items() for place, of in places.items()
-    }
-    tests = {
-        of: permutation_difference(*(part[name] for name in ("has", "subject", "group")))
-        for of, part in parts.items()
-    }
-    p = holm(pd.DataFrame({"p": tests}))["p_holm"]
-    found = {}
+    parts = {(key, place): coded(of, *CLAIMS[key][:3]) for key in CLAIMS for place, of in places.items()}
+    tests = {of: permutation_difference(*(part[name] for name in columns)) for of, part in parts.items()}
+    p, found = holm(pd.DataFrame({"p": tests}))["p_holm"], {}
     for key, (unit, one_sided, label, more) in CLAIMS.items():
         everywhere, within = parts[key, ""], parts[key, "_samm"]
         shares = everywhere.groupby("group")["has"].mean()
         people = within.groupby("group")["subject"].nunique()
-        ways = comb(people.sum(), people.min()) / (
-            1 + people.eq(people.min()).all()
-        )  # either group, if alike
         words = {"unit": f"{'one-sided ' * one_sided}AU{unit}", "label": label, "more": more, "tests": len(p)}
-        words |= {"everywhere": in_words(everywhere), "samm": in_words(within), "arrangements": ways}
-        words |= {
-            "p": p[key, ""],
-            "p_samm": p[key, "_samm"],
-            "difference": shares[more] - shares.drop(more).item(),
-        }
-        found[key] = (None, words)
+        words |= {"everywhere": in_words(everywhere), "samm": in_words(within)}
+        # 1 / the smallest p-value; of groups that are alike in size, the mirrored arrangement is as extreme
+        words["arrangements"] = comb(people.sum(), people.min()) / people.eq(people.min()).sum()
+        words |= {"p": p[key, ""], "p_samm": p[key, "_samm"]}
+        found[key] = (None, words | {"difference": shares[more] - shares.drop(more).item()})
     return found
 
 
 def units_named() -> dict[str, Any]:
-    """Share of the clips of a label whose code names each of its :data:`UNITS`, and, by group, several of them."""
-    clips = released_clips()
-    found = {}
-    for label, units in UNITS.items():
-        part = clips[clips["label"] == label]
-        for unit in units:
-            found[f"unit_{unit}_{label.lower()}"] = _share(part, _any(part, [unit]), units=f"AU{unit}")
-    for group in GROUPS:
-        smile, surprise = (clips[(clips["group"] == group) & (clips["label"] == label)] for label in UNITS)
-        both = np.prod([_any(smile, [unit]) for unit in UNITS["Positive"]], axis=0)
-        found[f"both_units_{_key(group)}"] = _share(smile, both, units=_listed(UNITS["Positive"], "and"))
-        more, less = (UPPER, LOWER) if group == "Asian" else (LOWER, UPPER)
-        there, here = _any(surprise, more), _any(surprise, less)
-        words = {
-            "there": int(there.sum()),
-            "here": int(here.sum()),
-            "more": _listed(more),
-            "less": _listed(less),
-        }
-        found[f"{'upper' if more == UPPER else 'lower'}_{_key(group)}"] = _share(
-            surprise, there - here, **words
-        )
+    """How many released clips have Action Units in their code, of every rule of the claims that lists units.
+
+    Clips are those of its ``label`` and ``groups`` (all, where it names none). The value is the share that has one of
+    ``units``, or with ``together`` all, minus the share that has one of ``less``.
+    """
+    clips, found = released_clips(), {}
+    for key, rule in rules_of("claims").items():
+        if "units" in rule:
+            part = clips[clips["label"].eq(rule["label"]) & clips["group"].isin(rule.get("groups", GROUPS))]
+            codes, less = _codes(part), rule.get("less", ())
+            named = [sum(unit in code for unit in rule["units"]) for code in codes]
+            has = np.array(named) >= (len(rule["units"]) if rule.get("together") else 1)
+            other = np.array([any(unit in code for unit in less) for code in codes])
+            words = {"clips": len(part), "hits": has.sum(), "others": other.sum()}
+            found[key] = (bootstrap_mean(has.astype(float) - other, part["subject"]), words)
     return found
-
-
-def _share(clips: pd.DataFrame, has: np.ndarray, **words: Any) -> tuple[Estimate, dict[str, Any]]:
-    about = {
-        "hits": has.sum(),
-        "clips": len(has),
-        "group": clips["group"].iloc[0],
-        "label": clips["label"].iloc[0],
-    }
-    return bootstrap_mean(has, clips["subject"]), about | words
-
-
-def _any(clips: pd.DataFrame, units: Sequence[int]) -> np.ndarray:
-    return np.array([float(any(unit in code for unit in units)) for code in _codes(clips)])
-
-
-def _listed(units: Sequence[int], joined: str = "or") -> str:
-    return f" {joined} ".join(f"AU{unit}" for unit in units)
-
-
-def _key(group: str) -> str:
-    return group.lower().replace("-", "_")
 
 
 def _codes(clips: pd.DataFrame) -> list[dict[int, str]]:

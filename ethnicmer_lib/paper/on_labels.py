@@ -26,13 +26,14 @@ from ethnicmer_lib.paper.numbers import printed, read_yaml
 from ethnicmer_lib.stats.association import cramers_v
 from ethnicmer_lib.stats.means import group_difference
 
+#: Of whom a scenario's share is given.
+_SHARES = {"label": "Negative", "database": CASME2}
+
 
 def label_claims() -> dict[str, Any]:
     """Every claim that needs no clips: key -> value and words."""
     found = {key: (None, {}) for key, rule in rules_of("claims").items() if rule["rule"] == "open"}
-    found |= (
-        _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _draw() | _table_v() | _units()
-    )
+    found |= _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _table_v() | _units()
     found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v"), **_read()}
     found["random_forest"] = (None, {"equal": " and ".join(released.equal_from_noise())})
     claims = read_yaml("claims")["claims"]
@@ -120,110 +121,85 @@ def _emotions() -> dict[str, Any]:
 
 
 def _table_iv() -> dict[str, Any]:
-    """What Table IV's own labels say: the balance of its draw, and its classes."""
-    drawn, paper = released.draw(released.kept_clips()), printed("table_iv")
-    shares = {name: float((rows["label"] == "Negative").mean()) for name, rows in drawn.items()}
-    words = {"shares": _shares(shares)}
+    """Who and what was drawn for Table IV: subjects, their databases, labels and clips; and the classes that it has."""
+    drawn = pd.concat(released.draw(released.kept_clips()), names=["arm"]).reset_index("arm")
+    drawn["database"] = drawn["clip_id"].str.partition("/")[0]
+    by, mixed = drawn.groupby("arm", sort=False), drawn[drawn["arm"] == "Mixed"]
+    people = read_yaml("results")["protocol"]["prima_facie_subjects"]
+    negative, first = (
+        drawn[of].eq(one).groupby(drawn["arm"], sort=False).mean() for of, one in _SHARES.items()
+    )
+    words = {"shares": _shares(negative)}
     merged = " and ".join(label for label, two in BINARY.items() if two != "Negative")
-    classes = [column for column in paper if column != "macro"]
+    classes = [column for column in printed("table_iv") if column != "macro"]
+    asian = int(mixed["group"].eq(GROUPS[0]).sum())
+    half = {"asian": asian, "clips": len(mixed), "most": mixed["subject"].value_counts().max()}
     return {
-        "released_shares": (max(shares.values()) - min(shares.values()), words),
-        "balanced_labels": (max(abs(share - 0.5) for share in shares.values()), words),
+        "released_shares": (np.ptp(negative), words),
+        "balanced_labels": ((negative - 0.5).abs().max(), words),
+        "domain_shift": (np.ptp(first), {"shares": _shares(first), "database": _SHARES["database"]}),
+        "drawn_association": (cramers_v(drawn[drawn["arm"] != "Mixed"], "database", "group"), {}),
+        "sixteen_drawn": _every(by["subject"].nunique(), people),
+        "mixed_subjects": _every(mixed.groupby("group")["subject"].nunique(), people // 2),
+        "mixed_clips": (asian / len(mixed) - 0.5, half),
+        "cde_iv": _every(by["database"].nunique(), 2),
         "smaller_classes": _whether("Positive" in classes, classes=" and ".join(classes), merged=merged),
     }
 
 
-def _draw() -> dict[str, Any]:
-    """Who and what was drawn for Table IV: subjects, their databases, and whose clips."""
-    drawn = released.draw(released.kept_clips())
-    drawn = {
-        name: rows.assign(database=rows["clip_id"].str.partition("/")[0]) for name, rows in drawn.items()
-    }
-    mixed, people = drawn["Mixed"], read_yaml("results")["protocol"]["prima_facie_subjects"]
-    subjects = {name: rows["subject"].nunique() for name, rows in drawn.items()}
-    of_mixed = mixed.groupby("group")["subject"].nunique().to_dict()
-    shares = {name: float((rows["database"] == CASME2).mean()) for name, rows in drawn.items()}
-    databases = {name: rows["database"].nunique() for name, rows in drawn.items()}
-    mono = pd.concat([rows for name, rows in drawn.items() if name != "Mixed"])
-    asian, most = int((mixed["group"] == GROUPS[0]).sum()), mixed["subject"].value_counts().max()
-    half = {"asian": asian, "clips": len(mixed), "most": most}
-    return {
-        "domain_shift": (
-            max(shares.values()) - min(shares.values()),
-            {"database": CASME2, "shares": _shares(shares)},
-        ),
-        "drawn_association": (cramers_v(mono, "database", "group"), {}),
-        "sixteen_drawn": _every(subjects, people),
-        "mixed_subjects": _every(of_mixed, people // 2),
-        "mixed_clips": (asian / len(mixed) - 0.5, half),
-        "cde_iv": _every(databases, 2),
-    }
-
-
-def _shares(of: dict[str, float]) -> str:
+def _shares(of: pd.Series) -> str:
     return ", ".join(f"{name} {share:.0%}" for name, share in of.items())
 
 
-def _every(counts: dict[str, int], said: int) -> tuple[None, dict[str, Any]]:
+def _every(counts: pd.Series, said: int) -> tuple[None, dict[str, Any]]:
     """Whether all counts are the one that is said."""
     listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-    return _whether(set(counts.values()) == {said}, listed=listed, printed=said)
+    return _whether(counts.eq(said).all(), listed=listed, printed=said)
 
 
 def _table_v() -> dict[str, Any]:
     """What the printed rows of Table V say by themselves: the size of the gain, and how far rows are apart."""
     paper, named = printed("table_v"), read_yaml("results")["named"]["gain"]
-    gain = paper.loc["dual_motion", "macro"] - paper.loc["resnet18", "macro"]
+    gain, plain = (
+        paper.loc["dual_motion", "macro"] - paper.loc["resnet18", "macro"],
+        paper.loc["resnet18", "macro"],
+    )
     supports = released_clips()["label"].value_counts()
     right = {arm: clips_right(row, supports) for arm, row in paper.iterrows()}
-    apart = -np.diff(sorted((least for least, _ in right.values()), reverse=True))
+    apart = np.diff(sorted(ways[0] for ways in right.values()))
     fewest = next(n for n in range(1, 99) if 2 * 0.5**n <= 0.05)  # all clips that differ speak for one row
-    said = ", ".join(
-        f"{arm} {least}" if least == most else f"{arm} {least} to {most}"
-        for arm, (least, most) in right.items()
-    )
-    words = {"listed": said, "clips": supports.sum(), "fewest": fewest, "holds": apart.min() >= fewest}
+    listed = ", ".join(f"{arm} {' or '.join(map(str, ways))}" for arm, ways in right.items())
+    words = {"listed": listed, "clips": supports.sum(), "fewest": fewest, "holds": apart.min() >= fewest}
     return {
-        "gain_points": (gain, {"paper": named, "relative": gain / paper.loc["resnet18", "macro"]}),
+        "gain_points": (gain, {"paper": named, "relative": gain / plain}),
         "rows_order": (right["tinyvit"][0] - right["dual_motion"][0], words),
     }
 
 
-def clips_right(row: pd.Series, supports: pd.Series) -> tuple[int, int]:
-    """Fewest and most clips that are right in a confusion matrix that gives the printed F1 (4 decimals) of every class.
+def clips_right(row: pd.Series, supports: pd.Series) -> list[int]:
+    """How many clips can be right in a confusion matrix that gives the printed F1 (4 decimals) of every class.
 
     F1 = 2 · right / (support + predicted), in integers. ``row`` and ``supports``, clips per class, are by class.
     """
-    total = int(supports.sum())
     fits = [
         [
             (right, said)
-            for right in range(clips + 1)
-            for said in range(right, total - clips + right + 1)
-            if round(2 * right / (clips + said), 4) == row[label]
+            for right, said in product(range(clips + 1), range(supports.sum() + 1))
+            if right <= said and round(2 * right / (clips + said), 4) == row[label]
         ]
         for label, clips in supports.items()
     ]
-    found = [
-        sum(right for right, _ in one) for one in product(*fits) if sum(said for _, said in one) == total
-    ]
-    return min(found), max(found)
+    totals = (np.sum(one, axis=0) for one in product(*fits))
+    return sorted({int(right) for right, said in totals if said == supports.sum()})
 
 
 def _read() -> dict[str, Any]:
     """What was read in the release, of ``release.yml``; an entry of the protocol holds if it is the printed one."""
-    protocol = read_yaml("results")["protocol"]
-    return {
-        key: (
-            None,
-            {
-                "holds": row.get("value") == protocol.get(row.get("of")),
-                **row,
-                "fact": row["fact"].format_map(row),
-            },
-        )
-        for key, row in read_yaml("release")["claims"].items()
-    }
+    protocol, found = read_yaml("results")["protocol"], {}
+    for key, row in read_yaml("release")["claims"].items():
+        holds = row["holds"] if "holds" in row else row["value"] == protocol[row["of"]]
+        found[key] = _whether(holds, fact=row["fact"].format_map(row), file=row["file"])
+    return found
 
 
 def _averages(table: str) -> tuple[None, dict[str, Any]]:
@@ -237,18 +213,8 @@ def _averages(table: str) -> tuple[None, dict[str, Any]]:
 def _units() -> dict[str, Any]:
     """What the FACS codes say without a test of groups."""
     clips, smile = released_clips(), coded(released_clips(), 12, False, "Positive")
-    lettered = clips[clips["action_units"].str.contains(r"\d[A-E]")]
-    words = {
-        "coded": len(lettered),
-        "clips": len(clips),
-        "listed": " and ".join(lettered["database"].unique()),
-    }
-    first, second = GROUPS
-    return {
-        **units_named(),
-        "intensity": (None, words),
-        "au12_universal": (
-            group_difference(smile, ["has"], "label")["difference"][0],
-            {"seen": in_words(smile), "first": first, "second": second},
-        ),
-    }
+    lettered = clips.loc[clips["action_units"].str.contains(r"\d[A-E]"), "database"]
+    words = {"coded": len(lettered), "clips": len(clips), "listed": " and ".join(lettered.unique())}
+    difference = group_difference(smile, ["has"], "label")["difference"][0]
+    same = {"seen": in_words(smile), "first": GROUPS[0], "second": GROUPS[1]}
+    return {**units_named(), "intensity": (None, words), "au12_universal": (difference, same)}
