@@ -77,6 +77,7 @@ PAGES = (
     *CHAPTERS,
     Chapter("claims", "source profile changes", reads_all=True),
     Chapter("statistics", "seed"),
+    Chapter("protocol"),
     Chapter("data_card", "source seed"),
     Chapter("library"),
 )

@@ -1,0 +1,34 @@
+"""The rules are those that are frozen, and a change of what decides is noticed."""
+
+import copy
+
+import pytest
+
+from ethnicmer_lib.paper import protocol
+from ethnicmer_lib.paper.numbers import read_yaml
+
+
+def test_the_rules_are_those_that_were_frozen_last():
+    assert protocol.rules_digest() == protocol.changes()["rules"].iloc[-1], (
+        "a rule that gives verdicts has changed; say what and why in paper/protocol.yml, with the date and "
+        f"rules: {protocol.rules_digest()}"
+    )
+    assert protocol.changes()["date"].is_monotonic_increasing
+
+
+def test_every_rule_stands_in_the_protocol():
+    table = protocol.protocol()
+    known = read_yaml("claims")["findings"]
+    assert len(table) == sum(len(rules) - ("default" in rules) for rules in known.values())
+    assert table["key"].is_unique
+
+
+@pytest.mark.parametrize(
+    ("change", "noticed"),
+    [({"direction": -1}, True), ({"least": {"seeds": 1}}, True), ({"answer": "Other words."}, False)],
+)
+def test_a_changed_rule_is_noticed_and_changed_words_are_not(monkeypatch, change, noticed):
+    before, known = protocol.rules_digest(), copy.deepcopy(read_yaml("claims"))
+    known["findings"]["benchmark"]["motion_context"] |= change
+    monkeypatch.setattr("ethnicmer_lib.paper.judging.read_yaml", lambda name: known)
+    assert (protocol.rules_digest() != before) is noticed
