@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.clips.facs import read_code
 from ethnicmer_lib.clips.labels import GROUPS, SAMM, released_clips
 from ethnicmer_lib.paper.judging import rules_of
-from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
+from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
 from ethnicmer_lib.stats.permutation import holm
 
 #: Key of a sentence of Section IV-C -> its Action Unit, whether only codes that name one side of the face count, its
@@ -52,15 +52,18 @@ def unit_claims() -> dict[str, Any]:
     tests = {of: permutation_difference(*(part[name] for name in columns)) for of, part in parts.items()}
     p, found = holm(pd.DataFrame({"p": tests}))["p_holm"], {}
     for key, (unit, one_sided, label, more) in CLAIMS.items():
-        everywhere, within = parts[key, ""], parts[key, "_samm"]
-        shares = everywhere.groupby("group")["has"].mean()
-        people = within.groupby("group")["subject"].nunique()
+        pair = [parts[key, place] for place in places]
+        people = pair[1].groupby("group")["subject"].nunique()
+        differences = [group_difference(part, ["has"], "label")["difference"][0] for part in pair]
         words = {"unit": f"{'one-sided ' * one_sided}AU{unit}", "label": label, "more": more, "tests": len(p)}
-        words |= {"everywhere": in_words(everywhere), "samm": in_words(within)}
-        # 1 / the smallest p-value; of groups that are alike in size, the mirrored arrangement is as extreme
+        words["difference"] = differences[0].value * (1 if more == GROUPS[0] else -1)
+        # 1 / the smallest p-value; with groups alike in size, the mirrored arrangement is as extreme
         words["arrangements"] = comb(people.sum(), people.min()) / people.eq(people.min()).sum()
-        words |= {"p": p[key, ""], "p_samm": p[key, "_samm"]}
-        found[key] = (None, words | {"difference": shares[more] - shares.drop(more).item()})
+        for place, part, difference in zip(places, pair, differences, strict=True):
+            # Shares differ by 1 at most; without an interval this is NaN.
+            seen = f"{difference.detectable:.2f}" if difference.detectable <= 1 else "no size"
+            words |= {f"counts{place}": in_words(part), f"p{place}": p[key, place], f"seen{place}": seen}
+        found[key] = (differences[0], words)
     return found
 
 

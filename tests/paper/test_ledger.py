@@ -192,6 +192,7 @@ def test_an_action_unit_can_get_every_verdict(p, difference, ways, verdict):
     finding = judge("audit", RELEASED, au1_surprise=(None, words))[0]
     assert finding.verdict == verdict
     assert "adjusted over 10 tests (Holm)" in finding.answer
+    assert "of no size within SAMM" in finding.reason  # 5 clips beside 10
 
 
 def test_printed_rows_of_table_v_fit_one_number_of_right_clips_each():
