@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ethnicmer_lib.clips.labels import SAMM, released_clips
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper import (
     RELEASED,
     cells,
@@ -227,3 +228,23 @@ def test_the_page_holds_every_entry_its_filters_and_the_ledger_as_json(ledger):
         assert text.count(f"data-verdict='{verdict}'") == count
     inside = text.partition("<pre>")[2].partition("</pre>")[0].replace("&quot;", '"').replace("&#x27;", "'")
     assert {row["key"] for row in json.loads(inside)} == set(ledger["key"])
+
+
+def test_one_question_has_one_answer_on_real_clips(on_labels):
+    """Landing page, chapters and ledger read the same findings, by key: two that disagree are refused."""
+    words = {"clips": 278, "seeds": 5, "weights": "none", "image_size": 28}
+    contrast = {"p_holm": 0.01, "family": 2}
+
+    def said(value, of=REAL):
+        return judge("benchmark", of, (), words, motion_context=(value, contrast))
+
+    better, unclear = Estimate(0.05, 0.02, 0.08), Estimate(0.01, -0.03, 0.05)
+    with pytest.raises(StudyError, match="motion_context: reproduced and not supported on real clips"):
+        claims_ledger([*on_labels, *said(better), *said(unclear)])
+    table = claims_ledger([*on_labels, *said(better), *said(unclear, SIMULATED)])
+    assert table.query("key == 'motion_context' and decides")["verdict"].tolist() == ["reproduced"]
+    only = claims_ledger([*on_labels, *said(better, SIMULATED)]).query("key == 'motion_context'")
+    assert only["verdict"].tolist() == [
+        NOT_HERE
+    ]  # a false alarm is the rule's, and says nothing of the claim
+    assert only["reason"].str.startswith("false alarm").all()
