@@ -50,7 +50,9 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     )  # of the rule, not the claim
     said = found[~found["simulated"] & found["value"].notna()].groupby("answers")["verdict"].unique()
     for key, verdicts in said[said.map(len) > 1].items():
-        raise StudyError(f"{key}: {' and '.join(verdicts)} on real clips; give the questions keys of their own")
+        raise StudyError(
+            f"{key}: {' and '.join(verdicts)} on real clips; give the questions keys of their own"
+        )
     counts = 2 * found["value"].notna() + ~found["simulated"]  # measured before all else, then on real clips
     found = found[counts == counts.groupby(found["answers"]).transform("max")]
     known = {*found["answers"]}

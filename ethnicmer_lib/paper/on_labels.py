@@ -34,7 +34,7 @@ def label_claims() -> dict[str, Any]:
     """Every claim that needs no clips: key -> value and words."""
     found = {key: (None, {}) for key, rule in rules_of("claims").items() if rule["rule"] == "open"}
     found |= _counts() | _ethnicity() | _screening() | _emotions() | _table_iv() | _table_v() | _units()
-    found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v"), **_read()}
+    found |= {"averages_iv": _averages("table_iv"), "averages_v": _averages("table_v"), **read_in_release()}
     found["random_forest"] = (None, {"equal": " and ".join(released.equal_from_noise())})
     claims = read_yaml("claims")["claims"]
     says = {key: row["says"] for row in claims for key in (row["key"], *row.get("answers", ()))}
@@ -193,7 +193,7 @@ def clips_right(row: pd.Series, supports: pd.Series) -> list[int]:
     return sorted({int(right) for right, said in totals if said == supports.sum()})
 
 
-def _read() -> dict[str, Any]:
+def read_in_release() -> dict[str, Any]:
     """What was read in the release, of ``release.yml``; an entry of the protocol holds if it is the printed one."""
     protocol, found = read_yaml("results")["protocol"], {}
     for key, row in read_yaml("release")["claims"].items():

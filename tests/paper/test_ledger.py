@@ -12,10 +12,12 @@ from ethnicmer_lib.paper import (
     claims_ledger,
     judge,
     label_claims,
+    numbers,
     printed,
     released,
     unit_claims,
 )
+from ethnicmer_lib.paper import on_labels as labels_and_texts
 from ethnicmer_lib.paper.facs import CLAIMS, coded, in_words
 from ethnicmer_lib.paper.findings import NOT_HERE, VERDICTS
 from ethnicmer_lib.paper.on_labels import clips_right
@@ -200,6 +202,16 @@ def test_printed_rows_of_table_v_fit_one_number_of_right_clips_each():
     supports = released_clips()["label"].value_counts()
     right = {arm: clips_right(row, supports) for arm, row in printed("table_v").iterrows()}
     assert right == {"resnet18": [209], "dual_motion": [220], "dual_rgb": [190], "tinyvit": [221]}
+
+
+def test_an_entry_of_the_protocol_that_the_release_changes_is_contradicted(monkeypatch):
+    known = numbers.read_yaml("release")
+    changed = known | {"claims": {"protocol_epochs": known["claims"]["protocol_epochs"] | {"value": 20}}}
+    monkeypatch.setattr(
+        on_labels_module, "read_yaml", lambda name: changed if name == "release" else numbers.read_yaml(name)
+    )
+    found = judge("claims", RELEASED, **on_labels_module.read_in_release())[0]
+    assert (found.answer, found.verdict) == ("The default is 20 epochs.", "contradicted")
 
 
 def test_a_claim_about_the_released_draw_is_judged_on_it_alone(on_labels):
