@@ -207,10 +207,13 @@ def test_printed_rows_of_table_v_fit_one_number_of_right_clips_each():
 def test_an_entry_of_the_protocol_that_the_release_changes_is_contradicted(monkeypatch):
     known = numbers.read_yaml("release")
     changed = known | {"claims": {"protocol_epochs": known["claims"]["protocol_epochs"] | {"value": 20}}}
-    monkeypatch.setattr(
-        on_labels_module, "read_yaml", lambda name: changed if name == "release" else numbers.read_yaml(name)
-    )
-    found = judge("claims", RELEASED, **on_labels_module.read_in_release())[0]
+    files = {
+        "release": changed,
+        "results": numbers.read_yaml("results"),
+        "claims": numbers.read_yaml("claims"),
+    }
+    monkeypatch.setattr(labels_and_texts, "read_yaml", files.get)
+    found = judge("claims", RELEASED, **labels_and_texts.read_in_release())[0]
     assert (found.answer, found.verdict) == ("The default is 20 epochs.", "contradicted")
 
 
