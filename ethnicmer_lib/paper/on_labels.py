@@ -213,8 +213,14 @@ def _averages(table: str) -> tuple[None, dict[str, Any]]:
 def _units() -> dict[str, Any]:
     """What the FACS codes say without a test of groups."""
     clips, smile = released_clips(), coded(released_clips(), 12, False, "Positive")
-    lettered = clips.loc[clips["action_units"].str.contains(r"\d[A-E]"), "database"]
-    words = {"coded": len(lettered), "clips": len(clips), "listed": " and ".join(lettered.unique())}
+    lettered = clips[clips["action_units"].str.contains(r"\d[A-E]")]
+    asian = lettered.loc[lettered["group"] == GROUPS[0], "label"]
+    words = {
+        "coded": len(lettered),
+        "clips": len(clips),
+        "listed": " and ".join(lettered["database"].unique()),
+    }
+    words |= {label.lower(): int((asian == label).sum()) for label in ("Positive", "Surprise")}
     difference = group_difference(smile, ["has"], "label")["difference"][0]
     same = {"seen": in_words(smile), "first": GROUPS[0], "second": GROUPS[1]}
     return {**units_named(), "intensity": (None, words), "au12_universal": (difference, same)}
