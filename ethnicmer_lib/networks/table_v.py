@@ -17,7 +17,8 @@ from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
-from ethnicmer_lib.stats import Estimate, difference, holm
+from ethnicmer_lib.stats import MACRO, Estimate, difference, holm, scores
+from ethnicmer_lib.stats.draws import one_more
 from ethnicmer_lib.store import record, recording
 
 #: Key of a claim in ``paper/claims.yml`` -> the variants, or control arms, whose macro F1 it compares.
@@ -71,6 +72,12 @@ def claims(
         absent = [name for name in pair if name not in set(predictions["arm"])]
         why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
         found[key] = why[0] if why else by_pair[pair]
+    if {*COMPARED["motion_context"]} <= set(predictions["arm"]):
+        a, b = (
+            scores(predictions[predictions["arm"] == name], "seed")[MACRO]
+            for name in COMPARED["motion_context"]
+        )
+        found["gain_size"] = one_more(a.to_numpy() - b.to_numpy())
     branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
     for arm, row in branches.iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}

@@ -11,7 +11,7 @@ _PUBLIC = {
     "ledger": "claims_ledger",
     "numbers": "printed",
     "on_labels": "label_claims",
-    "protocol": "protocol",
+    "protocol": "all_rules",
     "released": "RELEASED",
 }
 __all__, __getattr__ = lazily(__name__, _PUBLIC)

@@ -10,33 +10,27 @@ from ethnicmer_lib.paper.judging import rules_of
 from ethnicmer_lib.paper.numbers import read_yaml
 from ethnicmer_lib.store import digest
 
-#: What of a rule decides a verdict; everything else of it is words.
-DECIDES = (
-    "rule mode direction against margin large decimals level paper least planted groups instead untestable"
-)
+#: What of a rule only tells; everything else decides.
+WORDS = {"question", "answer", "reason", "when", "missing", "interval"}
 
 
-def protocol() -> pd.DataFrame:
+def all_rules() -> pd.DataFrame:
     """All rules of ``claims.yml``: chapter, key, rule, mode, and ``settings``, what else decides, as a text.
 
     Examples
     --------
     >>> import ethnicmer_lib as em
-    >>> em.paper.protocol().set_index("key").loc["motion_context", "settings"]
-    'direction 1, least seeds 5, few, simulated'
+    >>> em.paper.all_rules().set_index("key").loc["motion_context", ["chapter", "rule"]].tolist()
+    ['benchmark', 'effect']
     """
     rows = []
-    for chapter in read_yaml("claims")["findings"]:
-        for key, rule in rules_of(chapter).items():
+    for chapter, rules in _deciding().items():
+        for key, rule in rules.items():
             settings = [
-                _said(name, rule[name]) for name in DECIDES.split()[2:] if name in rule and name != "paper"
+                f"{name}: {_said(value)}" for name, value in rule.items() if name not in ("rule", "mode")
             ]
-            about = {
-                "rule": rule["rule"],
-                "mode": rule["mode"],
-                "settings": ", ".join(filter(None, settings)),
-            }
-            rows.append({"chapter": chapter, "key": key, **about})
+            rows.append({"chapter": chapter, "key": key, "rule": rule["rule"], "mode": rule["mode"]})
+            rows[-1]["settings"] = "; ".join(settings)
     return pd.DataFrame(rows)
 
 
@@ -47,27 +41,30 @@ def changes() -> pd.DataFrame:
 
 def rules_digest() -> str:
     """Digest of all that decides verdicts; the last of :func:`changes` has it, or the rules are not those frozen."""
-    known = {chapter: rules_of(chapter) for chapter in read_yaml("claims")["findings"]}
-    parts = {
+    return digest(_deciding())[:12]
+
+
+def _deciding() -> dict[str, dict[str, dict[str, Any]]]:
+    """Chapter -> key -> what decides; of what forbids a verdict the names, without the words around it."""
+    return {
         chapter: {
-            key: {name: _names(rule[name]) for name in DECIDES.split() if name in rule}
-            for key, rule in rules.items()
+            key: {name: _names(value) for name, value in rule.items() if name not in WORDS}
+            for key, rule in rules_of(chapter).items()
         }
-        for chapter, rules in known.items()
+        for chapter in read_yaml("claims")["findings"]
     }
-    return digest(parts)[:12]
 
 
 def _names(value: Any) -> Any:
-    """Settings without words: of what makes a finding untestable the names alone."""
-    return (
-        [one if isinstance(one, str) else next(iter(one)) for one in value]
-        if isinstance(value, list)
-        else value
-    )
+    if not isinstance(value, list):
+        return value
+    return [next(iter(one)) if isinstance(one, dict) else one for one in value]
 
 
-def _said(name: str, value: Any) -> str:
+def _said(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{name} {'; '.join(f'{key} {one}' for key, one in value.items())}"
-    return ", ".join(_names(value)) if isinstance(value, list) else f"{name} {value}"
+        value = [
+            f"{name} {one}" if not isinstance(one, dict) else f"{name} ({_said(one)})"
+            for name, one in value.items()
+        ]
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

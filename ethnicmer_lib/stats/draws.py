@@ -8,7 +8,7 @@ factors (Owen 2007, Ann. Appl. Stat. 1:386).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -76,23 +76,22 @@ def middle_of_draws(values: ArrayLike) -> Estimate:
     return Estimate(float(middle), float(low), float(high))
 
 
-def single_runs(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> pd.DataFrame:
-    """What one more training run on the same clips may come out as: the scores of :func:`scores` as Estimates.
+def one_more(values: ArrayLike) -> Estimate:
+    """Mean of R training runs, and where 95 % of single further ones fall: mean ± t(0.975; R - 1) · s · sqrt(1 + 1/R).
 
-    The mean over the R runs (column ``seed``) of every arm and, as its ends, the 95 % prediction interval of a single
-    one: mean ± t(0.975; R - 1) · s · sqrt(1 + 1 / R).  A number that was printed from one run is judged by it; with a
-    single run it has no width.
+    A number that was printed from one run is judged by it.  A single run has no width.
     """
-    each = scores(predictions, ["arm", "seed"], labels=labels).groupby("arm", sort=False)
-    runs, mean = each.size().to_numpy(), each.mean()
-    width = stdtrit(np.maximum(runs - 1, 1), 0.975) * np.sqrt(1 + 1 / runs)
-    half = each.std(ddof=1).fillna(0).mul(width, axis=0)
-    ends = {
-        name: zip(mean[name], mean[name] - half[name], mean[name] + half[name], strict=True) for name in mean
-    }
-    return pd.DataFrame(
-        {name: [Estimate(*cell) for cell in cells] for name, cells in ends.items()}, mean.index
-    )
+    values = np.asarray(values, dtype=float)
+    mean, runs = float(values.mean()), len(values)
+    half = 0.0
+    if runs > 1:
+        half = float(stdtrit(runs - 1, 0.975) * values.std(ddof=1) * np.sqrt(1 + 1 / runs))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def single_runs(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The scores of :func:`scores` for every arm as Estimates of :func:`one_more`, over its runs (column ``seed``)."""
+    return scores(predictions, ["arm", "seed"]).groupby("arm", sort=False).agg(one_more)
 
 
 def sign_test(values: ArrayLike) -> float:

@@ -77,9 +77,11 @@ def test_scenarios_take_sixteen_subjects_and_mean_what_they_estimate():
     taken = tables[0].groupby(["draw", "arm"])["subject"].nunique()
     assert set(taken) == {16}
     groups = tables[0].drop_duplicates(["draw", "arm", "subject"]).groupby(["arm", "group"]).size()
-    assert groups.to_dict() == {("Asian", "Asian"): 96, ("Mixed", "Asian"): 48, ("Mixed", "Non-Asian"): 48} | {
-        ("Non-Asian", "Non-Asian"): 96
-    }
+    assert groups.to_dict() == {
+        ("Asian", "Asian"): 96,
+        ("Mixed", "Asian"): 48,
+        ("Mixed", "Non-Asian"): 48,
+    } | {("Non-Asian", "Non-Asian"): 96}
     found = [mean_over_draws(table, weights, resamples=2).value for table in tables]
     truth = made_up.scenario_truth(real, arms, RunSizes(0.2), weights, 20_000)
     assert np.mean(found) == pytest.approx(truth, abs=4 * np.std(found) / np.sqrt(len(found)))
@@ -213,7 +215,9 @@ def test_the_page_says_and_shows_every_rate(recorded):
     assert all(quantity in shown for quantity in listed["quantity"].unique())
     seen = calibration_shown.power(summary)
     assert set(seen["runs"]) == set(RUNS)
-    row = summary.set_index(["design", "quantity"]).loc[(DESIGNS[0].name, SEEN + of_runs(BETTER_RUNS, RUNS[0]))]
+    row = summary.set_index(["design", "quantity"]).loc[
+        (DESIGNS[0].name, SEEN + of_runs(BETTER_RUNS, RUNS[0]))
+    ]
     assert seen["interval"][0].value == pytest.approx(100 * row["rate"])
     assert all(f"{design.name[1:]}: intervals hold" in words["coverage_note"] for design in DESIGNS)
     off = summary.copy()

@@ -17,7 +17,7 @@ def test_the_rules_are_those_that_were_frozen_last():
 
 
 def test_every_rule_stands_in_the_protocol():
-    table = protocol.protocol()
+    table = protocol.all_rules()
     known = read_yaml("claims")["findings"]
     assert len(table) == sum(len(rules) - ("default" in rules) for rules in known.values())
     assert table["key"].is_unique
