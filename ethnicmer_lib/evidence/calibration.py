@@ -1,88 +1,72 @@
-"""Calibration: how often intervals hold the truth and tests reject it, on simulated predictions of the real clusters.
+"""Calibration: how often intervals hold the truth and tests reject it, on made-up predictions of the real clusters.
 
-The clusters are real: subjects with the clips and labels of the released label table.  The predictions are made
-up by a process whose scores are known, in which the clips of a subject are alike because the subject is easy
-or hard to read and because a method leans towards some label on that subject.
-
-What an interval has to hold is the score of the population of subjects: subjects are drawn, each with its clips
-and labels, and scored in a pool as large as one likes.  With P the mean over subjects of the chances of label
-k for a clip of label c, and N the clips of each label, that is the score of the confusion matrix N(c) · P(c, k).
+The predictions and their truths are of :mod:`evidence.made_up`: subjects differ, and so do training runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, softmax
-from scipy.stats import binomtest
-from scipy.stats.qmc import Sobol
+from scipy.special import expit
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.labels import binary_labels, released_clips
+from ethnicmer_lib.design.scenarios import MIXED
+from ethnicmer_lib.design.studies import mixed_minus_mono
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence.calibration_shown import (
+    ACCURACY,
+    ACTIVATION,
+    ACTIVATION_TEST,
+    BETTER,
+    BETTER_RUNS,
+    CLIPS,
+    CODED,
+    CROSSED,
+    CROSSED_BETTER,
+    DRAWS,
+    EQUAL,
+    MACRO_RUNS,
+    POOLED,
+    RUNS,
+    SAME,
+    SAME_MOST,
+    SCORES,
+    SEEN,
+    SEEN_TEST,
+    SWAP,
+    SWAP_MOST,
+    SWAP_RUNS,
+    of_runs,
+    summary,
+)
+from ethnicmer_lib.evidence.made_up import (
+    PROCESSES,
+    Clusters,
+    Process,
+    Runs,
+    RunSizes,
+    macro_of_runs,
+    real_clusters,
+    run_variances,
+    runs_of,
+    scenario_tables,
+    scenario_truth,
+)
 from ethnicmer_lib.stats.confusions import class_f1, class_recall
-from ethnicmer_lib.stats.intervals import PLAIN_TAIL, Estimate, effective_subjects, tail_probability
-from ethnicmer_lib.stats.means import bootstrap_mean, permutation_difference
+from ethnicmer_lib.stats.draws import mean_over_draws
+from ethnicmer_lib.stats.intervals import Estimate
+from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
 from ethnicmer_lib.stats.permutation import swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference_interval, f1_intervals
-from ethnicmer_lib.store import Provenance, Recording, digest, kept, record
+from ethnicmer_lib.store import Provenance, Recording, digest, kept, record, recording
 
-ACCURACY = "accuracy"
-BETTER, EQUAL = "macro F1, better minus worse method", "macro F1, difference of equal methods"
-CLIPS = "macro F1, clips resampled"
-SWAP, DEALT = "swap test, equal methods", "group test, groups dealt at random"
-GROUPS = "group test, real groups"
-SCORES = {MACRO: "macro F1", UAR: "UAR"}
+UNIT = -2.0  #: log odds of a coded unit in a clip of an average subject
 FIRST = 5  #: tables of the first design that are recorded, to see whether today's code makes the same
-#: What a well calibrated procedure does, and how far it may be from that.
-TARGET = {"interval": (0.95, 0.02), "test": (0.05, 0.015)}
-VERBS = {"interval": "intervals hold the truth", "test": "tests reject"}
-WANTED = (
-    "Small print: 95 % interval of the rate for so many tables (Wilson). Wanted: intervals hold the truth in 95 ± 2 %, "
-    "tests reject in 5 ± 1.5 %."
-)
-
-
-@dataclass(frozen=True)
-class Process:
-    """How the predictions of a simulated method come about.
-
-    Subject s gives a clip of label c the label k with chance softmax over k of
-
-        skill[c] · 1[k = c] + lean[k] + a(s) · 1[k = c] + b(s, k),   a ~ N(0, ability²), b ~ N(0, bias²).
-
-    skill, lean (labels,), ability, bias are log odds: ``ability`` is how much subjects differ in how easy they are to
-    read, ``bias`` how much in the labels that a method leans to (standard deviations).
-    """
-
-    skill: tuple[float, ...]
-    lean: tuple[float, ...]
-    ability: float = 0.8
-    bias: float = 0.6
-
-    def chances(self, normal: np.ndarray) -> np.ndarray:
-        """(..., labels, labels) chance of every prediction, for standard normal effects (..., 1 + labels)."""
-        hit = np.eye(len(self.skill))
-        ability = np.asarray(self.skill) + self.ability * normal[..., :1]
-        lean = np.asarray(self.lean) + self.bias * normal[..., 1:]
-        return softmax(ability[..., None] * hit + lean[..., None, :], axis=-1)
-
-    def expected(self) -> np.ndarray:
-        """(labels, labels) mean chances over all subjects there could be: quasi-random integration."""
-        points = Sobol(1 + len(self.skill), rng=np.random.default_rng(0)).random_base2(15)
-        return self.chances(ndtri(points)).mean(0)
-
-
-#: By number of labels: a method whose shares of right clips are near those of the recorded networks, and a better one.
-PROCESSES = {
-    3: (Process((1.0, 1.3, 3.3), (1.0, 0.0, -1.2)), Process((1.4, 1.7, 3.7), (1.0, 0.0, -1.2))),
-    2: (Process((1.0, 1.2), (0.7, 0.0)), Process((1.4, 1.6), (0.7, 0.0))),
-}
 
 
 @dataclass(frozen=True)
@@ -107,22 +91,6 @@ DESIGNS = (
 )
 
 
-class Clusters(NamedTuple):
-    """Subjects of a table: labels, clips by label (subjects, labels) int64, and groups (subjects,) text."""
-
-    labels: tuple[str, ...]
-    counts: np.ndarray
-    groups: np.ndarray
-
-
-def real_clusters(two_labels: bool = False) -> Clusters:
-    """The subjects of the released label table."""
-    clips = released_clips()
-    counts = pd.crosstab(clips["subject"], binary_labels(clips["label"]) if two_labels else clips["label"])
-    groups = clips.groupby("subject")["group"].first()
-    return Clusters(tuple(counts.columns), counts.to_numpy(), groups.to_numpy())
-
-
 def draw(design: Design, real: Clusters, rng: np.random.Generator) -> Clusters:
     """The subjects of one table."""
     if not design.anew:
@@ -131,50 +99,92 @@ def draw(design: Design, real: Clusters, rng: np.random.Generator) -> Clusters:
     return real._replace(counts=real.counts[chosen], groups=real.groups[chosen])
 
 
-def truths(real: Clusters) -> dict[str, float]:
-    """What the interval of each quantity has to hold: its value in the population of such subjects."""
+def truths(real: Clusters, runs: Runs) -> dict[str, float]:
+    """What the interval of each quantity has to hold: its value in the population of such subjects and runs."""
     size = real.counts.sum(0)
-    pooled, improved = (size[:, None] * process.expected() for process in PROCESSES[len(size)])
+    method, improved = PROCESSES[len(size)]
+    pooled = size[:, None] * method.expected()
     f1 = class_f1(pooled)
     macro = float(f1.mean())
-    return {
+    found = {
         **{f"F1 of {label}": float(value) for label, value in zip(real.labels, f1, strict=True)},
-        SCORES[MACRO]: macro,
-        CLIPS: macro,
+        **dict.fromkeys((SCORES[MACRO], CLIPS), macro),
         SCORES[UAR]: float(class_recall(pooled).mean()),
         ACCURACY: float(np.trace(pooled) / pooled.sum()),
-        BETTER: float(class_f1(improved).mean()) - macro,
+        BETTER: float(class_f1(size[:, None] * improved.expected()).mean()) - macro,
         EQUAL: 0.0,
+        ACTIVATION: 0.0,
     }
+    if len(size) == 2:
+        return found | {
+            quantity: scenario_truth(real, arms, runs.usual, weights_of(arms))
+            for quantity, arms in scenarios(real).items()
+        }
+    alone, gained = (
+        float(macro_of_runs(one, size, runs.usual).mean()) for one in better_by(runs.better, real)
+    )
+    for n in RUNS:
+        found |= {of_runs(MACRO_RUNS, n): alone, of_runs(BETTER_RUNS, n): gained - alone}
+        found |= dict.fromkeys((of_runs(name, n) for name in (SAME, SAME_MOST, POOLED)), 0.0)
+    return found
+
+
+def weights_of(arms: Iterable[str]) -> dict[str, float]:
+    """Coefficients of the arms in mixed minus mono."""
+    return mixed_minus_mono(pd.DataFrame({"arm": list(arms)}))
+
+
+def better_by(gain: float, real: Clusters) -> tuple[Process, Process]:
+    """A method, and one whose macro F1 is so much higher in the population of the subjects."""
+    method = PROCESSES[len(real.labels)][0]
+    return method, method.better(gain, real.counts.sum(0))
+
+
+def scenarios(real: Clusters) -> dict[str, dict[str, Process]]:
+    """By quantity, the method of every arm of the scenarios: the same in all, or a better one in the mixed."""
+    method, improved = PROCESSES[len(real.labels)]
+    mono = dict.fromkeys(np.unique(real.groups), method)
+    return {CROSSED: mono | {MIXED: method}, CROSSED_BETTER: mono | {MIXED: improved}}
 
 
 def simulate(
-    design: Design, tables: int = 1000, resamples: int = 2000, seed: int = 0, progress: bool = False
+    design: Design,
+    runs: Runs,
+    tables: int = 1000,
+    resamples: int = 2000,
+    seed: int = 0,
+    progress: bool = False,
 ) -> pd.DataFrame:
-    """Simulate tables and apply every interval and test of the library to each.
+    """Simulate tables and apply every interval and test that the study uses to each.
 
-    One row per table and quantity: design, kind ('interval', 'contrast' or 'test'), quantity, table, truth, value,
-    low, high (of an interval) and p (of a test).
+    One row per table and quantity: design, kind ('interval', 'contrast', 'test' or 'power'), quantity, table, truth,
+    value, low, high (of an interval) and p (of a test).  A 'power' is an interval or test of a true difference.
     """
     real = real_clusters(design.two_labels)
-    truth = truths(real)
-    rows = []
+    truth, rows, methods = truths(real, runs), [], better_by(runs.better, real)
     for table in tqdm(range(tables), desc=design.name, disable=not progress):
         rng = np.random.default_rng([seed, table])
-        for kind, quantity, found in _one(draw(design, real, rng), resamples, rng):
+        clusters = draw(design, real, rng)
+        parts = [_one_run(clusters, resamples, rng)]
+        if len(real.labels) == 2:
+            parts.append(_crossed(real, runs, resamples, rng))
+        else:  # not with few subjects: all may be of one group
+            parts += [_groups(clusters, resamples, rng), _many_runs(clusters, runs, methods, resamples, rng)]
+        for kind, quantity, found in itertools.chain(*parts):
             row = {"design": design.name, "kind": kind, "quantity": quantity, "table": table}
-            if kind == "test":
-                rows.append(row | {"p": found})
+            if isinstance(found, Estimate):
+                rows.append(row | {"truth": truth[quantity.removeprefix(SEEN)], **found._asdict()})
             else:
-                rows.append(row | {"truth": truth[quantity], **found._asdict()})
+                rows.append(row | {"p": found})
     return pd.DataFrame(rows)
 
 
-def _one(
-    clusters: Clusters, resamples: int, rng: np.random.Generator
-) -> Iterator[tuple[str, str, Estimate | float]]:
-    """(kind, quantity, interval or p-value) of everything that is calibrated, for one table."""
-    labels, counts, groups = clusters
+Found = Iterator[tuple[str, str, Estimate | float]]  #: (kind, quantity, interval or p-value)
+
+
+def _one_run(clusters: Clusters, resamples: int, rng: np.random.Generator) -> Found:
+    """What is calibrated of methods without runs."""
+    labels, counts, _ = clusters
     method, better = PROCESSES[len(labels)]
     effects = rng.standard_normal((3, len(counts), 1 + len(labels)))
     # A subject who is hard to read is so for every method: half of the variance of ability is shared.
@@ -194,103 +204,96 @@ def _one(
     clips = np.eye(len(labels) ** 2)[truth * len(labels) + predicted].reshape(1, len(truth), *a.shape[2:])
     yield "contrast", CLIPS, f1_intervals(clips, labels, resamples, seed)[MACRO]
     yield "test", SWAP, swap_test(equal, a, resamples, seed)
-    if len(labels) == 2:  # few subjects: all may be of one group
-        return
-    dealt = rng.permutation(groups)
-    yield "test", DEALT, permutation_difference(right, subject, dealt[subject], resamples, seed)
+
+
+def _groups(clusters: Clusters, resamples: int, rng: np.random.Generator) -> Found:
+    """Groups of subjects that do not differ: a coded unit (0 or 1) and a measure of activation."""
+    counts, groups = clusters.counts.sum(1), clusters.groups
+    subject, seed = np.repeat(np.arange(len(counts)), counts), int(rng.integers(2**31))
+    coded = rng.random(len(subject)) < expit(UNIT + rng.standard_normal(len(counts)))[subject]
     measure = rng.standard_normal(len(counts))[subject] + rng.standard_normal(len(subject))
-    yield "test", GROUPS, permutation_difference(measure, subject, groups[subject], resamples, seed)
+    yield "test", CODED, permutation_difference(coded, subject, groups[subject], resamples, seed)
+    table = pd.DataFrame({"subject": subject, "group": groups[subject], "all": 0, "measure": measure})
+    found = group_difference(table, ["measure"], "all", seed, resamples).iloc[0]
+    yield "interval", ACTIVATION, found["difference"]
+    yield "test", ACTIVATION_TEST, float(found["p"])
 
 
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """How often intervals held the truth and tests said no to it, one row per design and quantity.
-
-    design, kind, quantity, tables, truth, mean (of the estimates), width (mean, of the intervals), hits, rate
-    (share of tables whose interval holds the truth, or whose p is at most 0.05), rate_low, rate_high (95 %
-    interval of the rate for so many tables; Wilson 1927), target, margin.
-    """
-    hit = (rows["p"] <= 0.05) | (rows["low"] <= rows["truth"]) & (rows["truth"] <= rows["high"])
-    rows = rows.assign(hit=hit, width=rows["high"] - rows["low"])
-    measures = {"tables": ("hit", "size"), "truth": ("truth", "mean"), "mean": ("value", "mean")}
-    measures |= {"width": ("width", "mean"), "hits": ("hit", "sum"), "rate": ("hit", "mean")}
-    found = rows.groupby(["design", "kind", "quantity"], sort=False).agg(**measures).reset_index()
-    intervals = [binomtest(r.hits, r.tables).proportion_ci(method="wilson") for r in found.itertuples()]
-    found[["rate_low", "rate_high"]] = np.array(intervals)
-    found[["target", "margin"]] = [TARGET.get(kind, TARGET["interval"]) for kind in found["kind"]]
-    return found
-
-
-def in_words(recorded: Recording) -> dict[str, Any]:
-    """What the page Statistics says of the recorded calibration and of the clusters, by the names in its prose."""
-    clusters, summary = real_clusters(), recorded.table("calibration")
-    clips, method = clusters.counts.sum(1), PROCESSES[3][0]
-    effective = effective_subjects(clips)
-    anew = summary[summary["design"] == DESIGNS[0].name].set_index("quantity")
-    chances = zip(clusters.labels, np.diag(method.expected()), strict=True)
-    return {
-        "subjects": len(clips),
-        "clips": int(clips.sum()),
-        "most": int(clips.max()),
-        "fewest": int(clips.min()),
-        "effective": f"{effective:.0f}",
-        "tail": f"{100 * tail_probability(subjects=effective):.1f}",
-        "plain_tail": f"{100 * PLAIN_TAIL:.1f}",
-        "tail_few": f"{100 * tail_probability(subjects=16):.1f}",
-        "n_tables": recorded.parameters["tables"],
-        "resamples": recorded.parameters["resamples"],
-        "chances": ", ".join(f"{chance:.2f} for {label}" for label, chance in chances),
-        "ability": method.ability,
-        "bias": method.bias,
-        "coverage_note": " ".join(sentence(summary, design.name) for design in DESIGNS),
-        "clip_coverage": percent(anew.loc[CLIPS, "rate"]),
-        "calibration_made": f"commit {recorded.made['commit']}, {recorded.made['time']}",
-    }
+def _many_runs(
+    clusters: Clusters, runs: Runs, methods: tuple[Process, Process], resamples: int, rng: np.random.Generator
+) -> Found:
+    """What is calibrated of networks with runs: every method has runs of its own."""
+    labels, counts, _ = clusters
+    method, better = methods
+    normal = rng.standard_normal((len(counts), 1 + len(labels)))
+    made = [
+        (method, runs.usual),
+        (method, runs.usual),
+        (better, runs.usual),
+        (method, runs.most),
+        (method, runs.most),
+    ]
+    made = [process.drawn(counts, normal, sizes, max(RUNS), rng) for process, sizes in made]
+    seed = int(rng.integers(2**31))
+    for n in RUNS:
+        one, same, more, varied, varied_same = (found[:n] for found in made)
+        yield "interval", of_runs(MACRO_RUNS, n), f1_intervals(one, labels, resamples, seed)[MACRO]
+        gain = difference_interval(more, one, resamples, seed)
+        yield "interval", of_runs(BETTER_RUNS, n), gain
+        yield "power", SEEN + of_runs(BETTER_RUNS, n), gain
+        yield "power", SEEN_TEST + of_runs(BETTER_RUNS, n), swap_test(more, one, resamples, seed)
+        yield "interval", of_runs(SAME, n), difference_interval(same, one, resamples, seed)
+        yield "interval", of_runs(SAME_MOST, n), difference_interval(varied_same, varied, resamples, seed)
+        yield "test", of_runs(SWAP_RUNS, n), swap_test(same, one, resamples, seed)
+        yield "test", of_runs(SWAP_MOST, n), swap_test(varied_same, varied, resamples, seed)
+        pooled = (side.sum(0, keepdims=True) for side in (varied_same, varied))
+        yield "contrast", of_runs(POOLED, n), difference_interval(*pooled, resamples, seed)
 
 
-def sentence(summary: pd.DataFrame, design: str) -> str:
-    """What one design shows, in a sentence."""
-    rows, words = summary[summary["design"] == design], []
-    for kind, verb in VERBS.items():
-        part = rows[rows["kind"] == kind]
-        ends = dict.fromkeys(percent(end) for end in (part["rate"].min(), part["rate"].max()))
-        off = part[(part["rate"] - part["target"]).abs() > part["margin"] + 1e-9]
-        sides = [f"{r.quantity} {'above' if r.rate > r.target else 'below'}" for r in off.itertuples()]
-        outside = f" (outside the band: {', '.join(sides)})" if sides else ""
-        words.append(f"{verb} in {' to '.join(ends)} of the tables{outside}")
-    return f"{design[0].upper()}{design[1:]}: {', '.join(words)}."
+def _crossed(real: Clusters, runs: Runs, resamples: int, rng: np.random.Generator) -> Found:
+    """The mean over draws of scenarios."""
+    for quantity, arms in scenarios(real).items():
+        table = scenario_tables(real, arms, runs.usual, DRAWS, rng)
+        seed = int(rng.integers(2**31))
+        yield "interval", quantity, mean_over_draws(table, weights_of(arms), MACRO, seed, resamples)
 
 
-def percent(share: float) -> str:
-    """A share as a text, in per cent to one decimal."""
-    return f"{100 * np.round(share, 4):.1f} %"
-
-
-def rates(summary: pd.DataFrame) -> pd.DataFrame:
-    """The summary as a table to show: one row a quantity, tests last, one column of rates in per cent a design."""
-    estimates = [Estimate(100 * r.rate, 100 * r.rate_low, 100 * r.rate_high) for r in summary.itertuples()]
-    shown = summary.assign(rate=estimates, test=summary["kind"] == "test")
-    wide = shown.pivot(index="quantity", columns="design", values="rate")
-    order = shown.drop_duplicates("quantity").sort_values("test", kind="stable")["quantity"]
-    return wide.loc[order, list(summary["design"].unique())]
-
-
-def record_statistics(command: str, tables: int = 1000, resamples: int = 2000, seed: int = 0) -> Path:
+def record_statistics(command: str, tables: int = 1000, resamples: int = 500, seed: int = 0) -> Path:
     """Simulate every design, from the run store where it is there already, and write ``results/statistics/``.
 
-    StudyError for fewer than one table or fewer than 100 resamples.
+    Runs differ as those of the recording ``table_v`` (:func:`runs_of`); its sizes are recorded with the rest.
+    StudyError for fewer than one table or fewer than 100 resamples, or a recording with one run of each network.
     """
     if tables < 1 or resamples < 100:
         raise StudyError(f"{tables} tables and {resamples} resamples; take at least 1 and 100")
-    rows = pd.concat([_simulated(design, tables, resamples, seed) for design in DESIGNS], ignore_index=True)
+    trained = networks()
+    runs, variances = runs_of(trained), run_variances(trained)
+    rows = pd.concat(
+        [_simulated(design, runs, tables, resamples, seed) for design in DESIGNS], ignore_index=True
+    )
     first = rows[(rows["design"] == DESIGNS[0].name) & (rows["table"] < FIRST)]
     source = "simulated predictions for the subjects, clips and labels of the released label table"
     provenance = Provenance(source, True, digest(real_clusters().counts.tolist()))
-    asked = {"tables": tables, "resamples": resamples, "seed": seed}
-    return record(
-        "statistics", {"calibration": summary(rows), "first_tables": first}, provenance, command, asked
-    )
+    asked = {"tables": tables, "resamples": resamples, "seed": seed, "runs": asdict(runs)}
+    found = {
+        "calibration": summary(rows),
+        "first_tables": first,
+        "runs": variances.rename_axis("arm").reset_index(),
+    }
+    return record("statistics", found, provenance, command, asked)
+
+
+def networks() -> pd.DataFrame:
+    """Predictions of the recorded networks, whose runs show how much runs differ."""
+    return recording("table_v").predictions
+
+
+def recorded_runs(recorded: Recording) -> Runs:
+    """The sizes with which a recorded calibration was made."""
+    asked = recorded.parameters["runs"]
+    return Runs(RunSizes(*asked["usual"]), RunSizes(*asked["most"]), asked["better"])
 
 
 @kept("stats", "evidence")
-def _simulated(design: Design, tables: int, resamples: int, seed: int) -> pd.DataFrame:
-    return simulate(design, tables, resamples, seed, progress=True)
+def _simulated(design: Design, runs: Runs, tables: int, resamples: int, seed: int) -> pd.DataFrame:
+    return simulate(design, runs, tables, resamples, seed, progress=True)

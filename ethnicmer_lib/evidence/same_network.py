@@ -1,0 +1,94 @@
+"""One network against itself: two disjoint sets of its runs must not differ."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.stats.confusions import confusions, labels_in
+from ethnicmer_lib.stats.intervals import MIN_RUNS
+from ethnicmer_lib.stats.permutation import swap_test
+from ethnicmer_lib.stats.scoring import difference_interval
+
+
+def disjoint_runs(
+    predictions: pd.DataFrame, runs: int = MIN_RUNS, most: int = 200, seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """Difference in macro F1 between two disjoint sets of ``runs`` runs of one arm: every pair, or ``most``.
+
+    ``predictions`` has the columns seed (of training), subject, label, predicted.  One row per pair: ``first``,
+    ``second`` (their seeds, as text), ``difference`` (an :class:`Estimate`), ``p`` of the swap test.
+
+    StudyError with fewer than twice as many seeds as ``runs``, or several arms.
+    """
+    seeds = np.unique(predictions["seed"])
+    if "arm" in predictions and len(arms := predictions["arm"].unique()) > 1:
+        raise StudyError(f"the predictions are of {list(arms)}; give those of one arm")
+    if len(seeds) < 2 * runs:
+        raise StudyError(
+            f"two disjoint sets of {runs} runs need {2 * runs} seeds and there are {len(seeds)}; record more seeds or "
+            f"set runs to at most {len(seeds) // 2}"
+        )
+    found = confusions(predictions, labels_in(predictions))
+    rows = []
+    for first, second in _pairs(len(seeds), runs, most, np.random.default_rng(seed)):
+        sides = found[list(first)], found[list(second)]
+        names = (", ".join(str(seeds[i]) for i in side) for side in (first, second))
+        estimate, p = difference_interval(*sides, resamples, seed), swap_test(*sides, resamples, seed)
+        rows.append(dict(zip(("first", "second"), names, strict=True)) | {"difference": estimate, "p": p})
+    return pd.DataFrame(rows)
+
+
+def _pairs(seeds: int, runs: int, most: int, rng: np.random.Generator) -> list[tuple[tuple[int, ...], ...]]:
+    """Pairs of disjoint sets, of every pair of sets one order: all, or ``most`` drawn."""
+    if math.comb(seeds, runs) * math.comb(seeds - runs, runs) // 2 <= most:
+        sets = list(itertools.combinations(range(seeds), runs))
+        return [(a, b) for a, b in itertools.combinations(sets, 2) if not set(a) & set(b)]
+    orders = {
+        tuple(map(tuple, np.sort(rng.permutation(seeds)[: 2 * runs].reshape(2, runs)))) for _ in range(most)
+    }
+    return sorted(orders)
+
+
+def same_network(
+    predictions: pd.DataFrame, runs: int = MIN_RUNS, most: int = 200, seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """How often two disjoint sets of runs of one network are taken for equal: one row per arm with enough seeds.
+
+    ``seeds``, ``runs`` (of a set), ``pairs``, ``held`` (share of pairs whose interval holds zero), ``rejected`` (share
+    whose p of the swap test is at most 0.05).  Pairs share runs and subjects, so shares are no rates with an error.
+    Arms with one seed or too few for two sets are left out; the table may be empty.
+    """
+    rows = {}
+    for arm, part in predictions.groupby("arm", sort=False):
+        seeds = len(part["seed"].unique())
+        if seeds >= 2 * runs:
+            pairs = disjoint_runs(part, runs, most, seed, resamples)
+            held = np.mean([estimate.side == 0 for estimate in pairs["difference"]])
+            rejected = float((pairs["p"] <= 0.05).mean())
+            rows[arm] = {
+                "seeds": seeds,
+                "runs": runs,
+                "pairs": len(pairs),
+                "held": held,
+                "rejected": rejected,
+            }
+    columns = ["seeds", "runs", "pairs", "held", "rejected"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("arm")
+
+
+def same_network_in_words(predictions: pd.DataFrame, runs: int = MIN_RUNS) -> str:
+    """What :func:`same_network` shows, in a sentence, or how many seeds are missing."""
+    found = same_network(predictions, runs)
+    if found.empty:
+        most = predictions.groupby("arm")["seed"].nunique().max()
+        return (
+            f"Two disjoint sets of {runs} runs need {2 * runs} seeds of a network; the recorded ones have at most "
+            f"{most}, too few for this comparison."
+        )
+    parts = (f"{100 * r.held:.0f} % of {r.pairs} pairs for {r.Index}" for r in found.itertuples())
+    return f"The interval of the difference between two disjoint sets of {runs} runs holds zero in {', '.join(parts)}."
