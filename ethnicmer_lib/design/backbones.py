@@ -14,8 +14,9 @@ from torchvision.models import ResNet18_Weights, resnet18
 from ethnicmer_lib.errors import StudyError
 
 MIN_SIZE = 28  #: px; ResNet-18 and TinyViT halve an image five times
-TINYVIT = "tiny_vit_5m_224"
-_HEADS = {"resnet18": "fc.", "tinyvit": "head.fc."}
+#: Second branch of a variant -> its network in timm; the release has the larger one.
+TINYVIT = {"tinyvit": "tiny_vit_5m_224", "tinyvit_21m": "tiny_vit_21m_224"}
+_HEADS = {"resnet18": "fc."} | dict.fromkeys(TINYVIT, "head.fc.")
 _BATCH = 64  # images a step
 _resnet18_weights = partial(ResNet18_Weights.IMAGENET1K_V1.get_state_dict, progress=False, check_hash=True)
 
@@ -59,12 +60,12 @@ def load_weights(
     weights: str,
     download: Callable[[], Mapping[str, Tensor]] = _resnet18_weights,
 ) -> None:
-    """Put weights into a backbone of ``kind`` 'resnet18' or 'tinyvit', all but its classifier; StudyError if they
-    do not fit exactly.
+    """Put weights into a backbone of ``kind`` 'resnet18' or one of :data:`TINYVIT`, all but its classifier; StudyError
+    if they do not fit exactly.
 
     ``weights`` is 'none', which leaves the backbone as it is; 'imagenet' (ImageNet-1k, by ``download``); or a file
     saved by ``torch.save``: the state dict of a torchvision ResNet-18, for every ResNet-18 backbone; or, which
-    'tinyvit' needs, ``{'resnet18': state dict, 'tinyvit': state dict}``.
+    a TinyViT needs, ``{'resnet18': state dict, 'tinyvit': state dict}``, with 'tinyvit_21m' for the larger one.
     """
     if weights == "none":
         return
@@ -82,5 +83,5 @@ def load_weights(
         raise StudyError(
             f"weights={weights!r} are not those of {kind} ({type(error).__name__}: {str(error)[:300]}); connect once "
             "for 'imagenet', use 'none', or save with torch.save the state dict of a torchvision ResNet-18, or, which "
-            f"TinyViT needs, {{'resnet18': state dict, 'tinyvit': state dict of timm's {TINYVIT}}}"
+            f"TinyViT needs, {{'resnet18': state dict, KIND: state dict}} with KIND and timm's name as in {TINYVIT}"
         ) from error

@@ -12,8 +12,8 @@ import yaml
 from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
 
-VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit")
-RGB_VARIANTS = ("dual_rgb", "tinyvit")  #: their ethnic backbone sees the apex frame instead of the motion
+VARIANTS = ("resnet18", "dual_motion", "dual_rgb", "tinyvit", "tinyvit_21m")
+RGB_VARIANTS = VARIANTS[2:]  #: their ethnic backbone sees the apex frame instead of the motion
 
 
 @dataclass(frozen=True)

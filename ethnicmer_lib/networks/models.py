@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import timm
@@ -16,8 +17,8 @@ from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, VARIANTS
 from ethnicmer_lib.networks.switches import MEAN, STD
 
-# Trained last on ImageNet-1k, as the weights of ResNet-18 are.
-TINYVIT_IMAGENET = "tiny_vit_5m_224.dist_in22k_ft_in1k"
+# timm's weights of a TinyViT: trained last on ImageNet-1k, as those of ResNet-18 are.
+TINYVIT_IMAGENET = "{}.dist_in22k_ft_in1k"
 
 
 class Outputs(NamedTuple):
@@ -51,7 +52,7 @@ class EthnicNet(nn.Module):
         self.emotion_head = nn.Linear(width, len(LABELS))
         self.ethnic = self.ethnic_head = self.fusion_head = None
         if variant != "resnet18":
-            self.ethnic, ethnic_width = _tinyvit() if variant == "tinyvit" else resnet18_backbone()
+            self.ethnic, ethnic_width = _tinyvit(variant) if variant in TINYVIT else resnet18_backbone()
             self.ethnic_head = nn.Linear(ethnic_width, n_groups)
             self.fusion_head = nn.Linear(width + ethnic_width, len(LABELS))
 
@@ -111,18 +112,18 @@ def build_network(variant: str, weights: str = "none", n_groups: int = 2, shared
     """
     network = EthnicNet(variant, n_groups, shared)
     load_weights(network.emotion, "resnet18", weights)
-    if variant == "tinyvit":
-        load_weights(network.ethnic, "tinyvit", weights, _tinyvit_weights)
+    if variant in TINYVIT:
+        load_weights(network.ethnic, variant, weights, partial(_tinyvit_weights, variant))
     elif network.ethnic is not None:
         load_weights(network.ethnic, "resnet18", weights)
     return network
 
 
-def _tinyvit() -> tuple[nn.Module, int]:
-    """TinyViT-5M for any image size: timm pads feature maps to the attention window, nothing is resized."""
-    backbone = timm.create_model(TINYVIT, pretrained=False, num_classes=0)
+def _tinyvit(variant: str) -> tuple[nn.Module, int]:
+    """A TinyViT for any image size: timm pads feature maps to the attention window, nothing is resized."""
+    backbone = timm.create_model(TINYVIT[variant], pretrained=False, num_classes=0)
     return backbone, backbone.num_features
 
 
-def _tinyvit_weights() -> dict[str, Tensor]:
-    return timm.create_model(TINYVIT_IMAGENET, pretrained=True).state_dict()
+def _tinyvit_weights(variant: str) -> dict[str, Tensor]:
+    return timm.create_model(TINYVIT_IMAGENET.format(TINYVIT[variant]), pretrained=True).state_dict()

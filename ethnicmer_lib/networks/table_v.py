@@ -36,27 +36,42 @@ CONTROLS = {
     "released_branch": ("dual_released", "plain_released"),
 }
 BRANCHES = {"dual_motion": "motion_branch", "dual_rgb": "rgb_barely", "tinyvit": "local_texture"}
+#: Input of a run -> what it is in the paper or, where that is silent, in the release; and who says so.
+INPUTS = {
+    "weights": ("imagenet", "paper: fine-tuned; release: imagenet"),
+    "image_size": (224, "release: 224"),
+    "flow_method": ("classic_nl_fast", "paper: classic_nl_fast"),
+    "scaling": ("none", "paper: Eq. 7, no scaling named; release: as_released"),
+}
 #: Part of the recording -> its networks.
 PARTS = {
-    "predictions": VARIANTS,
-    "controls": tuple(name for name in ARMS if ARMS[name].variant in VARIANTS and name not in VARIANTS[:3]),
+    "predictions": VARIANTS[:4],
+    "controls": tuple(
+        name for name in ARMS if ARMS[name].variant in VARIANTS[:4] and name not in VARIANTS[:3]
+    ),
 }
 
 
-def departures(folds: str | int, recipe: Mapping[str, Any], switches: Switches = AS_DESCRIBED) -> list[str]:
-    """Where folds, recipe and switches leave the paper's protocol, as 'epochs=6 (paper: 15)'.
+def departures(
+    folds: str | int, recipe: Mapping[str, Any], switches: Switches = AS_DESCRIBED, **inputs: Any
+) -> list[str]:
+    """Where folds, recipe, switches and inputs leave the paper's protocol, as 'epochs=6 (paper: 15)'.
 
-    Of a recorded ``recipe`` the entries count that a recipe has today.
+    Of a recorded ``recipe`` the entries count that a recipe has today.  ``inputs`` are the names of :data:`INPUTS`, and
+    ``variants``, the networks; what is None or absent was not told.
 
     Examples
     --------
-    >>> departures("loso", {"epochs": 6, "batch_size": 32})
-    ['epochs=6 (paper: 15)']
+    >>> departures("loso", {"epochs": 6, "batch_size": 32}, image_size=56)
+    ['epochs=6 (paper: 15)', 'image_size=56 (release: 224)']
     """
     pairs = {"folds": (folds, "loso")}
     for ours, paper in ((recipe, asdict(AS_PRINTED)), (asdict(switches), asdict(AS_DESCRIBED))):
         pairs |= {name: (ours[name], paper[name]) for name in paper if name in ours}
-    return [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
+    left = [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
+    for name, (value, who) in INPUTS.items():
+        left += [f"{name}={inputs[name]} ({who})"] if inputs.get(name) not in (None, value) else []
+    return left + (["tinyvit=5M (release: 21M)"] if "tinyvit" in (inputs.get("variants") or ()) else [])
 
 
 def claims(
@@ -79,7 +94,7 @@ def claims(
         )
         found["gain_size"] = one_more(a.to_numpy() - b.to_numpy())
     branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
-    for arm, row in branches.iterrows():
+    for arm, row in branches[branches.index.isin(list(BRANCHES))].iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
         found[BRANCHES[arm]] = (row["difference"], words)
     baselines = _tested(predictions, [("majority", "resnet18"), ("forest", "resnet18")], seed)

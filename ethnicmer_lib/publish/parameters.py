@@ -15,7 +15,7 @@ from ethnicmer_lib.sources import PLACES, Simulated, Source
 
 FlowMethod = Literal["micro", "micro_neighbours", "dis", "farneback", "deepflow", "tvl1", "classic_nl_fast"]
 Control = Literal["as_described", "one_database", "two_databases", "balanced", "without_largest"]
-Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit"]
+Variant = Literal["resnet18", "dual_motion", "dual_rgb", "tinyvit", "tinyvit_21m"]
 #: Words of JSON Schema for what a number may be.
 LIMITS = ("minimum", "exclusiveMinimum", "maximum", "multipleOf")
 

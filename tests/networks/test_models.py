@@ -6,6 +6,7 @@ import urllib.error
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch.nn import functional
 from torchvision.models import resnet18
@@ -43,6 +44,17 @@ def test_heads_have_the_shapes_of_the_task(variant):
 def test_tinyvit_takes_any_image_size(size):
     images = torch.zeros(1, 3, size, size)
     assert seeded("tinyvit").eval()(images, images).fusion.shape == (1, 3)
+
+
+def test_the_larger_tinyvit_is_that_of_the_release():
+    """timm names its weights as those of the smaller one; 576 features, and stochastic depth, which that one lacks."""
+    known = timm.list_pretrained("tiny_vit_*")
+    assert {models.TINYVIT_IMAGENET.format(name) for name in backbones.TINYVIT.values()} <= set(known)
+    smaller, larger = seeded("tinyvit").ethnic, seeded("tinyvit_21m").ethnic
+    assert (smaller.num_features, larger.num_features) == (320, 576)
+    assert sum(w.numel() for w in larger.parameters()) > 20e6
+    rates = [[m.drop_prob for m in one.modules() if hasattr(m, "drop_prob")] for one in (smaller, larger)]
+    assert max(rates[0], default=0) == 0 < max(rates[1])
 
 
 def test_backbones_share_no_weights_and_see_their_own_input():

@@ -49,6 +49,17 @@ def test_a_departure_is_named_with_the_papers_value():
     assert departures("loso", {}, Switches(ethnic_loss=False)) == ["ethnic_loss=False (paper: True)"]
 
 
+def test_the_papers_protocol_is_that_of_its_inputs_too():
+    papers = {"weights": "imagenet", "image_size": 224, "flow_method": "classic_nl_fast", "scaling": "none"}
+    assert departures("loso", {}, **papers, variants=["resnet18", "tinyvit_21m"]) == []
+    assert departures("loso", {}, weights=None, image_size=None, variants=None) == []
+    ours = {"weights": "none", "image_size": 28, "flow_method": "published", "scaling": "robust"}
+    left = departures("loso", {}, **ours, variants=["resnet18", "tinyvit"])
+    assert [one.split("=")[0] for one in left] == [*ours, "tinyvit"]
+    assert left[1:3] == ["image_size=28 (release: 224)", "flow_method=published (paper: classic_nl_fast)"]
+    assert left[-1] == "tinyvit=5M (release: 21M)"
+
+
 @given(st.lists(st.sampled_from("AB"), min_size=2, max_size=12), st.integers(1, 4), st.integers(0, 2**31 - 1))
 @settings(deadline=None, max_examples=50)
 def test_shuffled_groups_keep_subjects_whole_and_counts(groups, per_subject, seed):
