@@ -15,6 +15,8 @@ from ethnicmer_lib.stats import MACRO, Estimate, difference, scores
 from ethnicmer_lib.store import record, recording
 
 NAME = "simulator"
+#: Knob -> the input in which it is meant to leave its trace.
+MEANT = {"texture_cue": "texture", "action_unit_effect": "motion"}
 LEVEL = 0.05  #: p below it: the groups are told apart
 
 
@@ -118,6 +120,23 @@ class Evidence:
         """(cohorts in which the groups are told apart from ``kind`` of input at ``LEVEL``, cohorts)."""
         rows = self.traces.query("input == @kind and knob == @knob and strength == @strength")
         return int((rows["p"] < self.level).sum()), len(rows)
+
+    def knobs(self) -> dict[str, str]:
+        """Where the two knobs leave a trace, in words: ``turned``, in how many cohorts of each strength, and
+        ``growing``, the inputs whose mean area grows with every step of the knob that is meant for them."""
+        turned, growing = [], []
+        for knob, kind in MEANT.items():
+            rows = self.traces.query("input == @kind and knob == @knob and strength > 0")
+            areas = rows.groupby("strength")["auc"].mean()
+            hits = ["{} of {} at {:g}".format(*self.told_apart(kind, knob, one), one) for one in areas.index]
+            turned.append(f"{', '.join(hits)} from {kind} ({knob})")
+            plain = self.traces.query("input == @kind and knob == 'none'")["auc"].mean()
+            growing += [kind] * bool((areas.diff().fillna(areas.iloc[0] - plain) > 0).all())
+        return {"turned": _and(turned), "growing": _and(growing)}
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(parts) or "neither"
 
 
 def record_simulator(clips: Clips, command: str) -> Path:

@@ -99,10 +99,13 @@ def loaded_counts(clips: pd.DataFrame, simulated: bool, note: str) -> tuple[int,
 def screening_claim(screened: pd.DataFrame) -> tuple[int, dict[str, Any]]:
     """Whether a written rule gives the released labels of subjects; ``screened`` as of ``annotate.beside_released``."""
     majority, first = (int((screened[name] == screened["released"]).sum()) for name in ("code", "first"))
-    conflicts = screened.loc[screened["conflict"], "subject"]
+    conflicts, ties = int(screened["conflict"].sum()), int(screened["tie"].sum())
     moved = int((screened["group"] != screened["group_released"]).sum())
-    words = {"subjects": len(screened), "first_clip": first, "conflicts": len(conflicts), "moved": moved}
-    return majority, words | {"listed": ", ".join(conflicts), "holds": max(majority, first) == len(screened)}
+    words = {"subjects": len(screened), "first_clip": first, "conflicts": conflicts, "moved": moved}
+    return majority, words | {
+        "listed": f"{ties} of them a tie",
+        "holds": max(majority, first) == len(screened),
+    }
 
 
 def mismatches() -> pd.DataFrame:

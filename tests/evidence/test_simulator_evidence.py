@@ -82,6 +82,16 @@ def test_groups_are_not_told_apart_without_a_knob_and_are_with_it(evidence):
         assert rows.groupby("strength")["auc"].mean().is_monotonic_increasing
 
 
+def test_what_the_knobs_do_is_computed(evidence):
+    """A weak effect of Action Units lies below the area of plain cohorts, so only texture grows throughout."""
+    said = evidence.knobs()
+    assert "2 of 2 at 1 from motion (action_unit_effect)" in said["turned"]
+    assert "2 of 2 at 0.25, 2 of 2 at 0.5, 2 of 2 at 1 from texture (texture_cue)" in said["turned"]
+    areas = evidence.traces.query("input == 'motion'").groupby(["knob", "strength"])["auc"].mean()
+    assert areas["action_unit_effect", 0.25] < areas["none", 0]
+    assert said["growing"] == "texture"
+
+
 def test_the_ablation_has_a_row_for_every_component(evidence):
     rows = evidence.ablation_table("logistic")
     assert list(rows["name"]) == [*(f"without {name}" for name in COMPONENTS), "without random crops"]
