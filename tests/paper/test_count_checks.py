@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ethnicmer_lib.annotate.screening import beside_released, released_codes, screen
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.paper import counted
 
@@ -23,6 +24,15 @@ def test_every_row_of_tables_i_to_iii():
     assert tables["table_i"]["ours"].tolist() == [15, 2, 30, 2, 4, 53]
     assert tables["table_ii"]["ours"].tolist() == [87, 4, 183, 5, 11, 290]
     assert tables["table_iii"]["ours"].tolist() == tables["table_iii"]["paper"].tolist() == [58, 192, 40, 290]
+
+
+def test_the_screening_is_told_in_counts_and_names_nobody():
+    _, words = counted.screening_claim(beside_released(screen(released_codes())))
+    assert words["listed"] == "2 of them a tie"
+    assert not any(subject in str(words) for subject in labels.conflicting_subjects())
+    assert not any(
+        subject in " ".join(labels.ETHNIC_MAPPINGS.values()) for subject in labels.conflicting_subjects()
+    )
 
 
 def test_mapping_counts_add_up():
