@@ -178,15 +178,15 @@ def _untestable(
         elif kind == "groups":
             applies = not source.simulated and [words["first"], words["second"]] != rule["groups"]
         elif kind == "few":
-            words["what"], words["least"] = next(iter(rule["least"].items()))
-            applies = words[words["what"]] < words["least"]
+            words["counted"], words["least"] = next(iter(rule["least"].items()))
+            applies = words[words["counted"]] < words["least"]
         elif kind == "labels_alone":
             applies = words.get("labels_alone", False)
         else:
             applies = bool(words["departures"])
         if applies:
             words["forbidden"] = True
-            words["outcome"] = instead
+            words["outcome"] = "" if instead == NOT_HERE else f"A {instead}. "
             yield instead, said or read_yaml("claims")["untestable"][kind]
 
 

@@ -76,16 +76,16 @@ def middle_of_draws(values: ArrayLike) -> Estimate:
     return Estimate(float(middle), float(low), float(high))
 
 
-def one_more(values: ArrayLike) -> Estimate:
+def one_more(values: ArrayLike) -> Estimate | float:
     """Mean of R training runs, and where 95 % of single further ones fall: mean ± t(0.975; R - 1) · s · sqrt(1 + 1/R).
 
-    A number that was printed from one run is judged by it.  A single run has no width.
+    A number that was printed from one run is judged by it.  Of a single run only the number is known.
     """
     values = np.asarray(values, dtype=float)
     mean, runs = float(values.mean()), len(values)
-    half = 0.0
-    if runs > 1:
-        half = float(stdtrit(runs - 1, 0.975) * values.std(ddof=1) * np.sqrt(1 + 1 / runs))
+    if runs < 2:
+        return mean
+    half = float(stdtrit(runs - 1, 0.975) * values.std(ddof=1) * np.sqrt(1 + 1 / runs))
     return Estimate(mean, mean - half, mean + half)
 
 

@@ -240,7 +240,7 @@ def test_on_a_simulated_cohort_a_rule_is_right_or_wrong(source, key, value, said
     of = Provenance(f"simulated {source}", True, "3")
     found = _contrast(value, of, key=key)
     assert found.verdict == said
-    assert found.reason.startswith(said)
+    assert found.reason.startswith("The cohort" if said == NOT_HERE else f"A {said}. The cohort")
     assert _contrast(value, of, seeds=2, key=key).verdict == NOT_HERE
 
 

@@ -262,4 +262,4 @@ def test_one_question_has_one_answer_on_real_clips(on_labels):
     assert only["verdict"].tolist() == [
         NOT_HERE
     ]  # a false alarm is the rule's, and says nothing of the claim
-    assert only["reason"].str.startswith("false alarm").all()
+    assert only["reason"].str.startswith("A false alarm.").all()
