@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,24 +10,18 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 
-from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.design.classifiers import classifier as chosen
-from ethnicmer_lib.design.features import FLOW_SIZE, features
-from ethnicmer_lib.design.permutation import permutation_test, permute_scenarios
 from ethnicmer_lib.design.scenarios import (
     CONTROLS,
     MIXED,
     NEGATIVE,
     NON_NEGATIVE,
     RULE,
-    repeat_scenarios,
     with_rule,
 )
-from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.stats.draws import mean_over_draws, middle_of_draws, per_draw, sign_test
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.stats.scoring import MACRO, scores
-from ethnicmer_lib.store import record
 
 
 class Study(NamedTuple):
@@ -57,7 +50,7 @@ STUDIES = {
     ]
 }
 DESCRIBED = "forest, ResNet-18"  #: the study that is what the paper describes
-TESTED = ("as_described", "one_database")  #: controls with a permutation test
+TESTED = ("as_described", "one_database", "two_databases")  #: controls with a permutation test
 _WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "noise instead of features"}
 
 
@@ -194,45 +187,3 @@ def scenario_claims(
         key: (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
         for key, row in claimed.iterrows()
     }
-
-
-def record_table_iv(
-    clips: Clips,
-    command: str,
-    n_subjects: int = 16,
-    n_draws: int = 200,
-    control_draws: int = 10,
-    permutations: int = 199,
-    seed: int = 0,
-) -> Path:
-    """Compute every study and permutation test, draw by draw in the run store, and write ``results/table_iv/``.
-
-    ``n_draws`` are those of SVCs and of the study as described, ``control_draws`` those of the other forests, which
-    are slow; ``permutations`` are those of each test, on the first ten draws.
-    """
-    sizes = {"flow": FLOW_SIZE, "resnet18": 56, "noise": FLOW_SIZE}
-    inputs = {
-        kind: features(motion_images(clips, size=size), kind, seed=seed) for kind, size in sizes.items()
-    }
-    tables, draws = [], {}
-    for name, (kind, model, control, flow_rows) in STUDIES.items():
-        draws[name] = n_draws if model == "svc" or name == DESCRIBED else control_draws
-        found = repeat_scenarios(
-            inputs[kind], clips.table, n_subjects, draws[name], control, model, flow_rows, seed=seed
-        )
-        found.insert(0, "study", name)
-        tables.append(found.drop(columns=[column for column in found if column.startswith("p_")]))
-    few = min(10, n_draws)
-    tests = {
-        control: permutation_test(
-            permute_scenarios(inputs["flow"], clips.table, n_subjects, few, permutations, control, seed)
-        )
-        for control in TESTED
-    }
-    parts = {
-        "predictions": pd.concat(tables, ignore_index=True),
-        "permutations": pd.DataFrame.from_dict(tests, orient="index").rename_axis("control").reset_index(),
-    }
-    parameters = {"n_subjects": n_subjects, "seed": seed, "weights": "none", "n_trees": 100}
-    parameters |= {"scaling": "robust", "image_size": sizes["resnet18"], "draws": draws}
-    return record("table_iv", parts, clips.provenance, command, parameters)

@@ -16,7 +16,7 @@ from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, entries,
 #: Name of a recording -> the function that makes it: its keywords are what ``-p`` sets. ``clips`` it gets from the
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
 RECORDINGS = {
-    "table_iv": "design.studies:record_table_iv",
+    "table_iv": "evidence.table_iv:record_table_iv",
     "table_v": "networks.table_v:record_table_v",
     "image_size": "evidence.image_size:record_image_size",
     "motion": "evidence.flow_accuracy:record_motion",

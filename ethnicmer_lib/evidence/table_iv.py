@@ -1,0 +1,225 @@
+"""Table IV's recorded runs: every study, the null distributions of its tests, and every mapping of ethnic labels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ethnicmer_lib.clips.labels import LEFT_OUT, coded_clips
+from ethnicmer_lib.clips.table import Clips
+from ethnicmer_lib.design.classifiers import ABOUT
+from ethnicmer_lib.design.features import FLOW_SIZE, features
+from ethnicmer_lib.design.permutation import WITHIN, permuted_groups
+from ethnicmer_lib.design.scenarios import MIXED, NEGATIVE, draw_scenarios, repeat_scenarios, subjects_in
+from ethnicmer_lib.design.studies import DESCRIBED, STUDIES, TESTED
+from ethnicmer_lib.evidence.scenario_svc import answers, distances
+from ethnicmer_lib.evidence.specifications import Specification, counts, specifications
+from ethnicmer_lib.motion.extract import motion_images
+from ethnicmer_lib.store import Run, record
+
+SIZES = {"flow": FLOW_SIZE, "resnet18": 56, "noise": FLOW_SIZE}  #: px of the images by kind of features
+_PART = 20  #: permutations between two files: what an interruption can cost
+
+
+def record_table_iv(
+    clips: Clips,
+    command: str,
+    part: Literal["predictions", "permutations", "mappings"] = "predictions",
+    n_subjects: int = 16,
+    n_draws: int = 200,
+    control_draws: int = 10,
+    permutations: int = 999,
+    seed: int = 0,
+) -> Path:
+    """Compute a part of Table IV's recording and keep it in ``results/table_iv/``; interrupted, it goes on.
+
+    'predictions' is every study with ``n_draws`` draws, forests other than the one described with ``control_draws``.
+    'permutations' is Mixed minus mono by SVC(C=100) on the flow image, the mean of ``n_draws`` draws, as observed and
+    with groups dealt anew that many times.  'mappings' is every specification: SVC with ``n_draws`` draws, forests
+    with ``control_draws``.
+    """
+    parameters = {
+        "n_subjects": n_subjects,
+        "n_draws": n_draws,
+        "seed": seed,
+        "weights": "none",
+        "scaling": "robust",
+    }
+    if part == "permutations":
+        x = _inputs(clips, seed, ["flow"])["flow"]
+        table = pd.concat(
+            [
+                null_distribution(x, clips.table, n_subjects, n_draws, permutations, one, seed)
+                for one in TESTED
+            ],
+            ignore_index=True,
+        )
+        parameters |= {"features": "flow", "classifier": "svc", "permutations": permutations}
+    elif part == "mappings":
+        table = _mappings(clips, n_subjects, n_draws, control_draws, seed)
+        parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "forest_draws": control_draws}
+    else:
+        table, draws = _studies(clips, n_subjects, n_draws, control_draws, seed)
+        parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "draws": draws}
+    return record("table_iv", {part: table}, clips.provenance, command, parameters)
+
+
+def _inputs(clips: Clips, seed: int, kinds: list[str]) -> dict[str, np.ndarray]:
+    return {kind: features(motion_images(clips, size=SIZES[kind]), kind, seed=seed) for kind in kinds}
+
+
+def _studies(
+    clips: Clips, n_subjects: int, n_draws: int, control_draws: int, seed: int
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Predictions of all studies, and the draws of each."""
+    inputs, tables, draws = _inputs(clips, seed, list(SIZES)), [], {}
+    for name, (kind, model, control, flow_rows) in STUDIES.items():
+        draws[name] = n_draws if model == "svc" or name == DESCRIBED else control_draws
+        found = repeat_scenarios(
+            inputs[kind], clips.table, n_subjects, draws[name], control, model, flow_rows, seed=seed
+        )
+        found.insert(0, "study", name)
+        tables.append(found.drop(columns=[column for column in found if column.startswith("p_")]))
+    return pd.concat(tables, ignore_index=True), draws
+
+
+def drawn_clips(
+    table: pd.DataFrame, n_subjects: int, n_draws: int, control: str, seed: int
+) -> tuple[list[str], np.ndarray]:
+    """Names of the scenarios, and which clips they have: (draws, scenarios, n) bool, of ``draw_scenarios``."""
+    drawn = [draw_scenarios(table, n_subjects, control, seed, draw) for draw in range(n_draws)]
+    rows = np.arange(len(table))
+    return list(drawn[0]), np.array([[np.isin(rows, one[name]) for name in drawn[0]] for one in drawn])
+
+
+def difference_by_draw(names: list[str], negative: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Macro F1 of Mixed minus the mean of the mono scenarios in every draw, from :func:`scenario_svc.answers`."""
+    f1 = []
+    for truth in (negative, ~negative):
+        answer = (said == 1) if truth is negative else (said == 0)
+        hits, marks = (answer & truth).sum(-1), answer.sum(-1) + ((said >= 0) & truth).sum(-1)
+        f1.append(np.divide(2.0 * hits, marks, out=np.zeros(hits.shape), where=marks > 0))
+    macro, mixed = np.mean(f1, axis=0), names.index(MIXED)
+    return macro[:, mixed] - np.delete(macro, mixed, axis=1).mean(axis=1)
+
+
+def null_distribution(
+    x: np.ndarray,
+    table: pd.DataFrame,
+    n_subjects: int,
+    n_draws: int,
+    n_permutations: int,
+    control: str = "as_described",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Mixed minus mono by SVC(C=100) as observed and under permuted groups, each the mean of the same number of draws.
+
+    Arguments as of ``repeat_scenarios``.  Every permutation draws from its groups by the same random numbers.  One row
+    per permutation: control, permutation (0: as observed), difference.
+    """
+    inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "n_draws": n_draws}
+    run = Run.open(
+        "null_distribution", code=("design", "evidence"), inputs=inputs | {"control": control, "seed": seed}
+    )
+    names, drawn = drawn_clips(table, n_subjects, n_draws, control, seed)
+    subject, first = np.unique(table["subject"].astype(str), return_index=True)
+    number, between = np.searchsorted(subject, table["subject"].astype(str)), distances(x)
+    negative, members = (table["label"] == NEGATIVE).to_numpy(), drawn[..., first]
+
+    def difference(permutation: int) -> float:
+        dealt = permuted_groups(table, control, seed, permutation).iloc[first]
+        swapped = members[..., _stands_for(table.iloc[first], dealt, control)]
+        return float(
+            difference_by_draw(
+                names, negative, answers(between, number, negative, swapped[..., number])
+            ).mean()
+        )
+
+    def part(numbers: range) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"control": control, "permutation": numbers, "difference": map(difference, numbers)}
+        )
+
+    whole = range(n_permutations + 1)
+    parts = [whole[start : start + _PART] for start in whole[::_PART]]
+    bar = tqdm(parts, desc=f"permutations, {control}")
+    tables = [run.kept(f"part{of[0]:05d}-{len(of)}", lambda of=of: part(of)) for of in bar]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _stands_for(before: pd.DataFrame, after: pd.DataFrame, control: str) -> np.ndarray:
+    """For every subject under permuted groups, the one that has its place in the pool of its group as observed.
+
+    Pools are drawn from by place, so a scenario of permuted groups has the subjects whose counterparts it had.
+    """
+    within = before["database"].to_numpy() if control in WITHIN else np.zeros(len(before))
+    place = [pd.Series(within).astype(str) + table["group"].to_numpy() for table in (before, after)]
+    out = np.empty(len(before), dtype=int)
+    for pool in place[0].unique():
+        out[np.flatnonzero(place[1] == pool)] = np.flatnonzero(place[0] == pool)
+    return out
+
+
+def mapped(table: pd.DataFrame, mapping: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The clips with the groups of a mapping, without those that it leaves out, and their row numbers."""
+    groups = coded_clips(mapping).set_index("clip_id")["group"]
+    group = table["clip_id"].map(groups)
+    rows = np.flatnonzero(group != LEFT_OUT)
+    return table.assign(group=group).iloc[rows].reset_index(drop=True), rows
+
+
+def scenarios_of(
+    clips: pd.DataFrame, of: Specification, n_subjects: int
+) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """The clips that a specification chooses from, their row numbers, and how many subjects a scenario can have."""
+    table, rows = mapped(clips, of.mapping)
+    if of.without_largest:
+        kept = np.flatnonzero(table["subject"] != table["subject"].value_counts().index[0])
+        table, rows = table.iloc[kept].reset_index(drop=True), rows[kept]
+    most = 2 * int(subjects_in(table).min(axis=1).max()) if of.control == "two_databases" else n_subjects
+    return table, rows, min(n_subjects, most)
+
+
+def specified(x: np.ndarray, table: pd.DataFrame, names: Sequence[str], drawn: np.ndarray) -> pd.DataFrame:
+    """Held-out answers of SVC(C=100) in drawn scenarios, as of ``specifications.counts``."""
+    number = np.unique(table["subject"].astype(str), return_inverse=True)[1]
+    negative = (table["label"] == NEGATIVE).to_numpy()
+    said = answers(distances(x), number, negative, drawn)
+    draw, arm, row = np.nonzero(drawn)
+    answer = np.where(said[draw, arm, row] == 1, NEGATIVE, "")
+    found = table.iloc[row][["subject", "group", "label"]].reset_index(drop=True)
+    return counts(found.assign(draw=draw, arm=np.array(names)[arm], predicted=answer))
+
+
+def _mappings(clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, seed: int) -> pd.DataFrame:
+    """All specifications, one under the other."""
+    inputs, tables = _inputs(clips, seed, ["flow", "resnet18"]), []
+    about = {"inputs": inputs, "table": clips.table[ABOUT], "n_subjects": n_subjects, "seed": seed}
+    run = Run.open("specifications", code=("clips", "design", "evidence"), inputs=about)
+
+    @functools.lru_cache(maxsize=1)
+    def drawn_by(of: Specification) -> tuple[pd.DataFrame, np.ndarray, list[str], np.ndarray]:
+        table, rows, n = scenarios_of(clips.table, of, n_subjects)
+        return table, rows, *drawn_clips(table, n, n_draws, of.control, seed)
+
+    def found(of: Specification) -> pd.DataFrame:
+        if of.classifier == "forest":
+            table, rows, n = scenarios_of(clips.table, of, n_subjects)
+            x = inputs[of.features][rows]
+            return counts(repeat_scenarios(x, table, n, forest_draws, of.control, "forest", seed=seed))
+        table, rows, names, drawn = drawn_by(of._replace(features=""))
+        return specified(inputs[of.features][rows], table, names, drawn)
+
+    for of in tqdm(specifications(), desc="specifications"):
+        draws = forest_draws if of.classifier == "forest" else n_draws
+        part = run.kept("-".join([*map(str, of), str(draws)]), lambda of=of: found(of))
+        tables.append(part.assign(**of._asdict())[[*Specification._fields, *part.columns]])
+    table = pd.concat(tables, ignore_index=True).astype({"draw": "uint16"})
+    words = [*Specification._fields[:-1], "arm", "subject", "group"]
+    return table.astype(dict.fromkeys(words, "category"))
