@@ -19,7 +19,7 @@ from ethnicmer_lib.design.scenarios import (
     RULE,
     with_rule,
 )
-from ethnicmer_lib.stats.draws import mean_over_draws, middle_of_draws, per_draw, sign_test
+from ethnicmer_lib.stats.draws import mean_over_draws, middle_of_draws, per_draw
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.stats.scoring import MACRO, scores
 
@@ -57,9 +57,9 @@ _WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "nois
 def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What Table IV's scenarios differ in: means over draws, with intervals over subjects and draws together.
 
-    One row per comparison, by name: ``title``; ``estimate``; ``below``, draws below zero, ``draws``, and ``p_sign`` of
-    the sign test on single draws, where it is a difference.  The last row, the largest gap of the shares of Negative
-    between scenarios, has no subjects to resample: mean and middle 95 % of draws.
+    One row per comparison, by name: ``title``; ``estimate``; ``draws``; and, where it is a difference, ``below``, the
+    draws below zero.  The last row, the largest gap of the shares of Negative between scenarios, has no subjects to
+    resample: mean and middle 95 % of draws.
     """
     rows = with_rule(predictions)
     drop = mixed_minus_mono(predictions)
@@ -81,7 +81,7 @@ def scenario_differences(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFra
         estimate = mean_over_draws(rows, none | weights, classes, seed)
         found[name] = {"title": title, "estimate": estimate, "draws": len(single)}
         if sum(weights.values()) == 0:
-            found[name] |= {"below": int((single < 0).sum()), "p_sign": sign_test(single)}
+            found[name] |= {"below": int((single < 0).sum())}
     gap = shares_of_negative(predictions).groupby("draw").agg(np.ptp)
     ends = middle_of_draws(gap)._replace(value=float(gap.mean()))
     found["gap_of_negative"] = {
@@ -183,7 +183,4 @@ def scenario_claims(
         claimed["estimate"] = [
             single if key == "minority_f1" else one for key, one in claimed["estimate"].items()
         ]
-    return {
-        key: (row["estimate"], words | {"draws_below": row["below"], "sign_p": row["p_sign"]})
-        for key, row in claimed.iterrows()
-    }
+    return {key: (row["estimate"], words | {"draws_below": row["below"]}) for key, row in claimed.iterrows()}

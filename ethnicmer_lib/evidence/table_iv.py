@@ -21,7 +21,7 @@ from ethnicmer_lib.design.studies import DESCRIBED, STUDIES, TESTED
 from ethnicmer_lib.evidence.scenario_svc import answers, distances
 from ethnicmer_lib.evidence.specifications import Specification, counts, specifications
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.store import Run, record
+from ethnicmer_lib.store import Run, record, used_runs
 
 SIZES = {"flow": FLOW_SIZE, "resnet18": 56, "noise": FLOW_SIZE}  #: px of the images by kind of features
 _PART = 20  #: permutations between two files: what an interruption can cost
@@ -67,7 +67,8 @@ def record_table_iv(
     else:
         table, draws = _studies(clips, n_subjects, n_draws, control_draws, seed)
         parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "draws": draws}
-    return record("table_iv", {part: table}, clips.provenance, command, parameters)
+    seconds = round(sum(sum(run.seconds().values()) for run in used_runs()))
+    return record("table_iv", {part: table}, clips.provenance, command, parameters, seconds=seconds)
 
 
 def _inputs(clips: Clips, seed: int, kinds: list[str]) -> dict[str, np.ndarray]:
