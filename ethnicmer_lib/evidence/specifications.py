@@ -20,7 +20,7 @@ COUNTS = [
     "other_right",
 ]  #: a subject's clips by class, and how many were right
 _CONTROLS = ("as_described", "two_databases", "balanced")
-_RESAMPLES = 1000
+_RESAMPLES = 2000
 
 
 class Specification(NamedTuple):
