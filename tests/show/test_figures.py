@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.evidence.specifications import Specification
 from ethnicmer_lib.show.figures import activation, audit, dataset
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures.scores import intervals, scenario_draws
@@ -50,6 +51,11 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
     )
     estimates = [Estimate(-0.1, -0.2, 0.0), Estimate(0.1, 0.0, 0.2), Estimate(0.0, -0.1, 0.1)]
     studied = pd.DataFrame({"difference": estimates}, ["forest", "svc", "svc, one_database"])
+    kinds = [
+        ("paper", "flow", "svc", "balanced", True),
+        ("paper", "resnet18", "forest", "as_described", False),
+    ]
+    curve = pd.DataFrame(kinds, columns=list(Specification._fields)).assign(value=0.0, low=-0.1, high=0.1)
     flow_rows = pd.DataFrame(
         {"clip_id": ["SAMM/009/009_2_1"], "label": ["Negative"], "given": ["CASME II/sub01/EP02_01f"]}
     ).assign(twin="SAMM/006/006_1_2", twin_label="Non-negative", predicted="Non-negative")
@@ -66,6 +72,7 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         ),
         "intervals": intervals(rows, provenance, "macro F1", zero=0.0),
         "studies": audit.studies(studied, -0.03, provenance),
+        "specifications": audit.specification_curve(curve, -0.03, provenance),
         "flow rows": audit.flow_rows(flow_rows, provenance),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }
