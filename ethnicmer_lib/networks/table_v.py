@@ -74,6 +74,26 @@ def departures(
     return left + (["tinyvit=5M (release: 21M)"] if "tinyvit" in (inputs.get("variants") or ()) else [])
 
 
+def told(
+    run: Mapping[str, Any], predictions: pd.DataFrame, published: bool = True
+) -> tuple[list[str], dict[str, Any]]:
+    """What ``paper.judge`` is told of a run: where it leaves the paper's protocol, and the names of its words.
+
+    ``run`` are the parameters, of a recording or of the chapter; ``published``, that the flow was computed by others.
+    """
+    inputs = {
+        name: "published" if published and name in ("flow_method", "scaling") else run[name]
+        for name in INPUTS
+    }
+    recipe, switches = (
+        one if isinstance(one, Mapping) else asdict(one) for one in (run["recipe"], run["switches"])
+    )
+    kept = {name: switches[name] for name in asdict(AS_DESCRIBED) if name in switches}
+    left = departures(run["folds"], recipe, Switches(**kept), **inputs, variants=set(predictions["arm"]))
+    words = {"clips": predictions["clip_id"].nunique(), "seeds": run["n_seeds"]}
+    return left, words | {name: run[name] for name in ("weights", "image_size")}
+
+
 def claims(
     predictions: pd.DataFrame, table: pd.DataFrame, missing: Mapping[str, str] | None = None, seed: int = 0
 ) -> dict[str, Any]:
@@ -88,11 +108,9 @@ def claims(
         why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
         found[key] = why[0] if why else by_pair[pair]
     if {*COMPARED["motion_context"]} <= set(predictions["arm"]):
-        a, b = (
-            scores(predictions[predictions["arm"] == name], "seed")[MACRO]
-            for name in COMPARED["motion_context"]
-        )
-        found["gain_size"] = one_more(a.to_numpy() - b.to_numpy())
+        macro = scores(predictions, ["arm", "seed"])[MACRO]
+        gain = macro[COMPARED["motion_context"][0]] - macro[COMPARED["motion_context"][1]]
+        found["gain_size"] = one_more(gain)
     branches = group_accuracy(predictions, table, seed=seed).set_index("arm")
     for arm, row in branches[branches.index.isin(list(BRANCHES))].iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
