@@ -1,9 +1,8 @@
 """A study repeated with other subjects of one cohort: the mean over draws, and how much draws differ.
 
-Draws of subjects share subjects, so they are not independent studies and their spread alone is no
-interval of the mean.  Both factors are resampled: subjects of the cohort (the same resample in every
-draw) and draws, and every cell gets the product of the two weights: the pigeonhole bootstrap for crossed
-factors (Owen 2007, Ann. Appl. Stat. 1:386).
+Draws of subjects share subjects, so they are not independent studies and their spread alone is no interval of the
+mean.  Subjects of the cohort are resampled, the same in every draw, and draws are to them what training runs are: a
+source of error crossed with subjects (:func:`intervals.over_runs`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from scipy.special import bdtr, stdtrit
 
 from ethnicmer_lib.errors import check_name
 from ethnicmer_lib.stats.confusions import class_f1, counted, labels_in, resampled
-from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, over_runs, subject_weights
 from ethnicmer_lib.stats.scoring import MACRO, scores
 
 
@@ -56,11 +55,11 @@ def mean_over_draws(
         f1 = class_f1(resampled(of_arm, subjects))
         np.copyto(f1, 0.0, where=np.isnan(f1[:, :1]))  # a label that the data do not have
         values += weight * f1[..., chosen].mean(-1).T
-    drawn = rng.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), size=resamples)
-    drawn = np.vstack([np.ones(len(draws)), drawn])
-    means = np.ma.average(np.ma.masked_invalid(values), axis=1, weights=drawn).filled(np.nan)
+    values = values[np.isfinite(values).any(axis=1)]
+    # A draw in which a resample lost a label counts as the mean of the others.
+    values = np.where(np.isnan(values), np.nanmean(values, axis=1, keepdims=True), values)
     clips = predictions.groupby(["draw", "arm", "subject"]).size().groupby("subject").max()
-    return interval(means, effective_subjects(clips))
+    return interval(over_runs(values.T, seed), effective_subjects(clips))
 
 
 def per_draw(predictions: pd.DataFrame, weights: Mapping[str, float], classes: str = MACRO) -> pd.Series:
