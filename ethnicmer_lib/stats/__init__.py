@@ -5,7 +5,6 @@ from ethnicmer_lib.stats.draws import (
     mean_over_draws,
     middle_of_draws,
     per_draw,
-    sign_test,
     single_runs,
 )
 from ethnicmer_lib.stats.intervals import MIN_RUNS, Estimate, effective_subjects
