@@ -17,7 +17,7 @@ from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, entries,
 #: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
 RECORDINGS = {
     "table_iv": "evidence.table_iv:record_table_iv",
-    "table_v": "networks.table_v:record_table_v",
+    "table_v": "evidence.table_v:record_table_v",
     "image_size": "evidence.image_size:record_image_size",
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.design import subject_folds
+from ethnicmer_lib.evidence import table_v
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.networks import Recipe, table_v
+from ethnicmer_lib.networks import Recipe
 from ethnicmer_lib.networks.fold_task import computed
 from ethnicmer_lib.networks.folds import planned
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
