@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.paper import RELEASED, cells, judge, printed, rules_of
+from ethnicmer_lib.paper import RELEASED, cells, judge, printed, released, rules_of
 from ethnicmer_lib.paper.counted import beside_paper
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, VERDICTS
 from ethnicmer_lib.paper.judging import KINDS
@@ -258,3 +258,13 @@ def test_a_cell_that_labels_alone_give_is_not_compared_as_described():
         flags = pd.DataFrame({"macro": [alone]}, ["Mixed"])
         named = cells("table_iv", of_one, labels_alone=flags)
         assert judge("audit", REAL, about={"draws": 200, "weights": "none"}, **named)[0].verdict == verdict
+
+
+def test_what_is_not_compared_as_described_is_what_labels_alone_give():
+    """``labels_alone`` of a rule says what the audit computes."""
+    named = {key: rule["paper"] for key, rule in rules_of("prima_facie").items() if rule.get("labels_alone")}
+    assert list(named) == ["minority_f1"]
+    by_labels = released.from_labels().round(4)
+    for paper in named.values():
+        (arm,) = paper["rows"]
+        assert by_labels.loc[arm, paper["cell"]] == printed("table_iv").loc[arm, paper["cell"]]
