@@ -8,7 +8,7 @@ _PUBLIC = {
     "effects": "described_cells switch_effects",
     "facs": "unit_claims",
     "judging": "cells judge rules_of",
-    "ledger": "claims_ledger",
+    "ledger": "answered claims_ledger",
     "numbers": "printed",
     "on_labels": "label_claims",
     "protocol": "all_rules",

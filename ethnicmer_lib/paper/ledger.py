@@ -7,7 +7,6 @@ from itertools import product
 
 import pandas as pd
 
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, OUTCOMES, VERDICTS, Finding
 from ethnicmer_lib.paper.judging import cell_key
 from ethnicmer_lib.paper.numbers import printed, read_yaml
@@ -32,7 +31,6 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     ----------
     findings : of all chapters, as they were saved, and those on the labels (``judge("claims", ...)``).
         Of several with one key those on real clips count, in their order; simulated ones only where there is no other.
-        StudyError when two of real clips give one question two verdicts.
 
     Returns
     -------
@@ -48,11 +46,6 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     found["verdict"] = found["verdict"].where(
         ~found["verdict"].isin(OUTCOMES), NOT_HERE
     )  # of the rule, not the claim
-    said = found[~found["simulated"] & found["value"].notna()].groupby("answers")["verdict"].unique()
-    for key, verdicts in said[said.map(len) > 1].items():
-        raise StudyError(
-            f"{key}: {' and '.join(verdicts)} on real clips; give the questions keys of their own"
-        )
     counts = 2 * found["value"].notna() + ~found["simulated"]  # measured before all else, then on real clips
     found = found[counts == counts.groupby(found["answers"]).transform("max")]
     known = {*found["answers"]}
@@ -66,6 +59,12 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
         verdict=pd.Categorical(table["verdict"], VERDICTS[:5]), decides=table.index.isin(first)
     )
     return table.drop(columns=["answers", "else"])
+
+
+def answered(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Key -> the finding on real clips that decides, as in the ledger: the first that could be tested, or the first."""
+    real = sorted((one for one in findings if not one.simulated), key=lambda one: one.verdict == NOT_HERE)
+    return {one.key: one for one in reversed(real)}
 
 
 def _claims() -> pd.DataFrame:
