@@ -27,7 +27,7 @@ from ethnicmer_lib.design.scenarios import MIXED
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.numbers import printed
 from ethnicmer_lib.stats.confusions import class_f1, confusions, labels_in, resampled
-from ethnicmer_lib.stats.intervals import subject_weights
+from ethnicmer_lib.stats.intervals import run_variance, subject_weights
 
 
 class RunSizes(NamedTuple):
@@ -144,9 +144,7 @@ def run_variances(predictions: pd.DataFrame, resamples: int = 2000, seed: int = 
 
 def _two_way(found: np.ndarray, resamples: int, seed: int) -> tuple[int, float, float]:
     weights = subject_weights(found.shape[1], resamples, np.random.default_rng([seed, resamples]))
-    f1, runs = class_f1(resampled(found, weights)).mean(-1), len(found)
-    own = np.nanmean(np.nanvar(f1[:, 1:] - f1[:, 1:].mean(0), axis=1)) * runs / (runs - 1)
-    return runs, float(f1[:, 0].var(ddof=1) - own), float(own)
+    return len(found), *run_variance(class_f1(resampled(found, weights)).mean(-1))
 
 
 @functools.cache

@@ -13,7 +13,8 @@ NOT_HERE = "cannot be tested here"
 OUTCOMES = ("hit", "miss", "false alarm", "correct rejection")
 #: What can be said of a claim.  'reproduced' and 'not reproduced' are about a number or an effect in the paper's
 #: direction; 'not supported' means that the data cannot tell; 'contradicted' that they say the opposite.
-VERDICTS = ("reproduced", "not reproduced", "not supported", "contradicted", NOT_HERE, *OUTCOMES)
+OF_CLAIMS = ("reproduced", "not reproduced", "not supported", "contradicted", NOT_HERE)
+VERDICTS = (*OF_CLAIMS, *OUTCOMES)
 #: What an answer is about: the paper's text, a study of ours, or the paper's code.  In this order they decide a claim.
 MODES = ("as described", "ours", "as released")
 
@@ -34,9 +35,8 @@ class Finding:
     source: str = ""  #: the clips it was found on
     simulated: bool = False
     mode: str = MODES[0]
-    detectable: float | None = (
-        None  #: smallest difference that could have been seen, where none was supported
-    )
+    #: Smallest difference that could have been seen, where none was supported.
+    detectable: float | None = None
 
     @property
     def value(self) -> Estimate:

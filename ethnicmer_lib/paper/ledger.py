@@ -7,7 +7,7 @@ from itertools import product
 
 import pandas as pd
 
-from ethnicmer_lib.paper.findings import MODES, NOT_HERE, OUTCOMES, VERDICTS, Finding
+from ethnicmer_lib.paper.findings import MODES, NOT_HERE, OF_CLAIMS, Finding
 from ethnicmer_lib.paper.judging import cell_key
 from ethnicmer_lib.paper.numbers import printed, read_yaml
 
@@ -43,9 +43,8 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     found = found.drop(columns=["chapter", "question"]).rename(
         columns={"key": "answers", "estimate": "value"}
     )
-    found["verdict"] = found["verdict"].where(
-        ~found["verdict"].isin(OUTCOMES), NOT_HERE
-    )  # of the rule, not the claim
+    # What a rule did on a simulated cohort says nothing of the claim.
+    found["verdict"] = found["verdict"].where(found["verdict"].isin(OF_CLAIMS), NOT_HERE)
     counts = 2 * found["value"].notna() + ~found["simulated"]  # measured before all else, then on real clips
     found = found[counts == counts.groupby(found["answers"]).transform("max")]
     known = {*found["answers"]}
@@ -55,9 +54,7 @@ def claims_ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     table["reason"] = table["reason"].fillna(table["else"])
     order = table[["key"]].assign(open=table["verdict"] == NOT_HERE, mode=table["mode"].map(MODES.index))
     first = order.sort_values(["open", "mode"], kind="stable").drop_duplicates("key").index
-    table = table.assign(
-        verdict=pd.Categorical(table["verdict"], VERDICTS[:5]), decides=table.index.isin(first)
-    )
+    table = table.assign(verdict=pd.Categorical(table["verdict"], OF_CLAIMS), decides=table.index.isin(first))
     return table.drop(columns=["answers", "else"])
 
 

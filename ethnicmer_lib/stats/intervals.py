@@ -55,11 +55,18 @@ def over_runs(values: np.ndarray, seed: int = 0) -> np.ndarray:
     runs, mean = len(values), values.mean(0)
     if runs < 2:
         return mean
-    own = np.nanmean(np.nanvar(values[:, 1:] - mean[1:], axis=1)) / (runs - 1)
-    common = max(0.0, values[:, 0].var(ddof=1) / runs - own)
+    common, _ = run_variance(values)
     drawn = np.random.default_rng([seed, runs, 3]).standard_t(runs - 1, mean.size - 1)
-    mean[1:] += np.sqrt(common) * drawn
+    mean[1:] += np.sqrt(max(0.0, common) / runs) * drawn
     return mean
+
+
+def run_variance(values: np.ndarray) -> tuple[float, float]:
+    """Variance of a single run's score, from (runs, 1 + n) scores as of :func:`over_runs`, of two runs or more: what is
+    common to all subjects of a run, which can come out below zero, and what is peculiar to a subject in a run."""
+    runs, resampled = len(values), values[:, 1:]
+    own = np.nanmean(np.nanvar(resampled - resampled.mean(0), axis=1)) * runs / (runs - 1)
+    return float(values[:, 0].var(ddof=1) - own), float(own)
 
 
 def subject_weights(

@@ -4,8 +4,9 @@ import copy
 
 import pytest
 
-from ethnicmer_lib.paper import protocol
+from ethnicmer_lib.paper import protocol, rules_of
 from ethnicmer_lib.paper.numbers import read_yaml
+from ethnicmer_lib.stats import MIN_RUNS
 
 
 def test_the_rules_are_those_that_were_frozen_last():
@@ -32,3 +33,9 @@ def test_a_changed_rule_is_noticed_and_changed_words_are_not(monkeypatch, change
     known["findings"]["benchmark"]["motion_context"] |= change
     monkeypatch.setattr("ethnicmer_lib.paper.judging.read_yaml", lambda name: known)
     assert (protocol.rules_digest() != before) is noticed
+
+
+def test_every_rule_on_training_runs_asks_for_as_many_as_the_statistics_do():
+    rules = (rule for chapter in read_yaml("claims")["findings"] for rule in rules_of(chapter).values())
+    asked = {rule["least"]["seeds"] for rule in rules if "seeds" in rule.get("least", {})}
+    assert asked == {MIN_RUNS}
