@@ -87,7 +87,7 @@ def measured(task, data):
 
     used = time.process_time()
     done = predicted(task, data)
-    return done._replace(seconds=time.process_time() - used)
+    return done._replace(seconds=[time.process_time() - used])
 
 
 def wait_for(device: str) -> None:
@@ -130,11 +130,11 @@ def cohort(subjects: int, per_subject: float):
 def tasks_of(variant: str, data, folds: int, epochs: int):
     """The folds of a variant by the recipe of Table V."""
     from ethnicmer_lib.networks import AS_DESCRIBED, Recipe
-    from ethnicmer_lib.networks.fold_task import Task
+    from ethnicmer_lib.networks.fold_task import Task, trainings
 
     recipe = Recipe(epochs=epochs)
     cuts = enumerate(split(data.table, folds))
-    return [Task(variant, AS_DESCRIBED, recipe, "none", 0, number, cut, "") for number, cut in cuts]
+    return trainings(Task(variant, AS_DESCRIBED, recipe, "none", 0, number, cut, "") for number, cut in cuts)
 
 
 def split(clips, count: int, held_out: int = 5):
@@ -153,8 +153,8 @@ def engine_rate(variant: str, data, size: int, jobs: int, epochs: int) -> Rate:
     start = time.perf_counter()
     done = list(where.run(engine, measured, tasks, data))
     seconds = time.perf_counter() - start
-    images = sum(len(one.task.fold[0]) for one in done) * epochs
-    return Rate(images / seconds, images / sum(one.seconds for one in done))
+    images = sum(len(one.task.tasks[0].fold[0]) for one in done) * epochs
+    return Rate(images / seconds, images / sum(sum(one.seconds) for one in done))
 
 
 def preparation_share(variant: str, data, size: int, epochs: int) -> float:
@@ -166,7 +166,7 @@ def preparation_share(variant: str, data, size: int, epochs: int) -> float:
     training.prepare, training.Inputs.batch = map(spent.of, before)
     try:
         (task,) = tasks_of(variant, data, 1, epochs)
-        whole = fold_task.predicted(task, data).seconds
+        whole = sum(fold_task.predicted(task, data).seconds)
         return spent.seconds / whole
     finally:
         training.prepare, training.Inputs.batch = before
@@ -300,7 +300,7 @@ def growth(counts: list[int], size: int, most: int) -> None:
 def one_fold(path: Path, subjects: int, most: int) -> None:
     """The row of one cohort; in the process that is measured."""
     from ethnicmer_lib.networks import AS_DESCRIBED, Recipe
-    from ethnicmer_lib.networks.fold_task import Data, Task
+    from ethnicmer_lib.networks.fold_task import Data, Task, Training
 
     images = np.load(path, mmap_mode="r")
     clips = cohort(subjects, CLIPS_A_SUBJECT)
@@ -309,7 +309,7 @@ def one_fold(path: Path, subjects: int, most: int) -> None:
     train = train[:: max(1, len(train) // most)] if most else train
     recipe = Recipe(epochs=1)
     task = Task("resnet18", AS_DESCRIBED, recipe, "none", 0, 0, (train, test), "")
-    seconds = measured(task, Data(clips, images)).seconds
+    (seconds,) = measured(Training((task,)), Data(clips, images)).seconds
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{subjects:>9}{len(clips):>7}{images.nbytes / 1e6:>12.0f}{len(train):>9}{seconds:>9.1f}"

@@ -1,10 +1,11 @@
-"""One fold: train the network of a task, and predict the clips that it has not seen."""
+"""One fold: train a network, and predict the clips that it has not seen, in every way in which it is tested."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from ethnicmer_lib.networks.models import EthnicNet, Outputs
 from ethnicmer_lib.networks.probes import probe_columns
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.released import predict_held_out
-from ethnicmer_lib.networks.switches import Switches
+from ethnicmer_lib.networks.switches import Switches, as_trained
 from ethnicmer_lib.networks.training import Fold, Inputs
 from ethnicmer_lib.store import digest, identity
 
@@ -37,7 +38,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Task:
-    """One network to train, and to predict the clips with that it has not seen."""
+    """One network to train, and one way to predict with it the clips that it has not seen."""
 
     variant: str  #: row of Table V
     switches: Switches
@@ -58,46 +59,74 @@ class Task:
         """Name of the task's table in the run."""
         return f"{self.title}-fold{self.number:03d}-{digest(identity([*self.fold]))[:8]}"
 
+    @property
+    def trains(self) -> str:
+        """Name of what is trained: tasks that are alike in it share a network."""
+        return replace(self, switches=as_trained(self.switches)).name
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network to train, and all tasks that test it."""
+
+    tasks: tuple[Task, ...]
+
+    @property
+    def name(self) -> str:
+        """That of what is trained."""
+        return self.tasks[0].trains
+
 
 class Done(NamedTuple):
-    """A finished task."""
+    """A finished training."""
 
-    task: Task
-    table: pd.DataFrame  #: as of :func:`computed`
-    seconds: float  #: wall clock
+    task: Training
+    tables: list[pd.DataFrame]  #: of each of its tasks, as of :func:`computed`
+    seconds: list[float]  #: wall clock; the first has the training's
     network: EthnicNet | None = None  #: trained, in eval mode
 
 
-def predicted(task: Task, data: Data) -> Done:
-    """A task without its network: what has to travel where it is computed elsewhere."""
-    return computed(task, data)._replace(network=None)
+def trainings(tasks: Iterable[Task]) -> list[Training]:
+    """The networks that tasks need, each once, in the order of the tasks."""
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.trains, []).append(task)
+    return [Training(tuple(alike)) for alike in found.values()]
 
 
-def computed(task: Task, data: Data) -> Done:
-    """A task: one row per test clip, as :func:`folds.train_and_predict` has them, and of plain ResNet-18 map cells.
+def predicted(job: Training, data: Data) -> Done:
+    """A training without its network: what has to travel where it is computed elsewhere."""
+    return computed(job, data)._replace(network=None)
+
+
+def computed(job: Training, data: Data) -> Done:
+    """Per task one row per test clip, as :func:`folds.train_and_predict` has them, and of plain ResNet-18 map cells.
 
     It computes on one thread, here or elsewhere: the sums of several threads add up in another order, and with them
     predictions would depend on the machine's cores.
     """
     start = time.perf_counter()
-    train, test = task.fold
-    clips, size, switches = data.table, task.recipe.batch_size, task.switches
+    first, clips = job.tasks[0], data.table
+    (train, test), size = first.fold, first.recipe.batch_size
     with ExitStack() as after:
         after.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(1)
         after.enter_context(threadpool_limits(1))
-        inputs = training.prepare(task.variant, data.motion, data.faces, clips, switches, task.seed)
-        network = training.train_fold(
-            task.variant, inputs, train, task.recipe, task.seed, task.number, task.weights, switches
-        )
-        outputs = predict_held_out(network, inputs, test, clips, size, switches)
+        about = data.motion, data.faces, clips, first.switches, first.seed
+        inputs = training.prepare(first.variant, *about)
+        by = first.recipe, first.seed, first.number, first.weights, first.switches
+        network = training.train_fold(first.variant, inputs, train, *by)
         known, asked = (training.evaluated(network.features, inputs, rows, size) for rows in (train, test))
-        probed = probe_columns(known, asked, clips.iloc[train], clips.iloc[test])
-        said = _said(outputs, inputs, test, switches.ethnic_loss)
-        cells = cell_columns(network, inputs, test)
-    rows = clips.assign(seed=task.seed, fold=task.number)[["seed", "fold", *COLUMNS]].iloc[test]
-    rows = rows.reset_index(drop=True)
-    return Done(task, rows.assign(**said, **probed, **cells), time.perf_counter() - start, network)
+        shared = probe_columns(known, asked, clips.iloc[train], clips.iloc[test])
+        shared |= cell_columns(network, inputs, test)
+        rows = clips.assign(seed=first.seed, fold=first.number)[["seed", "fold", *COLUMNS]].iloc[test]
+        tables, seconds = [], []
+        for task in job.tasks:
+            outputs = predict_held_out(network, inputs, test, clips, size, task.switches)
+            said = _said(outputs, inputs, test, task.switches.ethnic_loss)
+            tables.append(rows.reset_index(drop=True).assign(**said, **shared))
+            seconds.append(time.perf_counter() - start - sum(seconds))
+    return Done(job, tables, seconds, network)
 
 
 def _said(outputs: Outputs, inputs: Inputs, test: np.ndarray, ethnic_loss: bool) -> dict[str, Any]:

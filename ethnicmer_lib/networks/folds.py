@@ -15,7 +15,7 @@ from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, left_out, networks
-from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, computed, predicted
+from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, Training, computed, predicted, trainings
 from ethnicmer_lib.networks.models import EthnicNet, build_network
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
@@ -104,8 +104,8 @@ def trained(
     task = tasks[number]
 
     def train() -> np.ndarray:
-        done = computed(task, data)
-        run.write(task.name, done.table, done.seconds)
+        done = computed(Training((task,)), data)
+        run.write(task.name, done.tables[0], done.seconds[0])
         torch.save(done.network.state_dict(), stream := io.BytesIO())
         return np.frombuffer(stream.getvalue(), np.uint8)
 
@@ -122,12 +122,14 @@ def fold_tables(tasks: Sequence[Task], data: Data, run: Run, progress: bool = Fa
     Raises StudyError as :func:`train_and_predict` does, and :func:`where.run`.
     """
     tables = {task.name: run.read(task.name) for task in tasks}
-    missing = [*{task.name: task for task in tasks if tables[task.name] is None}.values()]
-    passes = sum(len(task.fold[0]) * task.recipe.epochs for task in missing)
+    missing = trainings({task.name: task for task in tasks if tables[task.name] is None}.values())
+    firsts = [one.tasks[0] for one in missing]
+    passes = sum(len(task.fold[0]) * task.recipe.epochs for task in firsts)
     here = passes < WORTH_PROCESSES or torch.cuda.is_available()  # processes would share the GPU
     done = where.run(where.chosen("serial" if here else "processes"), predicted, missing, data)
     for one in tqdm(done, "networks", len(missing), unit="fold", disable=not progress):
-        tables[one.task.name] = run.write(one.task.name, one.table, one.seconds)
+        for task, table, seconds in zip(one.task.tasks, one.tables, one.seconds, strict=True):
+            tables[task.name] = run.write(task.name, table, seconds)
     return [tables[task.name] for task in tasks]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,12 @@ class Switches:
 
 
 AS_DESCRIBED = Switches()
+
+
+def as_trained(switches: Switches) -> Switches:
+    """Without what is of the test alone: networks that are alike in it are trained once, and tested in several ways."""
+    test = {name: getattr(AS_DESCRIBED, name) for name in ("test_batch_norm", "weights_saved")}
+    return replace(switches, **test)
 
 
 def taught(clips: pd.DataFrame, context: str, seed: int) -> np.ndarray:

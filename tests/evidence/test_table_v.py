@@ -9,7 +9,7 @@ from ethnicmer_lib.design import subject_folds
 from ethnicmer_lib.evidence import table_v
 from ethnicmer_lib.motion.extract import motion_images
 from ethnicmer_lib.networks import Recipe
-from ethnicmer_lib.networks.fold_task import computed
+from ethnicmer_lib.networks.fold_task import Training, computed
 from ethnicmer_lib.networks.folds import planned
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.sources import open_clips
@@ -25,7 +25,7 @@ def test_a_recorded_fold_is_what_training_gives_today(shared):
     number = next(i for i, (_, test) in enumerate(splits) if 5 <= len(test) <= 10)
     about = (images, None, clips, splits, recipe, [known["seed"]], known["weights"])
     data, _, tasks = planned([("resnet18", AS_DESCRIBED)], *about)
-    found = computed(tasks[number], data).table.set_index("clip_id")
+    found = computed(Training((tasks[number],)), data).tables[0].set_index("clip_id")
     kept = real.predictions.query("arm == 'resnet18' and seed == @known['seed'] and fold == @number")
     kept = kept.set_index("clip_id").loc[found.index]
     chances = [column for column in found if column.startswith("p_")]

@@ -155,11 +155,12 @@ def test_whatever_can_change_a_prediction_trains_anew(what, monkeypatch, tmp_pat
     """Nothing that can change a prediction ever meets a fold that was computed without it."""
     begun = []
 
-    def fake(task, data):
+    def fake(job, data):
+        (task,) = job.tasks
         begun.append(task.name)
         rows = data.table.iloc[task.fold[1]].reset_index(drop=True)[fold_task.COLUMNS]
         rows = rows.assign(seed=task.seed, fold=task.number, predicted=LABELS[0], taught="")
-        return fold_task.Done(task, rows.assign(predicted_group=""), 0.1)
+        return fold_task.Done(job, [rows.assign(predicted_group="")], [0.1])
 
     monkeypatch.setattr(folds, "predicted", fake)
     weights = tmp_path / "weights.pt"
@@ -195,6 +196,18 @@ def test_whatever_can_change_a_prediction_trains_anew(what, monkeypatch, tmp_pat
     if what == "version":
         monkeypatch.undo()
         fingerprint.cache_clear()
+
+
+def test_arms_that_differ_in_the_test_alone_are_trained_once(monkeypatch):
+    arms, begun = ["dual", "batch_norm", "saved_after", "no_ethnic_loss"], []
+    apart = pd.concat(predict([arm], seeds=[3]) for arm in arms).reset_index(drop=True)
+    train = training.train_fold
+    monkeypatch.setattr(training, "train_fold", lambda *about: begun.append(about) or train(*about))
+    together = predict(arms, seeds=[4])
+    assert len(begun) == 2 * len(FOLDS)
+    assert together["predicted"].notna().all()
+    monkeypatch.setattr(folds.Run, "read", lambda run, name: None)  # nothing is kept
+    pd.testing.assert_frame_equal(predict(arms, seeds=[3]), apart)
 
 
 @pytest.mark.parametrize(("worth", "expected"), [(13, "serial"), (12, "processes")])
