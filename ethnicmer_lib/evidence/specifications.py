@@ -1,7 +1,8 @@
-"""All reasonable ways to make Table IV at once: the choices, and what Mixed minus mono is under each of them."""
+"""All reasonable ways to measure a contrast at once: Mixed minus mono of Table IV, a second branch minus none of Table V."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 from ethnicmer_lib.clips.labels import ETHNIC_MAPPINGS
 from ethnicmer_lib.design.scenarios import NEGATIVE, NON_NEGATIVE
 from ethnicmer_lib.design.studies import STUDIES, mixed_minus_mono
-from ethnicmer_lib.stats import mean_over_draws
+from ethnicmer_lib.stats import MACRO, UAR, mean_over_draws
+from ethnicmer_lib.stats.confusions import labels_in, paired_confusions
+from ethnicmer_lib.stats.scoring import difference_interval
 from ethnicmer_lib.store import kept
 
 COUNTS = [
@@ -21,6 +24,15 @@ COUNTS = [
 ]  #: a subject's clips by class, and how many were right
 _CONTROLS = ("as_described", "two_databases", "balanced")
 _RESAMPLES = 2000
+#: What a second branch is taught -> (arm with it, arm without).
+_BRANCHES = {
+    "the group": [("dual_motion", "resnet18"), ("dual", "plain")],
+    "nothing": [("no_ethnic_loss", "plain")],
+    "groups dealt at random": [("shuffled", "plain")],
+    "the database": [("database", "plain")],
+    "the group, shared backbone": [("shared", "plain")],
+    "the group, as released": [("dual_released", "plain_released")],
+}
 
 
 class Specification(NamedTuple):
@@ -98,3 +110,47 @@ def specification_table(predictions: pd.DataFrame, mappings: pd.DataFrame, seed:
             {**of._asdict(), "draws": part["draw"].nunique(), "value": value, "low": low, "high": high}
         )
     return pd.DataFrame(rows).sort_values("value", kind="stable", ignore_index=True)
+
+
+@kept("evidence", "stats")
+def branch_table(runs: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """A network of two branches minus a plain one, in every way that recorded predictions allow, ascending.
+
+    ``runs`` are predictions of Table V and its controls by a name for how they were made.  One row per specification:
+    what the second branch is ``taught``, ``run``, scored ``clips``, ``score``, how many training ``runs``, value, and low
+    and high, the ends of the 95 % interval over subjects and runs.
+    """
+    rows = []
+    for run, predictions in runs.items():
+        for taught, pairs in _BRANCHES.items():
+            for pair in pairs:
+                for clips, sides in _scored(predictions, *pair):
+                    labels = labels_in(sides[0])
+                    about = {"taught": taught, "run": run, "clips": clips}
+                    stacks = paired_confusions(*sides, labels)
+                    for score in (MACRO, UAR):
+                        value, low, high = difference_interval(*stacks, _RESAMPLES, seed, score)
+                        row = {
+                            "score": score,
+                            "runs": len(stacks[0]),
+                            "value": value,
+                            "low": low,
+                            "high": high,
+                        }
+                        rows.append(about | row)
+    return pd.DataFrame(rows).sort_values("value", kind="stable", ignore_index=True)
+
+
+def _scored(predictions: pd.DataFrame, *pair: str) -> Iterator[tuple[str, tuple[pd.DataFrame, ...]]]:
+    """The clips that are scored, and the predictions of both arms for them; nothing where an arm is missing."""
+    if not {*pair} <= set(predictions["arm"]):
+        return
+    one = predictions.drop_duplicates("clip_id")
+    largest = one["subject"].value_counts().index[0]
+    parts = {
+        "all clips": predictions,
+        "without the largest subject": predictions[predictions["subject"] != largest],
+    }
+    parts |= {f"{name} alone": part for name, part in predictions.groupby("database")}
+    for clips, part in parts.items():
+        yield clips, tuple(part[part["arm"] == arm] for arm in pair)

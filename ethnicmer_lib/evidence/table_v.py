@@ -1,4 +1,4 @@
-"""Table V recorded in ``results/table_v``: rows or controls trained on the real clips, run after run."""
+"""Table V recorded: rows or controls trained run after run, on the real clips or on simulated ones of known truth."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ PARTS = {
 def record_table_v(
     clips: Any,
     command: str,
+    name: str = "table_v",
     part: Literal["predictions", "controls"] = "predictions",
     arms: Sequence[str] | None = None,
     folds: Literal["loso"] | int = "loso",
@@ -42,7 +43,7 @@ def record_table_v(
     seed: int = 0,
     n_trees: int = 300,
 ) -> Path:
-    """Train Table V, or its controls, and keep the predictions in ``results/table_v``.
+    """Train Table V, or its controls, and keep the predictions in ``results/<name>``: clips of one source to a name.
 
     Runs that are recorded there already, of these clips and under these parameters, are taken from it: with a larger
     ``n_seeds`` those that are missing are trained.
@@ -57,7 +58,7 @@ def record_table_v(
     parameters = {"variants": wanted, "folds": folds, "n_seeds": n_seeds, "image_size": image_size}
     parameters |= {"flow_method": flow_method, "scaling": scaling, "weights": weights, "seed": seed}
     parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED), "n_trees": n_trees}
-    done = _recorded(part, clips, parameters)
+    done = _recorded(name, part, clips, parameters)
     done = done[done["seed"].isin(seeds) & ~done["arm"].isin(["forest", "majority"])]
     missing = [one for one in seeds if one not in set(done["seed"])]
     about = (images, faces, clips, splits, recipe)
@@ -67,16 +68,16 @@ def record_table_v(
         [done, *networks, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True
     )
     left = left_out(wanted, faces)
-    return record("table_v", {part: table}, clips.provenance, command, parameters, left_out=left)
+    return record(name, {part: table}, clips.provenance, command, parameters, left_out=left)
 
 
-def _recorded(part: str, clips: Any, parameters: Mapping[str, Any]) -> pd.DataFrame:
+def _recorded(name: str, part: str, clips: Any, parameters: Mapping[str, Any]) -> pd.DataFrame:
     """What is recorded of a part on these clips, where all parameters but the number of runs are these; else no row."""
     try:
-        known = recording("table_v")
+        known = recording(name)
         asked = known.parts[part]["parameters"]
     except (StudyError, KeyError):  # nothing is recorded yet
         return pd.DataFrame(columns=["seed", "arm"])
-    same = all(asked.get(name) == value for name, value in parameters.items() if name != "n_seeds")
+    same = all(asked.get(key) == value for key, value in parameters.items() if key != "n_seeds")
     table = known.table(part)
     return table if same and known.provenance == clips.provenance else table.iloc[:0]

@@ -114,13 +114,15 @@ def f1_intervals(
     return {name: interval(over_runs(values, seed), subjects) for name, values in found.items()}
 
 
-def difference_interval(first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0) -> Estimate:
-    """Difference in macro F1 of two stacks of confusion matrices, (runs, subjects, classes, classes) each, run by run.
+def difference_interval(
+    first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0, score: str = MACRO
+) -> Estimate:
+    """Difference in macro F1, or UAR, of two stacks of confusion matrices, (runs, subjects, classes, classes) each, run by run.
 
     StudyError for numbers of runs that do not fit (:func:`swap_test`).
     """
     check_runs(first, second)
-    one, other = (_resampled_scores(side, (), n, seed)[MACRO] for side in (first, second))
+    one, other = (_resampled_scores(side, (), n, seed)[score] for side in (first, second))
     return interval(over_runs(one - other, seed), effective_subjects(first.sum((0, 2, 3))))
 
 

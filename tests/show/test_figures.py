@@ -15,6 +15,7 @@ from ethnicmer_lib.evidence.specifications import Specification
 from ethnicmer_lib.show.figures import activation, audit, dataset
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures.scores import intervals, scenario_draws
+from ethnicmer_lib.show.figures.specifications import specification_curve
 from ethnicmer_lib.stats.intervals import Estimate
 
 REAL = Provenance("CASME II + SAMM, published flow features", False, "0")
@@ -55,7 +56,8 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         ("paper", "flow", "svc", "balanced", True),
         ("paper", "resnet18", "forest", "as_described", False),
     ]
-    curve = pd.DataFrame(kinds, columns=list(Specification._fields)).assign(value=0.0, low=-0.1, high=0.1)
+    curve = pd.DataFrame(kinds, columns=list(Specification._fields))
+    curve = curve.assign(draws=1, value=0.0, low=-0.1, high=0.1)
     flow_rows = pd.DataFrame(
         {"clip_id": ["SAMM/009/009_2_1"], "label": ["Negative"], "given": ["CASME II/sub01/EP02_01f"]}
     ).assign(twin="SAMM/006/006_1_2", twin_label="Non-negative", predicted="Non-negative")
@@ -72,7 +74,9 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         ),
         "intervals": intervals(rows, provenance, "macro F1", zero=0.0),
         "studies": audit.studies(studied, -0.03, provenance),
-        "specifications": audit.specification_curve(curve, -0.03, provenance),
+        "specifications": specification_curve(
+            curve, curve["control"] == "as_described", -0.03, "macro F1", provenance
+        ),
         "flow rows": audit.flow_rows(flow_rows, provenance),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }

@@ -14,15 +14,18 @@ from ethnicmer_lib.errors import check_name, checked
 from ethnicmer_lib.publish.cli.options import Changes, Engine, FlowDir, entries, overrides
 
 #: Name of a recording -> the function that makes it: its keywords are what ``-p`` sets. ``clips`` it gets from the
-#: source, ``command`` is what the reader typed; it writes with ``store.record`` and returns the folder.
+#: source, ``name`` and ``command`` are what the reader typed; it writes with ``store.record`` and returns the folder.
 RECORDINGS = {
     "table_iv": "evidence.table_iv:record_table_iv",
     "table_v": "evidence.table_v:record_table_v",
+    "table_v_simulated": "evidence.table_v:record_table_v",  # nothing planted
+    "table_v_marked": "evidence.table_v:record_table_v",  # a texture tells the groups apart
     "image_size": "evidence.image_size:record_image_size",
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
 }
+_GIVEN = ("clips", "name", "command")
 
 
 def record(
@@ -43,12 +46,12 @@ def record(
     module, _, function = RECORDINGS[name].partition(":")
     make = getattr(import_module(f"ethnicmer_lib.{module}"), function)
     takes = signature(make, eval_str=True).parameters
-    own = {
-        key: (one.annotation, one.default) for key, one in takes.items() if key not in ("clips", "command")
-    }
+    own = {key: (one.annotation, one.default) for key, one in takes.items() if key not in _GIVEN}
     changes = entries(overrides(parameter, "flow", flow_dir))
     source = changes.pop("source")
     values = dict(checked(create_model(name, __config__=ConfigDict(extra="forbid"), **own), changes))
+    if "name" in takes:
+        values["name"] = name
     if "clips" in takes:
         values["clips"] = open_clips(source)
     said = ["--flow-dir", "PATH"] if flow_dir else []

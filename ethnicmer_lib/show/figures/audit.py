@@ -15,16 +15,6 @@ from ethnicmer_lib.show.figures import style
 from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
-#: What a specification chooses -> recorded name -> words.
-_CHOICES = {
-    "mapping": {"paper": "groups as in the paper"},
-    "features": {"flow": "flow image", "resnet18": "ResNet-18"},
-    "classifier": {"svc": "SVC(C=100)", "forest": "random forest"},
-    "control": {"as_described": "no control"},
-    "without_largest": {"False": "all subjects", "True": "without the largest subject"},
-}
-_DESCRIBED = {kind: next(iter(words.values())) for kind, words in _CHOICES.items()}
-_DESCRIBED |= {"features": "ResNet-18", "classifier": "random forest"}
 
 
 @figure
@@ -97,46 +87,6 @@ def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     style.rows_with_names(ax, names)
     ax.set_xlabel("macro F1, Mixed minus the mono scenarios")
     style.grid_behind(ax)
-    style.legend_above(fig, 3)
-    return fig
-
-
-@figure
-def specification_curve(table: pd.DataFrame, printed: float, of: Any) -> Figure:
-    """Mixed minus mono macro F1 under every specification, ascending, with intervals; its choices as marks below.
-
-    ``table`` is that of ``evidence.specifications.specification_table``; ``printed`` the difference of the printed
-    table.  The study as described is drawn in another colour.
-    """
-    table = table.astype({"without_largest": str}).replace(_CHOICES)
-    table = table.assign(**{kind: table[kind].str.replace("_", " ") for kind in ("mapping", "control")})
-    rows = [(kind, name) for kind in _CHOICES for name in sorted(table[kind].unique(), key=str.lower)]
-    described = table[list(_DESCRIBED)].eq(pd.Series(_DESCRIBED)).all(axis=1)
-    fig, (ax, below) = plt.subplots(
-        2,
-        sharex=True,
-        figsize=(WIDTH, 3 + 0.21 * len(rows)),
-        height_ratios=(2.6, 0.21 * len(rows)),
-        layout="constrained",
-    )
-    for mine, colour, words in ((~described, TEAL, "one specification"), (described, CORAL, "as described")):
-        part = table[mine]
-        ax.vlines(part.index, part["low"], part["high"], color=colour, lw=1.4, alpha=0.55)
-        ax.scatter(part.index, part["value"], color=colour, s=11, zorder=3, label=words)
-        place = [
-            [y for y, (kind, name) in enumerate(rows) if row[kind] == name] for _, row in part.iterrows()
-        ]
-        for x, ys in zip(part.index, place, strict=True):
-            below.scatter([x] * len(ys), ys, color=colour, marker="|", s=26, lw=1.6)
-    ax.axhline(0, color=GREY, lw=1, ls=":")
-    ax.axhline(printed, color=INK, lw=1.2, ls="--", label="printed table")
-    ax.set_ylabel("macro F1,\nMixed minus mono")
-    style.rows_with_names(below, [name for _, name in rows])
-    below.tick_params(axis="y", labelsize=8, length=0)
-    for y in range(1, len(rows)):
-        if rows[y][0] != rows[y - 1][0]:
-            below.axhline(y - 0.5, color=GREY, lw=0.6)
-    below.set(xlabel="specifications, in the order of their difference", xticks=[])
     style.legend_above(fig, 3)
     return fig
 
