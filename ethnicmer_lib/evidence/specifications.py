@@ -1,4 +1,4 @@
-"""All reasonable ways to measure a contrast at once: Mixed minus mono of Table IV, a second branch minus none of Table V."""
+"""All reasonable ways to measure a contrast at once: Mixed minus mono of Table IV, two branches minus one of V."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def branch_table(runs: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFram
     """A network of two branches minus a plain one, in every way that recorded predictions allow, ascending.
 
     ``runs`` are predictions of Table V and its controls by a name for how they were made.  One row per specification:
-    what the second branch is ``taught``, ``run``, scored ``clips``, ``score``, how many training ``runs``, value, and low
-    and high, the ends of the 95 % interval over subjects and runs.
+    what the second branch is ``taught``, ``run``, scored ``clips``, ``score``, how many training ``runs``, value, and
+    low and high, the ends of the 95 % interval over subjects and runs.
     """
     rows = []
     for run, predictions in runs.items():

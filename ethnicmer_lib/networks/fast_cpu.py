@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -17,17 +20,10 @@ class Convolution(nn.Conv2d):
     """A convolution that while it trains on a CPU computes its weight gradient by :func:`weight_gradient`."""
 
     def forward(self, images: Tensor) -> Tensor:
-        large = self.stride[0] == 1 < self.kernel_size[0] and min(images.shape[2:]) > LARGE
+        large = self.stride[0] == 1 < self.weight.shape[2] and min(images.shape[2:]) > LARGE
         if self.training and images.device.type == "cpu" and not large:
             return _Convolve.apply(images, self.weight, self.stride[0], self.padding[0])
         return super().forward(images)
-
-
-def used_taps(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
-    """First tap of a kernel's side that meets an image of ``size`` px, and the one after the last: the others multiply
-    zeros (all but the centre of 3x3 on the 1 px maps that end ResNet-18 at 28 px)."""
-    steps = (size + 2 * padding - kernel) // stride * stride
-    return max(0, padding - steps), min(kernel, size + padding)
 
 
 def hasten(network: nn.Module) -> nn.Module:
@@ -44,29 +40,59 @@ def _fits(conv: nn.Conv2d) -> bool:
     return square and plain and conv.padding_mode == "zeros" and conv.in_channels >= 16  # fewer: no faster
 
 
+def used_taps(size: int, kernel: int, stride: int, padding: int) -> slice:
+    """Taps of a kernel's side that meet an image of ``size`` px: the others multiply zeros (all but the centre of 3x3
+    on the 1 px maps that end ResNet-18 at 28 px)."""
+    steps = (size + 2 * padding - kernel) // stride * stride
+    return slice(max(0, padding - steps), min(kernel, size + padding))
+
+
+@contextmanager
+def without_idle_taps(network: nn.Module, *images: Tensor | None) -> Iterator[None]:
+    """Within it the kernels of a hastened network have only the taps that meet square images of this size, as new
+    parameters; afterwards they are whole again, with what those have become.  No other tap has a gradient: a
+    convolution without them computes the same, and neither zeros are written nor Adam's steps made for them."""
+    sizes: dict[Convolution, int] = {}
+    convolutions = [one for one in network.modules() if isinstance(one, Convolution)]
+    hooks = [
+        one.register_forward_pre_hook(lambda conv, given: sizes.setdefault(conv, given[0].shape[-1]) and None)
+        for one in convolutions
+    ]
+    training = network.training
+    with torch.no_grad():
+        network.eval()(*images)
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    whole = {}
+    for conv, size in sizes.items():
+        part = used_taps(size, conv.kernel_size[0], conv.stride[0], conv.padding[0])
+        if (part.start, part.stop) != (0, conv.kernel_size[0]):
+            whole[conv] = (weight := conv.weight), (..., part, part), conv.padding
+            used = weight.detach()[..., part, part].contiguous(memory_format=torch.channels_last)
+            conv.weight, conv.padding = nn.Parameter(used), (conv.padding[0] - part.start,) * 2
+    try:
+        yield
+    finally:
+        for conv, (weight, taps, padding) in whole.items():
+            with torch.no_grad():
+                weight[taps] = conv.weight
+            conv.weight, conv.padding = weight, padding
+
+
 class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
-        rows, columns = (used_taps(size, weight.shape[2], stride, padding) for size in images.shape[2:])
-        taps = (..., *((slice(*rows),) * 2 if rows == columns else (slice(None),) * 2))
-        padding = padding - (taps[1].start or 0)
         ctx.save_for_backward(images, weight)
-        ctx.geometry = taps, stride, padding
-        return functional.conv2d(images, weight[taps], None, stride, padding)
+        ctx.geometry = stride, padding
+        return functional.conv2d(images, weight, None, stride, padding)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         images, weight = ctx.saved_tensors
-        taps, stride, padding = ctx.geometry
-        used = weight[taps]
-        by_images = torch.nn.grad.conv2d_input(images.shape, used, gradient, stride, padding)
-        by_weight = weight_gradient(images, gradient, used.shape[2], stride, padding)
-        if used.shape != weight.shape:  # the gradient of the others is zero
-            shape = (len(weight), *weight.shape[2:], weight.shape[1])
-            by_weight, part = weight.new_zeros(shape).permute(0, 3, 1, 2), by_weight
-            by_weight[taps] = part
-        return by_images, by_weight, None, None
+        by_images = torch.nn.grad.conv2d_input(images.shape, weight, gradient, *ctx.geometry)
+        return by_images, weight_gradient(images, gradient, weight.shape[2], *ctx.geometry), None, None
 
 
 def weight_gradient(images: Tensor, gradient: Tensor, kernel: int, stride: int, padding: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks.fast_cpu import as_stored, hasten
+from ethnicmer_lib.networks.fast_cpu import as_stored, hasten, without_idle_taps
 from ethnicmer_lib.networks.models import RGB_VARIANTS, EthnicNet, Outputs, build_network, loss
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches, standardised, taught
@@ -115,10 +116,11 @@ def train_fold(
     """
     device = inputs.motion.device
     order = np.random.default_rng([seed, fold, 0])
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), ExitStack() as after:
         torch.manual_seed(int(np.random.default_rng([seed, fold, 1]).integers(2**63)))
         model = build_network(variant, weights, max(2, len(inputs.context)), switches.shared_backbone)
         model = hasten(model.to(device, memory_format=LAYOUT).train())
+        after.enter_context(without_idle_taps(model, *inputs.batch(torch.from_numpy(rows[:1]).to(device))))
         # One fused kernel for all parameters: the step is most of the time of a small image otherwise.
         stored = {one: nn.Parameter(as_stored(one.detach())) for one in model.parameters()}
         optimiser = torch.optim.Adam(stored.values(), lr=recipe.learning_rate, fused=True)

@@ -117,7 +117,8 @@ def f1_intervals(
 def difference_interval(
     first: np.ndarray, second: np.ndarray, n: int = 2000, seed: int = 0, score: str = MACRO
 ) -> Estimate:
-    """Difference in macro F1, or UAR, of two stacks of confusion matrices, (runs, subjects, classes, classes) each, run by run.
+    """Difference in macro F1, or UAR, of two stacks of confusion matrices, (runs, subjects, classes, classes) each, run
+    by run.
 
     StudyError for numbers of runs that do not fit (:func:`swap_test`).
     """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from ethnicmer_lib.networks.fast_cpu import Convolution, hasten, weight_gradient
+from ethnicmer_lib.networks.fast_cpu import Convolution, hasten, weight_gradient, without_idle_taps
 from ethnicmer_lib.networks.models import build_network
 
 FORMATS = (torch.channels_last, torch.contiguous_format)
@@ -61,6 +61,40 @@ def test_a_hastened_network_has_the_same_start_names_outputs_and_gradients(varia
         if one.grad is not None:
             scale = float(one.grad.abs().max()) + 1e-6
             torch.testing.assert_close(other.grad, one.grad, rtol=0, atol=2e-3 * scale, msg=name)
+
+
+@pytest.mark.parametrize(("size", "fewer"), [(28, 4), (64, 0)])
+def test_a_step_without_idle_taps_is_the_step_of_the_whole_network(size, fewer):
+    torch.manual_seed(0)
+    whole = hasten(build_network("resnet18")).train()
+    torch.manual_seed(0)
+    part = hasten(build_network("resnet18")).train()
+    start = {name: value.clone() for name, value in part.state_dict().items()}
+    images = torch.rand(8, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+    def step(network):
+        optimiser = torch.optim.SGD(network.parameters(), lr=1e-2)
+        network(images, None).decision.square().sum().backward()
+        optimiser.step()
+
+    step(whole)
+    with without_idle_taps(part, images[:1], None):
+        sizes = [one.weight.shape for one in part.modules() if isinstance(one, Convolution)]
+        assert sum(weight[2] < whole for weight, whole in zip(sizes, _kernels(part), strict=True)) >= fewer
+        step(part)
+    assert part.training
+    assert not torch.equal(start["emotion.conv1.weight"], part.state_dict()["emotion.conv1.weight"])
+    for (name, one), other in zip(whole.state_dict().items(), part.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=name)
+    idle = (..., [0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2])  # all taps of 3x3 but the centre
+    last = "emotion.layer4.1.conv2.weight"
+    same = torch.equal(start[last][idle], part.state_dict()[last][idle])
+    assert same == (size == 28)
+    assert not torch.equal(start[last][..., 1, 1], part.state_dict()[last][..., 1, 1])
+
+
+def _kernels(network):
+    return [one.kernel_size[0] for one in network.modules() if isinstance(one, Convolution)]
 
 
 def test_what_does_not_fit_stays_as_it_was():
