@@ -10,20 +10,23 @@ from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.stats.scoring import difference, scores
 
 
-def switch_effects(studies: pd.DataFrame, arms: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def switch_effects(studies: pd.DataFrame, *arms: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Every switch of ``switches.yml``, one a row, with its measured ``effect``, an Estimate.
 
     Parameters
     ----------
     studies : recorded predictions of Table IV, with a column ``study``: the effect is on Mixed minus the mono
         scenarios, mean over the draws that both studies have; the interval is over subjects and draws, paired.
-    arms : recorded predictions of Table V's controls: the effect is on macro F1, the interval over subjects and runs.
+    *arms : recorded predictions of arms of Table V, of which the first table that holds both of a row is taken: the
+        effect is on macro F1, the interval over subjects and runs.
     seed : of the resamples of subjects.
     """
     table = pd.DataFrame(read_yaml("switches"))
     of_iv, of_v = (table[table["table"] == name] for name in ("IV", "V"))
     effects = [_change(studies, row.arm, row.reference, seed) for row in of_iv.itertuples()]
-    effects += list(difference(arms, of_v[["arm", "reference"]].itertuples(index=False), seed)["difference"])
+    for pair in of_v[["arm", "reference"]].itertuples(index=False):
+        both = next(part for part in arms if {*pair} <= set(part["arm"]))
+        effects += list(difference(both, [pair], seed)["difference"])
     return table.assign(effect=effects)
 
 

@@ -40,7 +40,7 @@ def test_more_runs_are_added_to_those_recorded(monkeypatch):
     trained, written = [], {}
 
     def train(arms, *about, seeds, **more):
-        trained.append(list(seeds))
+        trained.append((*arms, *seeds))
         return pd.concat([table.assign(arm=arm, seed=seed) for arm in arms for seed in seeds])
 
     def keep(name, tables, provenance, command, parameters, **more):
@@ -62,7 +62,18 @@ def test_more_runs_are_added_to_those_recorded(monkeypatch):
     }.items():
         monkeypatch.setattr(table_v, name, stub)
     asked = {"arms": ["resnet18", "dual_motion"], "image_size": 28}
-    for more in ({"n_seeds": 2}, {"n_seeds": 5}, {"n_seeds": 1}, {"n_seeds": 2, "recipe": Recipe(epochs=3)}):
+    both = ("resnet18", "dual_motion")
+    for more, expected in (
+        ({"n_seeds": 2}, [(*both, 0), (*both, 1)]),
+        ({"n_seeds": 3}, [(*both, 2)]),
+        ({"n_seeds": 2}, []),
+        ({"n_seeds": 2, "arms": [*both, "shared"]}, [("shared", 0), ("shared", 1)]),
+        ({"n_seeds": 1, "recipe": Recipe(epochs=3)}, [(*both, 0)]),
+    ):
+        trained.clear()
         table_v.record_table_v(clips, "typed", **(asked | more))
-    assert trained == [[0, 1], [2, 3, 4], [0, 1]]
-    assert set(written["now"].table("predictions").query("arm == 'resnet18'")["seed"]) == {0, 1}
+        assert trained == expected
+        networks = written["now"].predictions.query("arm not in ['forest', 'majority']")
+        assert not networks.duplicated(["arm", "seed", "clip_id"]).any()
+        assert set(networks["arm"]) == set(more.get("arms", both))
+        assert set(networks["seed"]) == set(range(more["n_seeds"]))

@@ -23,7 +23,7 @@ def test_cells_of_table_iv_as_described(studies):
 
 
 def test_every_switch_has_a_measured_effect(studies):
-    effects = switch_effects(studies, recording("table_v").table("controls"))
+    effects = switch_effects(studies, *map(recording("table_v").table, ("controls", "released")))
     assert len(effects) == 13
     for effect in effects["effect"]:
         assert effect.low <= effect.value <= effect.high
