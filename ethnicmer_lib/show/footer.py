@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from IPython.display import HTML
 
-from ethnicmer_lib.store import environment, provenance_of, used_runs
+from ethnicmer_lib.store import Recording, environment, provenance_of, used_runs
 
 
 def footer(p: Any, *of: Any) -> HTML:
@@ -32,6 +32,13 @@ def footer(p: Any, *of: Any) -> HTML:
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Machine": first["machine"],
     }
+    recorded = [
+        (one.name, part, about)
+        for one in of
+        if isinstance(one, Recording)
+        for part, about in one.parts.items()
+    ]
+    made_by |= {f"Recorded: {name}, {part}": _recorded(about) for name, part, about in recorded}
     return HTML(
         "<details class='provenance'><summary>Where these numbers come from</summary>"
         f"<table>{_rows(made_by.items())}</table></details>"
@@ -39,6 +46,12 @@ def footer(p: Any, *of: Any) -> HTML:
         "<table class='parameters'><thead><tr><th>name</th><th>here</th><th>allowed</th><th>meaning</th></tr></thead>"
         f"<tbody>{_rows(p.explained())}</tbody></table></details>"
     )
+
+
+def _recorded(part: Mapping[str, Any]) -> str:
+    """How a part of a recording was made, and what it cost where that was noted."""
+    cost = f"{part['seconds'] / 3600:.1f} hours of one core, " if "seconds" in part else ""
+    return f"{part['command']} ({cost}commit {part['made']['commit']}, {part['made']['time'][:10]})"
 
 
 def _rows(rows: Iterable[Sequence[str]]) -> str:
