@@ -16,7 +16,8 @@ from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
-_NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
+_NUMBER = re.compile(r"(< )?[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
+_P = re.compile(r"p(_\w+)?")  #: columns of p-values, none of which is zero
 NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
 
 
@@ -81,6 +82,7 @@ def table(
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
     columns = columns or {name: str(name) for name in rows.columns}
+    rows = rows.assign(**{name: _p(rows[name], digits) for name in columns if _P.fullmatch(str(name))})
     cells = rows[list(columns)].astype(object).map(lambda one: _cell(one, digits))
     kinds = [_kind(rows[name], digits) for name in columns]
     heads = zip(kinds, columns.values(), strict=True)
@@ -94,6 +96,12 @@ def table(
         f"<div class='study-table' tabindex='0'><table><caption>{html.escape(caption)}{_source(of)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}</div>"
     )
+
+
+def _p(values: pd.Series, digits: int) -> pd.Series:
+    """p-values; those that would be written as zero as a text that says below what they are."""
+    least = 10.0**-digits
+    return values.astype(object).mask(pd.to_numeric(values) < least / 2, f"< {least:.{digits}f}")
 
 
 def _source(of: Any) -> str:

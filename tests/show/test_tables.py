@@ -37,6 +37,13 @@ def test_a_table_names_its_source_and_says_when_it_is_simulated():
     assert "SIMULATED" in notebook.table(rows, "Scores.", SIMULATED).data
 
 
+def test_no_p_value_is_zero():
+    rows = pd.DataFrame({"p": [0.0004, 0.25], "p_holm": [0.0008, float("nan")], "power": [0.0, 0.0]})
+    shown = notebook.table(rows, "Tests.").data
+    assert "<td class=num>&lt; 0.001</td><td class=num>0.001</td><td class=num>0.000</td>" in shown
+    assert "<td class=num>0.250</td><td class=num>–</td>" in shown
+
+
 def test_every_text_is_escaped():
     """A label table of a reader may hold anything, an ethnicity of '<span>...<script>' for one."""
     bad = "<span></span><script>alert(1)</script>"
