@@ -76,6 +76,8 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
     with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp" if files else None) as folder:
         # Nobody else can listen on a file there, unlike on a port.  Jupyter's own name is that of every kernel.
         ours = {"transport": "ipc", "ip": f"{folder}/kernel"} if files else {}
+        # A kernel is interrupted before it is ended, and would call that an error; those of cells come as outputs.
+        quiet = {"extra_arguments": ["--IPKernelApp.log_level=50"]}
         try:
             executed = papermill.execute_notebook(
                 read(one),
@@ -85,7 +87,7 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
                 progress_bar=False,
                 stderr_file=_Terminal(one.name),
                 resources={"metadata": {"path": str(one.path.parent)}},
-                config=Config({"KernelManager": ours}),
+                config=Config({"KernelManager": ours, "NotebookClient": quiet}),
             )
         except papermill.PapermillExecutionError as error:
             kind = "" if error.ename == "StudyError" else f"{error.ename}: "
