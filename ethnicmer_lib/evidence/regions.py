@@ -25,8 +25,8 @@ from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import kept
 
 #: Part of the face -> Action Units that move it: those that the paper names for Positive and Surprise (Figs 3-4).
-#: What else their clips are coded with is rare, or moves the same skin: AU4 the brows, AU7 the lids, AU14 and AU15 the
-#: lip corners, AU25 the skin of AU26.
+#: What else their clips are coded with is rare, or moves most of the same skin: AU4 the brows, AU7 the cheeks, AU14 and
+#: AU15 the lip corners, AU17 and AU25 the jaw.
 PARTS: dict[str, tuple[int, ...]] = {
     "brow": (1, 2),
     "lid": (5,),
