@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -15,16 +16,16 @@ from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, planned
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
 from ethnicmer_lib.networks.training import Fold
-from ethnicmer_lib.stats import Estimate, group_difference, holm
 
 #: What clips with a map show: Negative mixes several emotions (Section IV-C).
 LABELLED = ("Positive", "Surprise")
-#: measure of a map -> what it says
+SIDED = ("brow", "lid", "cheek", "corner")  #: parts of the face that have a region on either side
+#: measure of a map -> what it says; left and right are the subject's
 MEASURES: Mapping[str, str] = {
-    "asymmetry": "|left - right| / (left + right), 0 for two equal sides, 1 for one side only",
-    "left_share": "share of the activation in the left half of the image",
-    "lower_share": "share of the activation in the lower half of the image",
-    "area": "share of the image's pixels above half the map's maximum",
+    "corner_sides": "|left - right| / (left + right) at the lip corners (AU12), 0 for two equal sides, 1 for one alone",
+    "cheek_sides": "|left - right| / (left + right) on the cheeks (AU6), 0 for two equal sides, 1 for one alone",
+    "height": "share on brows and lids (AU1+2+5) minus share on the jaw (AU26), from -1 to 1",
+    "area": "share of the image's pixels above half the map's maximum, blank maps apart",
 }
 
 
@@ -82,66 +83,42 @@ def activation_maps(
     return Maps(enlarged(cells, images.shape[-1]), rows[[*COLUMNS, "predicted"]], side)
 
 
-def measure_maps(maps: Maps) -> pd.DataFrame:
-    """The table of maps with ``correct`` and the :data:`MEASURES` of each; NaN where a map is blank.
+def input_maps(maps: Maps, images: np.ndarray, clips: Any) -> Maps:
+    """The strain of the same clips as if it were their maps: its mean in the same cells, enlarged and stretched alike.
 
-    Left and lower are the image's; a middle row or column counts half for either side.
+    What differs between groups here is in the clips or their framing, whatever a network attends to.  ``images`` are
+    (n, 3, S, S), those of ``clips``.
+    """
+    rows = pd.Index(clips.table["clip_id"]).get_indexer(maps.table["clip_id"])
+    cells = [cv2.resize(images[i, 2], (maps.side, maps.side), interpolation=cv2.INTER_AREA) for i in rows]
+    return replace(maps, array=enlarged(np.stack(cells), images.shape[-1]))
+
+
+def measure_maps(maps: Maps, regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The table of maps with ``correct``, the share of the activation in every region, and the :data:`MEASURES`.
+
+    ``regions`` are masks in [0, 1] by name, (S, S) for all maps or (n, S, S): brow, lid, cheek and corner with _left
+    and _right, and jaw, as ``evidence.regions`` makes them.  NaN where a map is blank, or has nothing on either side.
 
     Examples
     --------
     >>> import ethnicmer_lib as em
+    >>> from ethnicmer_lib.evidence.regions import au_regions
     >>> clips = em.released_clips().head(2).assign(predicted="Positive")
-    >>> em.measure_maps(em.networks.maps.Maps(np.ones((2, 9, 9)), clips, side=4))["left_share"].tolist()
-    [0.5, 0.5]
+    >>> maps = em.networks.maps.Maps(np.ones((2, 9, 9)), clips, side=4)
+    >>> em.measure_maps(maps, au_regions(9))["corner_sides"].round(1).tolist()
+    [0.0, 0.0]
     """
     values = maps.array.astype(np.float64)
-    size = values.shape[-1]
-    # Weight of each row or column in the first half: 1, then 1/2 for a middle one, then 0.
-    half = np.clip(size / 2 - np.arange(size), 0, 1)
     total = values.sum(axis=(1, 2))
     total[total <= 0] = np.nan
-    left = values.sum(axis=1) @ half / total
+    found = {name: (values * mask).sum(axis=(1, 2)) / total for name, mask in regions.items()}
+    left, right = ({part: found[f"{part}_{side}"] for part in SIDED} for side in ("left", "right"))
+    both = {part: left[part] + right[part] for part in SIDED}
+    for part in ("corner", "cheek"):
+        seen = np.where(both[part] > 0, both[part], np.nan)
+        found[f"{part}_sides"] = np.abs(left[part] - right[part]) / seen
+    found["height"] = both["brow"] + both["lid"] - found["jaw"]
     area = (values > values.max(axis=(1, 2), keepdims=True) / 2).mean(axis=(1, 2))
-    return maps.table.assign(
-        correct=maps.table["predicted"] == maps.table["label"],
-        asymmetry=np.abs(2 * left - 1),
-        left_share=left,
-        lower_share=1 - values.sum(axis=2) @ half / total,
-        area=np.where(np.isnan(total), np.nan, area),
-    )
-
-
-#: Key of a claim in ``paper/claims.yml`` -> label and measure of Figs 3-4.
-CLAIMS = {
-    "map_sides": ("Positive", "asymmetry"),
-    "map_size": ("Positive", "area"),
-    "map_height": ("Surprise", "lower_share"),
-}
-PAPER_GROUPS = ("Non-Asian", "Asian")  #: first minus second, as Section IV-C compares them
-
-
-def map_claims(measured: pd.DataFrame, seed: int = 0) -> tuple[dict[str, str], dict[str, Any]]:
-    """The names of the two groups, first and second, and what each claim on Figs 3-4 is judged by.
-
-    ``measured`` is as of :func:`measure_maps`.
-    """
-    found = sorted(measured["group"].unique())
-    # Of simulated groups the second is made like the paper's Non-Asian one: whatever is planted is planted in it.
-    first, second = PAPER_GROUPS if set(found) == set(PAPER_GROUPS) else reversed(found)
-    tested = holm(group_difference(measured, [*MEASURES], by="label", seed=seed)).set_index(
-        ["label", "measure"]
-    )
-    mean = measured.dropna(subset=[*MEASURES]).groupby(["label", "group"])[[*MEASURES]].mean()
-    groups = {"first": first, "second": second}
-    claims: dict[str, Any] = {}
-    for key, (label, measure) in CLAIMS.items():
-        if label not in set(measured["label"]) or np.isnan(tested["p"][label, measure]):
-            claims[key] = f"The cohort has {label} maps of fewer than two subjects in {first} or in {second}"
-            continue
-        value, low, high = tested["difference"][label, measure]
-        one = Estimate(value, low, high) if first == found[0] else Estimate(-value, -high, -low)
-        words = {f"mean_{name}": mean.loc[(label, group), measure] for name, group in groups.items()}
-        words |= {"p_holm": tested["p_holm"][label, measure], "family": tested["p"].count(), "seeds": 1}
-        words |= {"meaning": MEASURES[measure].split(",")[0]}
-        claims[key] = (one, words)
-    return groups, claims
+    found["area"] = np.where(np.isnan(total), np.nan, area)
+    return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **found)

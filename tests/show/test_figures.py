@@ -78,6 +78,7 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
             curve, curve["control"] == "as_described", -0.03, "macro F1", provenance
         ),
         "flow rows": audit.flow_rows(flow_rows, provenance),
+        "regions": activation.regions(RNG.random((40, 30, 3)), {"AU26": np.eye(20)[::-1]}, provenance),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }
 

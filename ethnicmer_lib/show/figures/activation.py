@@ -1,15 +1,36 @@
-"""Pictures of the activation chapter: one map over its clip's motion, mean maps by label and group."""
+"""Pictures of the activation chapter: regions of the face, one map over its clip's motion, mean maps by group."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, INK, NARROW, WIDTH, figure
+
+
+@figure
+def regions(face: np.ndarray, masks: Mapping[str, np.ndarray], of: Any) -> Figure:
+    """Outlines of masks (S, S) in [0, 1], by their names, over the face (H, W, 3) in [0, 1] that they cover."""
+    height, width = face.shape[:2]
+    fig, ax = plt.subplots(
+        figsize=(NARROW * 0.75, NARROW * 0.75 * height / (1.6 * width)), layout="constrained"
+    )
+    ax.imshow(face)
+    ax.set(xlim=(-0.3 * width, 1.3 * width), ylim=(height, 0))
+    ax.axis("off")
+    for name, mask in masks.items():
+        x, y = ((np.arange(len(mask)) + 0.5) * side / len(mask) for side in (width, height))
+        at = mask.sum(axis=0) @ x / mask.sum(), mask.sum(axis=1) @ y / mask.sum()
+        ax.contour(x, y, mask, [0.5], colors=[CORAL], linewidths=1.6)
+        end = width * (1.02 if at[0] > 0.45 * width else -0.02)
+        line = {"arrowprops": {"arrowstyle": "-", "color": INK, "lw": 0.7}, "fontsize": 9, "va": "center"}
+        ax.annotate(name, at, (end, at[1]), ha="left" if end > 0 else "right", **line)
+    return fig
 
 
 @figure

@@ -1,0 +1,89 @@
+"""Do activation maps differ between the groups as Figs 3-4 say? Differences, one family of tests, and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib.networks.maps import MEASURES
+from ethnicmer_lib.stats import Estimate, group_difference, holm
+
+#: Key of a claim in ``paper/claims.yml`` -> label and measure of Figs 3-4.
+CLAIMS = {
+    "map_sides": ("Positive", "corner_sides"),
+    "map_size": ("Positive", "area"),
+    "map_height": ("Surprise", "height"),
+}
+#: First minus second, as Section IV-C compares them.  Of simulated groups B is made like the paper's Non-Asian one:
+#: whatever is planted is planted in it.
+PAIRS = (("Non-Asian", "Asian"), ("B", "A"))
+
+
+def first_and_second(table: pd.DataFrame) -> tuple[str, str]:
+    """The two groups of ``table`` in the order of the paper's claims, by name; others than it knows as they sort."""
+    found = tuple(sorted(table["group"].unique()))
+    return next((pair for pair in PAIRS if set(pair) == set(found)), found)
+
+
+def map_differences(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """First group minus second in every measure of every table of :func:`measure_maps`: one family of tests.
+
+    Measure by measure, so that a clip that lacks one counts for the others.  Columns: ``of``, the name of the table,
+    label, measure, ``difference`` (an :class:`Estimate` over subjects), ``p``, and ``p_holm`` over all rows.
+    """
+    rows = []
+    for name, table in measured.items():
+        first, _ = first_and_second(table)
+        for measure in MEASURES:
+            one = group_difference(table, [measure], by="label", seed=seed).assign(of=name)
+            if first != min(table["group"]):
+                one["difference"] = one["difference"].map(negative)
+            rows.append(one)
+    columns = ["of", "label", "measure", "difference", "p", "p_holm"]
+    return holm(pd.concat(rows, ignore_index=True))[columns]
+
+
+def beside(tested: pd.DataFrame) -> pd.DataFrame:
+    """:func:`map_differences`, a row for every label and measure, and the tables side by side: difference, p_holm."""
+    wide = tested.set_index(["label", "measure", "of"])[["difference", "p_holm"]].unstack("of")
+    names = [(column, of) for of in tested["of"].unique() for column in ("difference", "p_holm")]
+    return wide[names].set_axis(
+        [of if column == "difference" else f"{of}, adjusted p" for column, of in names], axis=1
+    )
+
+
+def negative(one: Estimate) -> Estimate:
+    """The same difference the other way round."""
+    return Estimate(-one.value, -one.high, -one.low)
+
+
+def by_group(measured: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Mean of every column of ``names`` by label and group, with the numbers of clips and subjects."""
+    cells = measured.groupby(["label", "group"])
+    counts = cells["subject"].agg(clips="size", subjects="nunique")
+    return counts.join(cells[names].mean())
+
+
+def map_claims(measured: pd.DataFrame, tested: pd.DataFrame) -> tuple[dict[str, str], dict[str, Any]]:
+    """The names of the two groups, first and second, and what each claim on Figs 3-4 is judged by.
+
+    ``measured`` are the maps as of :func:`measure_maps`, ``tested`` the whole family as of :func:`map_differences`, of
+    which the rows of 'maps' are judged.
+    """
+    first, second = first_and_second(measured)
+    rows, family = tested[tested["of"] == "maps"].set_index(["label", "measure"]), int(tested["p"].count())
+    groups = {"first": first, "second": second}
+    claims: dict[str, Any] = {}
+    for key, (label, measure) in CLAIMS.items():
+        if (label, measure) not in rows.index or np.isnan(rows["p"][label, measure]):
+            claims[key] = f"The cohort has {label} maps of fewer than two subjects in {first} or in {second}"
+            continue
+        mean = measured[measured["label"] == label].groupby("group")[measure].mean()
+        words = {f"mean_{name}": mean[group] for name, group in groups.items()}
+        words |= {"p_holm": rows["p_holm"][label, measure], "family": family, "seeds": 1}
+        words |= {"meaning": MEASURES[measure].split(",")[0]}
+        claims[key] = (rows["difference"][label, measure], words)
+    return groups, claims
