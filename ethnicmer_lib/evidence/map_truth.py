@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
-from ethnicmer_lib.evidence.regions import PARTS, REGIONS, au_regions, clip_regions
+from ethnicmer_lib.evidence.regions import PARTS, REGIONS, au_regions, clip_regions, simulated_crops
 from ethnicmer_lib.evidence.true_strain import true_strain
 from ethnicmer_lib.networks.cells import enlarged
 from ethnicmer_lib.networks.maps import Maps, measure_maps
@@ -33,7 +33,9 @@ def measured_truth(strains: pd.DataFrame, settings: SimulatorSettings, side: int
     cells = np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in arrays])
     # Strain predicts nothing: every clip counts as recognised.
     table = strains.drop(columns="strain").assign(predicted=strains["label"])
-    return measure_maps(Maps(enlarged(cells, size), table, side), clip_regions(table, size, settings))
+    return measure_maps(
+        Maps(enlarged(cells, size), table, side), clip_regions(table, size, simulated_crops(settings))
+    )
 
 
 def planted(size: int, side: int, seed: int = 0, progress: bool = True) -> pd.DataFrame:

@@ -6,6 +6,7 @@ subject's, so left is the right half of an image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,14 +14,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.clips.simulated import read_marker
 from ethnicmer_lib.clips.table import Clips
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.evidence.simulated_faces import neutral_faces
 from ethnicmer_lib.simulator.anatomy import SKIN, Sides, deform, head
 from ethnicmer_lib.simulator.camera import Camera, true_flow
 from ethnicmer_lib.simulator.protocol import plan_cohort
-from ethnicmer_lib.simulator.recording import COMMON, Recording, recording
+from ethnicmer_lib.simulator.recording import COMMON, LOOKS, Recording, recording
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import kept
 
@@ -42,6 +44,9 @@ REGIONS: dict[str, tuple[tuple[int, ...], Sides]] = {
     for part, units in PARTS.items()
     for side, moves in ({"": (1.0, 1.0)} if part in WHOLE else _SIDES).items()
 }
+#: The crop of the published flow, tight in both databases: near the lines of eyes and chin, of a grid of them, where the
+#: strain in the regions of AU1+2, AU12 and AU26 most exceeds, in clips coded with these, that of other clips.
+PUBLISHED = LOOKS[SAMM]
 _STEP = 0.05  # share of the full movement: small, so that what is measured is where the skin is and not where it goes
 
 
@@ -71,26 +76,29 @@ def au_regions(size: int, recorded: Recording = COMMON) -> dict[str, np.ndarray]
     return {name: cv2.resize(np.float32(owner == k), **shrunk) for k, name in enumerate(REGIONS)}
 
 
-def clip_regions(
-    table: pd.DataFrame, size: int, framed: SimulatorSettings | None = None
-) -> dict[str, np.ndarray]:
+def clip_regions(table: pd.DataFrame, size: int, crops: Mapping[str, Recording]) -> dict[str, np.ndarray]:
     """:func:`au_regions` for every row of ``table`` in the crop of its database: {region: (n, size, size) float32}.
 
-    ``framed`` are the settings of a simulated cohort.  Without them the crops are taken to lie as ``recording.LOOKS``
-    says, by eye: in real clips no face is searched for.  StudyError for an unknown database.
+    ``crops`` are by database, as of :func:`crops_of` or :func:`simulated_crops`; StudyError for a database without one.
     """
-    shift, without = (framed.database_shift, framed.without) if framed else (1.0, ())
     names = table["database"].to_numpy()
-    masks = {name: au_regions(size, recording(name, shift, without)) for name in sorted(set(names))}
+    for name in sorted(set(names)):
+        check_name("database", name, crops)
+    masks = {name: au_regions(size, crops[name]) for name in sorted(set(names))}
     return {region: np.stack([masks[name][region] for name in names]) for region in REGIONS}
 
 
-def settings_of(clips: Clips) -> SimulatorSettings | None:
-    """The settings that a simulated cohort was made with; None for real clips."""
-    if not clips.provenance.simulated:
-        return None
-    settings = read_marker(Path(clips.root))["settings"]
-    return SimulatorSettings(**settings | {"without": tuple(settings["without"])})
+def crops_of(clips: Clips) -> dict[str, Recording]:
+    """How each database frames the face: as a simulated cohort was made, else by eye; no face is searched for."""
+    if clips.provenance.simulated:
+        settings = read_marker(Path(clips.root))["settings"]
+        return simulated_crops(SimulatorSettings(**settings | {"without": tuple(settings["without"])}))
+    return {name: look if clips.has_frames else PUBLISHED for name, look in LOOKS.items()}
+
+
+def simulated_crops(settings: SimulatorSettings) -> dict[str, Recording]:
+    """How each database of a simulated cohort frames the face."""
+    return {name: recording(name, settings.database_shift, settings.without) for name in LOOKS}
 
 
 @kept("simulator", "evidence")

@@ -11,10 +11,12 @@ import pytest
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import map_groups, map_truth, regions
 from ethnicmer_lib.evidence.true_strain import part_px, true_strain
+from ethnicmer_lib.motion import motion_images
 from ethnicmer_lib.networks.maps import MEASURES, SIDED
 from ethnicmer_lib.paper import judge
 from ethnicmer_lib.simulator.recording import LOOKS, recording
 from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.sources import open_clips
 from ethnicmer_lib.store import Provenance
 
 RNG = np.random.default_rng(0)
@@ -57,15 +59,37 @@ def test_regions_lie_from_brows_to_jaw_and_cover_as_much_at_every_size():
 
 def test_every_clip_gets_the_crop_of_its_database():
     table = pd.DataFrame({"database": ["SAMM", "CASME II", "SAMM"]})
-    apart = regions.clip_regions(table, 28)
+    apart = regions.clip_regions(table, 28, LOOKS)
     assert (apart["jaw"][0] == apart["jaw"][2]).all()
     assert (apart["jaw"][0] != apart["jaw"][1]).any()
-    alike = regions.clip_regions(table, 28, SimulatorSettings(database_shift=0))
+    alike = regions.clip_regions(table, 28, regions.simulated_crops(SimulatorSettings(database_shift=0)))
     assert (alike["jaw"][0] == alike["jaw"][1]).all()
 
+    with pytest.raises(StudyError, match="SMIC"):
+        regions.clip_regions(table.replace("SAMM", "SMIC"), 28, LOOKS)
 
-def test_real_clips_have_no_settings():
-    assert regions.settings_of(SimpleNamespace(provenance=Provenance("published flow", False, "1"))) is None
+
+def test_clips_say_how_they_are_framed(tiny):
+    real = {"provenance": Provenance("real", False, "1")}
+    assert regions.crops_of(SimpleNamespace(**real, has_frames=True)) == LOOKS
+    assert set(regions.crops_of(SimpleNamespace(**real, has_frames=False)).values()) == {regions.PUBLISHED}
+    assert regions.crops_of(tiny) == regions.simulated_crops(SimulatorSettings(size="tiny"))
+
+
+def test_the_published_crop_puts_coded_strain_into_its_regions(shared):
+    """Of CASME II, whose frames are wider: strain where AU1, AU2 and AU12 are coded, less that of other clips."""
+    clips = open_clips({"kind": "flow", "folder": str(shared / "flow_features")})
+    rows = (clips.table["database"] == "CASME II").to_numpy()
+    strain = motion_images(clips, size=28, progress=False)[rows, 2]
+    codes = clips.table.loc[rows, "action_units"]
+    gains = {}
+    for name, crop in {"published": regions.PUBLISHED, "frames": LOOKS["CASME II"]}.items():
+        masks, gains[name] = regions.au_regions(28, crop), 0.0
+        for part, unit in (("brow", r"\b[LR]?[12]\b"), ("corner", r"\b[LR]?12\b")):
+            mask, coded = masks[f"{part}_left"] + masks[f"{part}_right"], codes.str.contains(unit).to_numpy()
+            inside = (strain * mask).sum(axis=(1, 2)) / mask.sum()
+            gains[name] += float(inside[coded].mean() - inside[~coded].mean())
+    assert gains["published"] > 1.2 * gains["frames"] > 0
 
 
 def measured(groups: tuple[str, str], first_higher: float) -> pd.DataFrame:
