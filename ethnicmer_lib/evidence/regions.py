@@ -44,7 +44,7 @@ REGIONS: dict[str, tuple[tuple[int, ...], Sides]] = {
     for part, units in PARTS.items()
     for side, moves in ({"": (1.0, 1.0)} if part in WHOLE else _SIDES).items()
 }
-#: The crop of the published flow, tight in both databases: near the lines of eyes and chin, of a grid of them, where the
+#: The crop of the published flow, tight in both databases: near the lines of eyes and chin (of a grid) where the
 #: strain in the regions of AU1+2, AU12 and AU26 most exceeds, in clips coded with these, that of other clips.
 PUBLISHED = LOOKS[SAMM]
 _STEP = 0.05  # share of the full movement: small, so that what is measured is where the skin is and not where it goes
