@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ethnicmer_lib.clips.folders import UNCROPPED
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.identity import file_digest
 
@@ -26,7 +27,6 @@ ENLARGED = 0.5  #: share of a detected box's width and height that is added, hal
 MIN_SCORE = 0.6  #: of YuNet
 MIN_SHARE = 0.15  #: of the frame's height that a cascade's face has at the least
 _NEIGHBOURS = 5  # boxes that a cascade must agree on, OpenCV's usual choice for stills
-_RAW = 1.25  # width by height from which a frame is no crop of a face: CASME II raw has 1.33, SAMM raw 1.88
 
 
 class Box(NamedTuple):
@@ -61,7 +61,7 @@ class FaceDetector:
         """
         height, width = frame.shape[:2]
         if self._detect is None:
-            if width >= _RAW * height:
+            if width >= UNCROPPED * height:
                 raise StudyError(
                     f"the frame is {width}x{height} px, too wide for a crop of a face; choose a detector for raw "
                     f"frames ({', '.join(name for name in DETECTORS if name != 'whole')})"

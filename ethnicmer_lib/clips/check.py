@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.folders import FrameFolders
+from ethnicmer_lib.clips.folders import UNCROPPED, FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
-from ethnicmer_lib.clips.reading import read_copy
-from ethnicmer_lib.clips.settling import look
+from ethnicmer_lib.clips.reading import Copy, read_copy
+from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 SMALLEST = 32  #: px: sides under this are too small for optical flow
@@ -85,45 +85,98 @@ def check(
     groups: Path | None = None,
     policies: Policies = AS_WRITTEN,
     progress: bool = False,
+    n_subjects: int | None = None,
 ) -> Report:
     """Check the reader's CASME II and SAMM folders (one or both), and collect all problems.
 
     Looked at are every row of the coding files, all file names of every clip, and the frames onset, apex (as the
     policies settle it) and offset. Arguments and errors are those of ``open_licensed``, but what is wrong with a copy
-    is reported, not raised.
+    is reported, not raised. ``n_subjects`` is how many subjects of each group a scenario of the study takes.
     """
     copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies)
-    problems, found = list(copy.problems), []
+    sizes, found = look(copy, policies, progress=progress), []
+    look_at_groups(copy, policies, n_subjects)
     for name, clips in copy.clips.items():
         found.append(
             f"{name}: {len(clips)} clips of {clips['subject'].nunique()} subjects in {copy.coding[name].name}, "
             f"{clips['label'].notna().sum()} with an emotion that the study keeps"
         )
         if there := copy.folders.get(name):
-            with ThreadPoolExecutor(8) as pool:  # reading waits for the disk
-                looked = pool.map(partial(_files, there=there), clips.itertuples())
-                done = list(tqdm(looked, total=len(clips), desc=f"check {name}", disable=not progress))
-            problems += [problem for wrong, _ in done for problem in wrong]
-            sizes = Counter(size for _, size in done if size).most_common(3)
-            common = ", ".join(f"{size} px ({count} clips)" for size, count in sizes) or "none readable"
+            common = [
+                f"{wide} x {high} px ({count} clips)" for (high, wide), count in sizes[name].most_common(3)
+            ]
             count = sum(len(there.listing(row.subject, row.clip)) for row in clips.itertuples())
-            found.append(f"{name}: {count} frames in {there.root}; {common}")
+            found.append(f"{name}: {count} frames in {there.root}; {', '.join(common) or 'none readable'}")
         whole = [one for one in copy.decisions if one.clip == name]
         found += [f"{name}: {one.what}: {one.old}; used: {one.new} ({one.rule})" for one in whole]
-    return Report(tuple(found), tuple(problems), policies)
+    return Report(tuple(found), tuple(copy.problems), policies)
 
 
-def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], str]:
-    """Problems with one clip's files, and the size of its frames."""
-    frames, problems = look(row, there)
-    sizes = {moment: f"{frame.shape[1]} x {frame.shape[0]}" for moment, frame in frames.items()}
-    pair = [frames[moment].shape[:2] for moment in ("onset", "apex") if moment in frames]
-    wrong = partial(
-        Problem, database=row.database, clip=row.clip_id, file=there.folder(row.subject, row.clip)
-    )
-    seen = ", ".join(f"{moment} {size}" for moment, size in sizes.items())
+def look(
+    copy: Copy, policies: Policies, everything: bool = True, progress: bool = False
+) -> dict[str, Counter]:
+    """Read onset, apex and offset of ``everything``, or of the clips that are kept; sizes of the frames by database.
+
+    What is wrong is added to the copy; a clip without onset or apex is kept no longer where ``missing_frames`` says so.
+    """
+    sizes = {}
+    for name, there in copy.folders.items():
+        clips = copy.clips[name]
+        rows = clips if everything else clips[clips["kept"]]
+        with ThreadPoolExecutor(8) as pool:  # reading waits for the disk
+            looked = pool.map(partial(_files, there=there), rows.itertuples())
+            done = list(tqdm(looked, total=len(rows), desc=f"check {name}", disable=not progress))
+        sizes[name] = Counter(size for _, size in done if size)
+        found = [problem for wrong, _ in done for problem in wrong]
+        gone = {}
+        if policies.missing_frames == "drop":
+            at = [one for one in copy.problems if one.database == name] + found
+            gone = {one.clip: one for one in at if one.kept and KINDS[one.code].policy == "missing_frames"}
+        for clip_id, one in gone.items():
+            old = f"{KINDS[one.code].meaning}: {one.value or one.file}"
+            copy.decisions.append(Decision(clip_id, "frames", old, DROPPED, "missing_frames='drop'"))
+        clips["kept"] &= ~clips["clip_id"].isin(list(gone))
+        for one in found:
+            still = one.kept and (one.clip not in gone or KINDS[one.code].policy == "missing_frames")
+            copy.problems.append(one._replace(kept=still))
+        if wide := [size for size in sizes[name] if size[1] >= UNCROPPED * size[0]]:
+            value = f"{wide[0][1]} x {wide[0][0]} px and such: {sum(sizes[name][one] for one in wide)} clips"
+            copy.problems.append(Problem("not_cropped", name, file=there.root, value=value))
+    return sizes
+
+
+def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], tuple[int, ...]]:
+    """Problems with one clip's files, and the height and width of its frames; ``row`` is one of a clips table."""
+    numbers = {moment: getattr(row, moment) for moment in MOMENTS if pd.notna(getattr(row, moment))}
+    read = {moment: there.read(row.subject, row.clip, int(one), moment) for moment, one in numbers.items()}
+    sizes = {moment: found.shape[:2] for moment, found in read.items() if not isinstance(found, Problem)}
+    bad = [found for found in read.values() if isinstance(found, Problem)]
+    if bad and bad[-1] is read.get("offset") and bad[-1].code != "no_frames":
+        # Of the offset little is seen: whatever is wrong with its file stops nothing.
+        bad[-1] = bad[-1]._replace(code="no_offset_file")
+    problems = [found._replace(kept=row.kept) for found in dict.fromkeys(bad)]
+    pair = [sizes[moment] for moment in ("onset", "apex") if moment in sizes]
+    seen = ", ".join(f"{moment} {width} x {height}" for moment, (height, width) in sizes.items())
+    folder = there.folder(row.subject, row.clip)
+    wrong = Problem("", row.database, row.clip_id, folder, seen, row.kept)
     if len(set(pair)) > 1:
-        problems.append(wrong("sizes_differ", value=seen))
+        problems.append(wrong._replace(code="sizes_differ"))
     if pair and np.min(pair) < SMALLEST:
-        problems.append(wrong("small_frame", value=seen))
-    return [one._replace(kept=row.kept) for one in problems], next(iter(sizes.values()), "")
+        problems.append(wrong._replace(code="small_frame"))
+    return problems, next(iter(sizes.values()), ())
+
+
+def look_at_groups(copy: Copy, policies: Policies, n_subjects: int | None = None) -> None:
+    """Add to the problems of a copy what its kept clips lack: any clip, two groups, ``n_subjects`` in each."""
+    both = " and ".join(copy.clips)
+    kept = [clips[clips["kept"]] for clips in copy.clips.values() if "group" in clips]
+    if not kept or any(problem.stops(policies) for problem in copy.problems):
+        return
+    subjects = pd.concat(kept).groupby("group")["subject"].nunique()
+    value = " and ".join(f"{group} ({count} subjects)" for group, count in subjects.items())
+    if subjects.empty:
+        copy.problems.append(Problem("nothing_left", both))
+    elif len(subjects) != 2:
+        copy.problems.append(Problem("group_count", both, value=value))
+    elif n_subjects and subjects.min() < n_subjects:
+        copy.problems.append(Problem("few_subjects", both, value=f"{value}, n_subjects={n_subjects}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,27 +11,19 @@ import pandas as pd
 
 from ethnicmer_lib.clips.labels import EMOTION_LABEL, clip_ids, subject_name
 from ethnicmer_lib.clips.problems import KINDS, Problem
-from ethnicmer_lib.clips.table import MOMENTS
+from ethnicmer_lib.clips.table import MOMENTS, facts
 from ethnicmer_lib.errors import StudyError
 
-#: Header, lower case without spaces -> column of the clips table.  CASME II and SAMM differ only in spaces.
-HEADERS = {
-    "subject": "subject",
-    "filename": "clip",
-    "onsetframe": "onset",
-    "apexframe": "apex",
-    "offsetframe": "offset",
-    "actionunits": "action_units",
-    "estimatedemotion": "emotion",
-}
+#: Header, lower case without spaces -> column of the clips table, as ``known.yml`` has them.
+HEADERS = facts("known")["headers"]
 MISSING_FRAME = ("", "/", "-1")
 
 
 def read_coding(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]:
     """Every clip of a coding file that can be read, and everything that is wrong with the file.
 
-    The ``.xlsx`` holds the names in :data:`HEADERS` in any row and columns. The table has the columns clip_id,
-    database, those of :data:`HEADERS`, label and row: onset, apex, offset are Int64 frame numbers at 200 fps, <NA>
+    The ``.xlsx`` or ``.csv`` holds the names in :data:`HEADERS` in any row and columns of any sheet. The table has the
+    columns clip_id, database, those of :data:`HEADERS`, label and row: onset, apex, offset are Int64 numbers, <NA>
     where the coder gave none; label is None of clips that the study leaves out (Table III); ``row`` is the row in the
     spreadsheet, from 1. A clip that is given twice has two rows.
     """
@@ -49,8 +42,8 @@ def read_coding(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]
     clips["emotion"] = clips["emotion"].str.lower()
     clips["label"] = clips["emotion"].map(EMOTION_LABEL)
     for moment in MOMENTS:
-        is_number = clips[moment].str.fullmatch(r"\d{1,9}")
-        clips[moment] = pd.to_numeric(clips[moment].where(is_number)).astype("Int64")
+        number = clips[moment].str.extract(r"^(\d{1,9})(?:\.0)?$", expand=False)  # a CSV may say 46.0
+        clips[moment] = pd.to_numeric(number).astype("Int64")
     problems += _row_problems(clips, cells.loc[clips.index], path)
     if clips["label"].isna().all() and not any(KINDS[problem.code].stops for problem in problems):
         problems.append(Problem("no_kept_clip", database, file=path))
@@ -62,26 +55,40 @@ def read_coding(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]
 
 def _cells(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]:
     """The named columns of the rows under the header, text; empty with a problem where there is no such table."""
-    nothing = pd.DataFrame(columns=list(HEADERS.values()), dtype=str)
+    columns = list(dict.fromkeys(HEADERS.values()))
+    nothing = pd.DataFrame(columns=columns, dtype=str)
     wrong = partial(Problem, database=database, file=path)
     try:
-        cells = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, engine="openpyxl")
+        sheets = _sheets(path)
     except Exception as error:  # a damaged spreadsheet makes its readers raise all kinds
         return nothing, [wrong("coding_unreadable", value=str(error))]
-    cells = cells.apply(lambda column: column.str.strip())
-    names = cells.apply(lambda column: column.str.replace(r"\s", "", regex=True).str.lower())
-    is_header = names.eq("subject").any(axis=1) & names.eq("filename").any(axis=1)
-    if not is_header.any():
-        return nothing, [wrong("no_header")]
+    for cells in sheets.values():
+        names = cells.apply(lambda column: column.str.replace(r"\s", "", regex=True).str.lower())
+        is_header = names.eq("subject").any(axis=1) & names.eq("filename").any(axis=1)
+        if is_header.any():
+            break
+    else:
+        return nothing, [wrong("no_header", value=f"sheets {', '.join(sheets)}")]
     top = is_header.idxmax()
-    given = names.loc[top].value_counts().reindex(list(HEADERS), fill_value=0)
+    given = names.loc[top].map(HEADERS).value_counts().reindex(columns, fill_value=0)
     if given.ne(1).any():
-        found = ", ".join(f"{name} ({count} times)" for name, count in given[given != 1].items())
+        found = ", ".join(f"{column} ({count} times)" for column, count in given[given != 1].items())
         return nothing, [wrong("wrong_columns", file=f"{path} row {top + 1}", value=found)]
-    columns = {place: HEADERS[name] for place, name in names.loc[top].items() if name in HEADERS}
+    places = {place: HEADERS[name] for place, name in names.loc[top].items() if name in HEADERS}
     body = cells.loc[top + 1 :]
     # Rows of one or no filled cell are notes, not clips.
-    return body.loc[body.ne("").sum(axis=1) > 1, list(columns)].rename(columns=columns), []
+    return body.loc[body.ne("").sum(axis=1) > 1, list(places)].rename(columns=places), []
+
+
+def _sheets(path: Path) -> dict[str, pd.DataFrame]:
+    """The cells of every sheet as text without blanks at their ends; a CSV is one sheet, whatever separates it."""
+    if path.suffix.lower() == ".csv":
+        text = path.read_text(encoding="utf-8-sig")
+        rows = csv.reader(text.splitlines(), delimiter=max(",;\t", key=text.count))
+        sheets = {path.name: pd.DataFrame(list(rows), dtype=str).fillna("")}
+    else:
+        sheets = pd.read_excel(path, None, engine="openpyxl", header=None, dtype=str, keep_default_na=False)
+    return {name: cells.apply(lambda column: column.str.strip()) for name, cells in sheets.items()}
 
 
 def _row_problems(clips: pd.DataFrame, cells: pd.DataFrame, path: Path) -> list[Problem]:

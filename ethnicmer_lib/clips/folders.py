@@ -13,8 +13,10 @@ import numpy as np
 from ethnicmer_lib.clips.problems import Problem
 from ethnicmer_lib.clips.table import neighbour_steps
 
-#: A frame's number is the last one in its file's name; files of hidden names are others'.
-_FRAME = re.compile(r"(?!\.)(?:.*\D)?(\d{1,9})\.(?:jpe?g|png|bmp|tiff?)", re.IGNORECASE)
+#: A frame's number is the last one in its file's name, but for that of a copy, ' (1)'; hidden files are others'.
+_FRAME = re.compile(r"(?!\.)(.*?)(?: ?\(\d+\))?\.(?:jpe?g|jp2|png|webp|bmp|tiff?|p[bgpn]m)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:.*\D)?(\d{1,9})\D*")
+UNCROPPED = 1.25  #: width by height from which no face alone is seen: CASME II raw has 1.33, SAMM raw 1.88
 _TAIL = 4096  # bytes in which a JPEG must end: some programs append to it
 
 
@@ -24,22 +26,19 @@ class FrameFolders:
 
     Frames are found by number, not by spelling: SAMM pads most numbers to five digits, but not all. Folders
     are found in any spelling of the subject's number ('006', '6', 'sub6') and the clip's name (case, spaces).
-    ``written`` is how the database writes a file name, with ``{subject}`` and ``{frame}``, for messages.
     """
 
     database: str
     root: Path
-    written: str
     _listed: dict[tuple[str, str], tuple[dict[int, Path], list[str]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def spellings(self, subject: str, clip: str = "") -> list[Path]:
         """The folders that can be meant by a subject, or by a clip of it: the exact name first."""
-        name = clip or subject
-        found = []
-        for parent in self.spellings(subject)[:1] if clip else [self.root]:
-            found = [path for path in _inside(parent) if _same(path.name) == _same(name) and path.is_dir()]
+        name, parents = clip or subject, self.spellings(subject)[:1] if clip else [self.root]
+        paths = [path for parent in parents for path in inside(parent) if path.is_dir()]
+        found = [path for path in paths if same_name(path.name) == same_name(name)]
         return sorted(found, key=lambda path: path.name != name)
 
     def folder(self, subject: str, clip: str) -> Path:
@@ -51,8 +50,9 @@ class FrameFolders:
         if (subject, clip) not in self._listed:
             frames: dict[int, Path] = {}
             twice = []
-            for path in (file for folder in self.spellings(subject, clip)[:1] for file in _inside(folder)):
-                match = _FRAME.fullmatch(path.name)
+            for path in (file for folder in self.spellings(subject, clip)[:1] for file in inside(folder)):
+                image = _FRAME.fullmatch(path.name)
+                match = image and _NUMBER.fullmatch(image[1])
                 if match and path.is_file() and frames.setdefault(int(match[1]), path) != path:
                     twice.append(f"{frames[int(match[1])].name} and {path.name}")
             self._listed[subject, clip] = (dict(sorted(frames.items())), twice)
@@ -61,6 +61,16 @@ class FrameFolders:
     def listing(self, subject: str, clip: str) -> dict[int, Path]:
         """Frame number -> file of one clip, in ascending order; empty where the folder is missing."""
         return self.scan(subject, clip)[0]
+
+    def renumber(self, subject: str, clip: str, step: int) -> None:
+        """Count all frames of a clip so much higher than their files say."""
+        frames, twice = self.scan(subject, clip)
+        self._listed[subject, clip] = ({number + step: path for number, path in frames.items()}, twice)
+
+    def extent(self, subject: str, clip: str) -> str:
+        """Which frames of a clip are there, in words."""
+        there = list(self.listing(subject, clip))
+        return f"the folder holds frames {there[0]} to {there[-1]}" if there else "the folder holds no frame"
 
     def around(self, subject: str, clip: str, frame: int, before: int, after: int) -> list[int]:
         """Numbers of the frames that exist up to so many before and after a frame, the nearest first."""
@@ -71,13 +81,14 @@ class FrameFolders:
         """One frame, (H, W) of a one-channel file or (H, W, 3) RGB, uint8; or what is wrong with its file."""
         wrong = partial(Problem, database=self.database, clip=f"{self.database}/{subject}/{clip}")
         there = self.listing(subject, clip)
+        folder = self.folder(subject, clip)
+        if not there:
+            names = [path.name for path in inside(folder)]
+            value = f"{len(names)} files that are no numbered images: {', '.join(names[:3])}" if names else ""
+            return wrong("no_frames", file=folder, value=value)
         if frame not in there:
-            numbers = list(there)
-            have = f"frames {numbers[0]} to {numbers[-1]}" if there else "no frame, or is missing"
-            file = self.folder(subject, clip) / self.written.format(subject=subject, frame=frame)
-            return wrong(
-                f"no_{moment}_file", file=file, value=f"{moment} frame {frame}, the folder holds {have}"
-            )
+            value = f"{moment} frame {frame}, {self.extent(subject, clip)}"
+            return wrong(f"no_{moment}_file", file=folder, value=value)
         image = decode(there[frame])
         if isinstance(image, str):
             return wrong(image, file=there[frame], value=f"{moment} frame {frame}")
@@ -98,7 +109,7 @@ def decode(path: Path) -> np.ndarray | str:
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
 
 
-def _inside(folder: Path) -> list[Path]:
+def inside(folder: Path) -> list[Path]:
     """What lies in a folder, by name; nothing where it is none, or may not be read."""
     try:
         return sorted(folder.iterdir())
@@ -106,7 +117,7 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def _same(name: str) -> str:
+def same_name(name: str) -> str:
     """What the spellings of a folder's name have in common: of a subject its number, of a clip lower case."""
     text = name.strip().casefold()
     number = re.fullmatch(r"(?:sub|s)?[ _-]?0*(\d+)", text)

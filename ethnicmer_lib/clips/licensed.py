@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.clips.check import look, look_at_groups
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem
 from ethnicmer_lib.clips.reading import Copy, read_copy
-from ethnicmer_lib.clips.settling import drop_unreadable
 from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
@@ -76,21 +76,22 @@ def open_licensed(
 ) -> FrameClips:
     """Open the reader's CASME II and SAMM folders (one or both) as one cohort.
 
-    The databases' layouts are in ``databases.DATABASES``. ``groups`` is a CSV of group labels, columns
+    ``databases`` finds coding files and frames in them. ``groups`` is a CSV of group labels, columns
     ``labels.GROUP_COLUMNS``; None: the released label table with a ``mapping`` of ``labels.ETHNIC_MAPPINGS``, or the
     cohort's own ``groups.csv`` where the folders hold a simulated cohort. ``policies`` say what to do with doubtful
     clips; every decision is in ``decisions``. StudyError when no folder is given, one is simulated and the other
     not, a file in a simulated cohort is not as the simulator wrote it, or anything is wrong in folders or labels.
     """
     copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping)
+    if policies.missing_frames == "drop":
+        look(copy, policies, everything=False)
+    look_at_groups(copy, policies)
     for problem in copy.problems:
         if problem.stops(policies):
             raise StudyError(problem.message)
     clips = pd.concat(copy.clips.values(), ignore_index=True)
-    clips, log = clips.loc[clips["kept"], list(COLUMNS)], copy.decisions
-    if policies.missing_frames == "drop":
-        clips = drop_unreadable(clips, copy.folders, log)
-    return FrameClips(clips, _provenance(clips, copy), copy.folders, copy.root, log)
+    clips = clips.loc[clips["kept"], list(COLUMNS)]
+    return FrameClips(clips, _provenance(clips, copy), copy.folders, copy.root, copy.decisions)
 
 
 def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:

@@ -20,10 +20,11 @@ IMAGES = "STSNet_whole_norm_u_v_os"
 TABLE = "combined_3_class2_for_optical_flow.csv"
 SOURCE = "CASME II + SAMM, published flow features"
 SIZE = (28, 28, 3)
+RELEASED = {CASME2: 145, SAMM: 133}  #: clips of the study in the published features
 CODES = {"0": "Negative", "1": "Positive", "2": "Surprise"}
 GET_IT = (
-    f"get {IMAGES}/ and {TABLE} from the public HTNet release (github.com/wangzhifengharrison/HTNet, "
-    "after STSTNet, MEGC 2019), put them in one folder and name it with --flow-dir (parameter source.folder)"
+    f"get {IMAGES}/ and {TABLE}: clone the public HTNet release (github.com/wangzhifengharrison/HTNet, after "
+    "STSTNet, MEGC 2019), or put them in one folder, and name it with --flow-dir (parameter source.folder)"
 )
 
 
@@ -72,12 +73,21 @@ def open_flow(flow_dir: Path, mapping: str = "paper") -> FlowClips:
     image that is missing; an image that is not 28x28x3 of 8 bit; a clip without a row in the released label table,
     or with another label there.
     """
-    folder = Path(flow_dir).expanduser()
-    for needed in (folder / TABLE, folder / IMAGES):
-        if not needed.exists():
-            raise StudyError(f"flow features: {needed} does not exist; {GET_IT}")
-    clips, decisions = drop_left_out(_clips(folder / TABLE, mapping), mapping)
-    images = [_image(folder / IMAGES, row.subject, row.clip) for row in clips.itertuples()]
+    folder, found = Path(flow_dir).expanduser(), []
+    places = (
+        folder,
+        folder / "datasets",
+        folder.parent,
+    )  # HTNet keeps the images in datasets/, the list above
+    for name in (TABLE, IMAGES):
+        found.append(next((place / name for place in places if (place / name).exists()), None))
+        if found[-1] is None:
+            raise StudyError(f"flow features: {folder / name} does not exist; {GET_IT}")
+    table, pictures = found
+    clips, decisions = drop_left_out(_clips(table, mapping), mapping)
+    if (listed := len(clips) + len(decisions)) < (of := sum(RELEASED.values())):
+        decisions.append(Decision(SOURCE, "list of clips", str(of), str(listed), f"as {TABLE} lists them"))
+    images = [_image(pictures, row.subject, row.clip) for row in clips.itertuples()]
     images = np.array(images, np.uint8).reshape(-1, *SIZE)
     content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
     provenance = Provenance(SOURCE, simulated=False, fingerprint=digest(content))
@@ -95,7 +105,7 @@ def _clips(table: Path, mapping: str) -> pd.DataFrame:
     for row in clips[clips["label"].isna()].itertuples():
         raise StudyError(
             f"clip {row.clip_id} of {table} is not among the kept clips of the released label table, "
-            f"so it has no group; remove its row (the release has 145 of {CASME2} and 133 of {SAMM})"
+            f"so it has no group; remove its row (the release has {RELEASED})"
         )
     for row in clips[clips["code"].map(CODES) != clips["label"]].itertuples():
         raise StudyError(

@@ -17,13 +17,14 @@ from ethnicmer_lib.clips.label_tables import read_groups
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.clips.settling import settle_apexes
+from ethnicmer_lib.clips.settling import correct_known, settle_apexes, settle_numbers
 from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
-from ethnicmer_lib.clips.table import DROPPED, Decision
+from ethnicmer_lib.clips.table import DROPPED, Decision, facts
 from ethnicmer_lib.errors import StudyError
 
 GROUPS = "groups.csv"
 RELEASED = "the released label table"
+FEW = 5  #: so many clips may lack a row before the coding file counts as cut short
 
 
 @dataclass
@@ -63,10 +64,10 @@ def read_copy(
         _read_groups(copy, present, groups, mapping)
     for name, folder in present.items():
         _read_database(copy, name, folder, policies, mapping)
-    kept = [clips[clips["kept"]] for clips in copy.clips.values() if "group" in clips]
-    found = sorted(pd.concat(kept)["group"].dropna().unique()) if kept else []
-    if len(found) != 2 and not any(problem.stops(policies) for problem in copy.problems):
-        copy.problems.append(Problem("group_count", " and ".join(given), value=", ".join(found)))
+    names = ", ".join(path.name for path in copy.coding.values())
+    if policies.coding_file not in ("only", "newest") and names and policies.coding_file not in names:
+        value = f"coding_file={policies.coding_file!r} fits none of {names}"
+        copy.problems.append(Problem("several_coding_files", " and ".join(given), value=value))
     return copy
 
 
@@ -103,7 +104,6 @@ def _read_database(copy: Copy, name: str, directory: Path, policies: Policies, m
         copy.problems.append(coding)
         return
     rows, wrong = read_coding(coding, name)
-    copy.problems += wrong
     rule = f"double_rows={policies.double_rows!r}"
     lost = rows["clip_id"].duplicated(keep="last" if policies.double_rows == "last" else "first")
     for row in rows[lost].itertuples():
@@ -117,17 +117,27 @@ def _read_database(copy: Copy, name: str, directory: Path, policies: Policies, m
             copy.problems += _label_problems(clips, groups, name, copy.source, coding)
         clips, left_out = labels.drop_left_out(clips, mapping)
         copy.decisions += left_out
-    unsettled = settle_apexes(clips, policies, copy.decisions)
-    copy.problems += [problem._replace(file=coding) for problem in unsettled]
+    corrected, settled = correct_known(clips, policies), []
+    mended = [("apex_outside", one.clip) for one in corrected]
+    copy.problems += [one for one in wrong if (one.code, one.clip) not in mended]
+    copy.problems += [one._replace(file=coding) for one in settle_apexes(clips, policies, copy.decisions)]
     copy.coding[name], copy.clips[name] = coding, clips
-    if clips.empty:
-        return
-    there = frame_folders(name, directory, clips["subject"].unique(), policies, copy.decisions)
-    if isinstance(there, Problem):
+    there = None if clips.empty else frame_folders(name, directory, clips, policies, copy.decisions)
+    if isinstance(there, FrameFolders):
+        copy.folders[name] = there
+        copy.problems += _folder_problems(clips, there)
+        settled = settle_numbers(clips, there, policies)
+        extents = [there.extent(*one.clip.split("/")[1:]) for one in corrected]
+        corrected = [
+            one._replace(value=f"{one.value}; {it}") for one, it in zip(corrected, extents, strict=True)
+        ]
+    elif there:
         copy.problems.append(there)
-        return
-    copy.folders[name] = there
-    copy.problems += _folder_problems(clips, there)
+    copy.problems += [*settled, *(one._replace(file=coding) for one in corrected)]
+    for one in (*settled, *corrected):
+        if "; used: " in one.value:
+            old, new = one.value.split("; used: ")
+            copy.decisions.append(Decision(one.clip, one.code, old, new, one.settled_by(policies)))
 
 
 def _label_problems(
@@ -137,8 +147,13 @@ def _label_problems(
     for row in clips[clips["group"].isna() & clips["kept"]].itertuples():
         yield Problem("no_group_label", name, row.clip_id, source, row.clip)
     labelled = labels.clip_ids(groups)
-    for clip_id in labelled[~labelled.isin(clips["clip_id"])]:
-        yield Problem("clip_not_coded", name, clip_id, coding, clip_id)
+    absent = labelled[~labelled.isin(clips["clip_id"])]
+    if len(absent) > FEW:
+        value = f"{len(clips)} clips in the file, {len(labelled)} in {source}, {len(absent)} of them not in the file"
+        yield Problem("short_table", name, "", coding, value)
+    for clip_id in absent if len(absent) <= FEW else []:
+        nowhere = clip_id in facts("known")["in_no_public_copy"]
+        yield Problem("clip_not_coded", name, clip_id, coding, "as in every public copy" if nowhere else "")
     for subject, found in groups.groupby("subject")["group"].unique().items():
         if len(found) > 1:
             yield Problem("two_groups", name, "", source, f"{subject}: {', '.join(found)}")
@@ -150,18 +165,14 @@ def _label_problems(
 
 
 def _folder_problems(clips: pd.DataFrame, there: FrameFolders) -> Iterator[Problem]:
-    """Folders that are there twice or oddly spelled, files of one number, and frames that were renumbered."""
+    """Folders that are there twice or oddly spelled, and files of one number."""
     for subject in clips["subject"].unique():
         yield from _spelled(there.spellings(subject), subject, there.database)
     for row in clips.itertuples():
         found = there.spellings(row.subject, row.clip)
         problems = list(_spelled(found, row.clip, there.database, row.clip_id))
-        frames, twice = there.scan(row.subject, row.clip)
+        twice = there.scan(row.subject, row.clip)[1]
         problems += [Problem("double_frame", there.database, row.clip_id, found[0], names) for names in twice]
-        coded = pd.notna(row.onset) and pd.notna(row.offset) and row.onset > 1
-        if coded and list(frames) == list(range(1, row.offset - row.onset + 2)):
-            value = f"1 to {len(frames)}, not {row.onset} to {row.offset}"
-            problems.append(Problem("renumbered", there.database, row.clip_id, found[0], value))
         yield from (problem._replace(kept=row.kept) for problem in problems)
 
 

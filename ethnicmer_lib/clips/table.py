@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.provenance import Provenance
@@ -15,21 +18,14 @@ from ethnicmer_lib.store.provenance import Provenance
 Moment = Literal["onset", "apex", "offset"]
 MOMENTS: tuple[Moment, ...] = ("onset", "apex", "offset")
 
-#: Column of the clips table -> what it holds.  One row is one clip; the index is 0..n-1.
-COLUMNS = {
-    "clip_id": "unique key, '<database>/<subject>/<clip>'",
-    "database": "'CASME II' or 'SAMM' (the layout the clip was read from)",
-    "subject": "unique over the cohort, as the database writes it: 'sub01', '006'",
-    "clip": "the database's own clip name: 'EP02_01f', '006_1_2'",
-    "emotion": "the database's estimated emotion, lower case: 'happiness', 'disgust', ...",
-    "label": "'Negative', 'Positive' or 'Surprise' (Table III); clips labelled 'Others' are not in the table",
-    "ethnicity": "the annotated ethnic label (Table I); in a simulated cohort the abstract group name",
-    "group": "the mapped group that is compared: 'Asian'/'Non-Asian', or 'A'/'B' in a simulated cohort",
-    "action_units": "the coder's AU text, '' where the source has none",
-    "onset": "frame number, <NA> where the source has none",
-    "apex": "frame number, <NA> where missing",
-    "offset": "frame number, <NA> where missing",
-}
+
+@cache
+def facts(name: str) -> dict[str, Any]:
+    """What the file ``name`` with ending .yml holds, which ships beside this module."""
+    return yaml.safe_load(Path(__file__).with_name(f"{name}.yml").read_text(encoding="utf-8"))
+
+
+COLUMNS = facts("columns")  #: column of the clips table -> what it holds
 LABELS = ("Negative", "Positive", "Surprise")
 #: Frames on either side of onset and apex that count as their neighbours, and enter a cohort's fingerprint.
 NEIGHBOURS = 8

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.check import FINE, UNUSABLE, WARNINGS, check
 from ethnicmer_lib.clips.licensed import open_licensed
-from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import cli
@@ -91,6 +91,10 @@ def file(name: str, content: bytes | None = None):
     return plant
 
 
+def move(old: str, new: str):
+    return lambda study: (clip_folder(study) / old).rename(clip_folder(study) / new)
+
+
 def jpeg(height: int, width: int, colour: bool = True) -> bytes:
     shape = (height, width, 3) if colour else (height, width)
     return cv2.imencode(".jpg", np.full(shape, 90, np.uint8))[1].tobytes()
@@ -116,9 +120,52 @@ def labels_with(change):
     return lambda study: study.groups.write_text(change(study.groups.read_text()))
 
 
-def nested(study):
-    shutil.move(study.casme2 / "Cropped", study.casme2 / "moved")
-    shutil.move(study.casme2 / "moved", study.casme2 / "Cropped" / "Cropped")
+def nested(depth: int):
+    def plant(study):
+        shutil.move(study.casme2 / "Cropped", study.root / "moved")
+        shutil.move(study.root / "moved", study.casme2.joinpath(*["Cropped"] * depth))
+
+    return plant
+
+
+def flat(study):
+    """CASME II's clips beside each other: Cropped/sub01_EP02_01f/."""
+    for subject in sorted((study.casme2 / "Cropped").iterdir()):
+        for clip in sorted(subject.iterdir()):
+            clip.rename(clip.parents[1] / f"{subject.name}_{clip.name}")
+        subject.rmdir()
+
+
+def wide(study):
+    for path in [*study.casme2.rglob("*.jpg"), *study.samm.rglob("*.jpg")]:
+        path.write_bytes(jpeg(48, 64) if study.casme2 in path.parents else path.read_bytes())
+
+
+def samm(*rows, frames=None):
+    """A plant: these rows of SAMM more, and their frames, those that are coded or ``frames``."""
+
+    def plant(study):
+        study.samm_rows += rows
+        study.write_coding()
+        study.write_groups(study.groups)
+        for subject, clip, onset, _, offset, *_ in rows:
+            for number in frames or range(onset, offset + 1):
+                licensed_copy.picture(
+                    study.samm / subject / clip / f"{subject}_{number:05d}.jpg", number, colour=False
+                )
+
+    return plant
+
+
+TYPED = ("032", "032_3_1", 4896, 1930, 4970, "4A", "Anger")
+SHORT = ("028", "028_4_1", 1071, 1143, 1134, "A14C", "Contempt")
+
+
+def still(study):
+    """No clip moves: apexes on their onsets."""
+    study.casme2_rows = [(*row[:3], row[2], *row[4:]) for row in study.casme2_rows]
+    study.samm_rows = [(*row[:3], row[2], *row[4:]) for row in study.samm_rows]
+    study.write_coding()
 
 
 def others(study):
@@ -126,10 +173,14 @@ def others(study):
     study.write_coding()
 
 
-def renumber(study):
-    shutil.rmtree(clip_folder(study))
-    for frame in range(1, 86 - 46 + 2):
-        licensed_copy.picture(clip_folder(study) / f"reg_img{frame}.jpg", frame, colour=True)
+def renumber(first: int = 1, last: int = 86 - 46 + 1, clip: str = "sub01/EP02_01f"):
+    def plant(study):
+        folder = study.casme2 / "Cropped" / clip
+        shutil.rmtree(folder)
+        for frame in range(first, last + 1):
+            licensed_copy.picture(folder / f"reg_img{frame}.jpg", 45 + frame, colour=True)
+
+    return plant
 
 
 def one_label(study):
@@ -163,6 +214,8 @@ PLANTS = {
     "no_onset": recode(onset=""),
     "no_offset": recode(offset=""),
     "no_apex": do(recode(apex="/"), lambda study: licensed_copy.picture(clip_folder(study) / "reg_img66.jpg", 1, True)),
+    "typing_error": samm(TYPED),
+    "typing_error (the other one)": samm(SHORT),
     "apex_outside": recode(apex=90),
     "apex_is_onset": recode(apex=46),
     "onset_after_offset": recode(offset=40),
@@ -172,12 +225,21 @@ PLANTS = {
     "no_group_label": labels_with(lambda text: text.replace("CASME2,1,EP02_01f,B,B,,\n", "")),
     "two_groups": labels_with(lambda text: text.replace("EP02_01f,B,B", "EP02_01f,A,A")),
     "group_count": one_label,
+    "nothing_left": still,
+    "few_subjects": labels_with(lambda text: text),
+    "short_table": labels_with(lambda text: text + "".join(f"SAMM,7,007_9_{n},A,A,,\n" for n in range(10, 16))),
+    "nearest_frame": move("reg_img59.jpg", "reg_img61.jpg"),
     "clip_not_coded": labels_with(lambda text: text + "SAMM,7,007_9_9,A,A,,\n"),
     "no_frame_folder": lambda study: shutil.rmtree(study.casme2 / "Cropped"),
-    "no_frame_folder (too deep)": nested,
+    "no_frame_folder (too deep)": nested(4),
+    "no_frame_folder (flat)": flat,
     "double_folder": lambda study: (study.casme2 / "Cropped" / "sub1").mkdir(),
     "odd_folder_name": lambda study: (study.casme2 / "Cropped/sub02").rename(study.casme2 / "Cropped/2"),
-    "renumbered": renumber,
+    "renumbered": renumber(),
+    "renumbered (from 0)": renumber(0, 86 - 46),
+    "renumbered_part": renumber(1, 86 - 46),
+    "renumbered_part (the numbers are there)": renumber(1, 151 - 46, "sub02/EP01_11f"),
+    "not_cropped": wide,
     "no_frames": lambda study: shutil.rmtree(clip_folder(study)),
     "no_frames (empty)": do(*(file(f"reg_img{frame}.jpg") for frame in (46, 59, 86))),
     "double_frame": lambda study: shutil.copy(
@@ -198,12 +260,21 @@ PLANTS = {
     "sizes_differ": file("reg_img59.jpg", jpeg(50, 40)),
     "small_frame": do(*(file(f"reg_img{frame}.jpg", jpeg(20, 20)) for frame in (46, 59))),
 }  # fmt: skip
+#: What a plant needs beside the defaults.
+GIVEN = {
+    "few_subjects": {"n_subjects": 3},
+    "nearest_frame": {"policies": Policies(missing_frames="nearest")},
+    "nothing_left": {"policies": Policies(apex="drop")},
+}
 #: Only the released labels come with emotions.
 RELEASED_ONLY = {"emotion_differs"}
 #: What is named with a kind: it cannot come alone.
 WITH = {
     "unsettled": ["no_apex", "no_offset"],
+    "nothing_left": ["apex_is_onset"] * 8,
     "renumbered": ["no_onset_file", "no_apex_file", "no_offset_file"],
+    "renumbered_part": ["no_onset_file", "no_apex_file", "no_offset_file"],
+    "renumbered_part (the numbers are there)": ["no_offset_file"],
 }
 
 
@@ -220,24 +291,28 @@ def test_there_is_a_plant_for_every_kind():
     assert all(hasattr(Policies(), kind.policy) for kind in KINDS.values() if kind.policy)
 
 
-def use(study) -> None:
+def use(study, policies=AS_WRITTEN, groups=True):
     """Open the folders and look at every frame that the study needs."""
-    cohort = open_licensed(study.casme2, study.samm, study.groups)
+    cohort = open_licensed(study.casme2, study.samm, study.groups if groups else None, policies)
     for clip_id in cohort.table["clip_id"]:
         frames = [cohort.frames(clip_id, moment) for moment in ("onset", "apex")]
         if frames[0].shape[:2] != frames[1].shape[:2] or min(frames[0].shape[:2]) < 32:
             raise StudyError("the flow refuses such a pair")
+    return cohort
 
 
 @pytest.mark.parametrize("plant", list(PLANTS))
 def test_a_planted_problem_is_named_and_nothing_else(sound, plant):
     PLANTS[plant](sound)
     code = plant.split(" (")[0]
-    report = check(sound.casme2, sound.samm, sound.groups)
-    assert sorted(one.code for one in report.problems) == sorted([code, *WITH.get(code, [])])
+    given = GIVEN.get(code, {})
+    policies = given.get("policies", AS_WRITTEN)
+    report = check(sound.casme2, sound.samm, sound.groups, **given)
+    found = sorted(one.code for one in report.problems)
+    assert found == sorted([code, *WITH.get(plant, WITH.get(code, []))])
     at = [one.code for one in report.problems].index(code)
     problem = report.problems[at]
-    stops = problem.stops(Policies())
+    stops = problem.stops(policies)
     assert report.exit_code == (UNUSABLE if stops else WARNINGS)
     text = report.text()
     assert KINDS[code].fix in text
@@ -249,9 +324,9 @@ def test_a_planted_problem_is_named_and_nothing_else(sound, plant):
     # The loader stops where the check says so, and opens otherwise.
     if stops:
         with pytest.raises(StudyError):
-            use(sound)
+            use(sound, policies)
     else:
-        use(sound)
+        use(sound, policies)
 
 
 def test_all_problems_are_collected_and_grouped(sound):
@@ -394,13 +469,18 @@ def test_the_command_prints_the_report_and_its_exit_code_tells(sound, tmp_path):
     arguments += ["--annotations", str(sound.groups)]
     run = CliRunner()
     fine = run.invoke(cli.app, arguments, catch_exceptions=False)
-    assert fine.exit_code == FINE
-    assert "the study can run" in fine.stdout
+    assert fine.exit_code == WARNINGS  # a scenario takes more subjects than there are
+    assert "few_subjects" in fine.stdout
+    assert "n_subjects=16" in fine.stdout
     PLANTS["no_apex_file"](sound)
     broken = run.invoke(cli.app, [*arguments, "--table", str(tmp_path / "t.csv")], catch_exceptions=False)
     assert broken.exit_code == UNUSABLE
     assert "no_apex_file" in broken.stdout
     assert pd.read_csv(tmp_path / "t.csv")["kind"].tolist() == ["no_apex_file"]
+    lost = run.invoke(
+        cli.app, [*arguments, "--table", str(tmp_path / "no" / "t.csv")], catch_exceptions=False
+    )
+    assert (lost.exit_code, "error: " in lost.stderr) == (UNUSABLE, True)
     settled = run.invoke(cli.app, [*arguments, "-p", "missing_frames=drop"], catch_exceptions=False)
     assert settled.exit_code == WARNINGS
     assert "missing_frames='drop'" in settled.stdout

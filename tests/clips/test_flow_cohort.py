@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -50,6 +51,18 @@ def edit(flow_dir: Path, old: str, new: str) -> None:
     text = (flow_dir / TABLE).read_text()
     assert old in text
     (flow_dir / TABLE).write_text(text.replace(old, new, 1))
+
+
+def test_the_htnet_repository_may_be_given_as_it_was_cloned(flow_dir):
+    (flow_dir / "datasets").mkdir()
+    shutil.move(flow_dir / IMAGES, flow_dir / "datasets" / IMAGES)
+    for given in (flow_dir, flow_dir / "datasets"):
+        assert len(open_flow(given)) == 5
+
+
+def test_a_list_that_is_cut_short_is_in_the_log(flow_dir):
+    log = open_flow(flow_dir).decisions
+    assert log[["what", "old", "new"]].to_numpy().tolist() == [["list of clips", "278", "5"]]
 
 
 def test_clips_carry_the_released_facts(flow_dir):

@@ -29,7 +29,7 @@ def recorded(tmp_path):
             cv2.imwrite(str(folder / f"006_{number:05d}.jpg"), cv2.resize(noise, size[::-1]))
         row = dict.fromkeys(COLUMNS, "") | {"clip_id": CLIP, "database": "SAMM", "subject": "006"}
         row |= {"clip": "006_1_1", "label": "Positive", "group": "A", "onset": 20, "apex": 44, "offset": 60}
-        folders = {"SAMM": FrameFolders("SAMM", tmp_path, "{subject}_{frame}.jpg")}
+        folders = {"SAMM": FrameFolders("SAMM", tmp_path)}
         return FrameClips(pd.DataFrame([row]), Provenance("written frames", True, "0"), folders)
 
     return write

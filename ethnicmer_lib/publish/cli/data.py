@@ -36,18 +36,20 @@ def check(
     -p (missing_apex=drop; for a chapter source.policies.missing_apex=drop) is judged by.
     """
     from ethnicmer_lib.clips.check import check
+    from ethnicmer_lib.publish.parameters import Known
     from ethnicmer_lib.sources import source_of
 
     try:
         named = {name.removeprefix("source.policies."): value for name, value in typed(parameter).items()}
         policies = source_of({"kind": "licensed", "policies": named}).policies
-        report = check(casme2, samm, annotations, policies, progress=True)
-    except StudyError as error:  # exit code 1 says here that the study can run
+        drawn = Known.model_fields["n_subjects"].default
+        report = check(casme2, samm, annotations, policies, progress=True, n_subjects=drawn)
+        typer.echo(report.text(10))
+        if table is not None:
+            report.table().to_csv(table, index=False)
+    except (StudyError, OSError) as error:  # exit code 1 says here that the study can run
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(report.text(10))
-    if table is not None:
-        report.table().to_csv(table, index=False)
     raise typer.Exit(report.exit_code)
 
 
