@@ -22,9 +22,8 @@ class Recording:
 
     name: str
     provenance: Provenance
-    parts: Mapping[
-        str, Mapping[str, Any]
-    ]  #: how every table was made: sha256, and what follows of the first one
+    #: How every table was made: sha256, and what follows, which is that of 'predictions', or else of the first.
+    parts: Mapping[str, Mapping[str, Any]]
     command: str  #: word for word: recordings older than today's commands say theirs
     parameters: Mapping[str, Any]
     made: Mapping[str, Any]  #: versions, commit, machine and time
@@ -60,9 +59,10 @@ def recording(name: str) -> Recording:
     if not path.is_file():
         raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
     content = json.loads(path.read_text())
-    first, source = next(iter(content["parts"].values())), Provenance(**content["provenance"])
+    parts, source = content["parts"], Provenance(**content["provenance"])
+    first = parts.get("predictions") or next(iter(parts.values()))
     command = first.get("recorded_as", first["command"])
-    return Recording(name, source, content["parts"], command, first["parameters"], first["made"])
+    return Recording(name, source, parts, command, first["parameters"], first["made"])
 
 
 def record(

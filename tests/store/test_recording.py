@@ -41,6 +41,8 @@ def test_parts_stay_beside_each_other_unless_they_are_of_other_clips(checkout):
     record("t", {"predictions": TABLE}, SOURCE, "one", {})
     record("t", {"controls": TABLE}, SOURCE, "two", {})
     assert list(recording("t").parts) == ["predictions", "controls"]
+    record("t", {"predictions": TABLE}, SOURCE, "three", {"epochs": 9})  # whatever was recorded last
+    assert (recording("t").command, recording("t").parameters) == ("three", {"epochs": 9})
     with pytest.raises(StudyError, match="holds predictions of other clips"):
         record("t", {"controls": TABLE}, Provenance("others", False, "xyz"), "three", {})
 
