@@ -54,7 +54,7 @@ def test_a_simulated_source_is_the_settings_of_the_simulator():
         ({"switches": {"context": "x"}}, r"switches.context='x' .*'group', 'shuffled' or 'database'$"),
         (
             {"source": {"kind": "licensed", "policies": {"apx": "drop"}}},
-            r"unknown parameter source.policies.apx. Did you mean apex\? Allowed: apex, missing_apex, ",
+            r"unknown parameter source.policies.apx. Did you mean apex\? Allowed: known_errors, apex, ",
         ),
         ({"seeds": 3}, r"unknown parameter seeds. Did you mean seed\?"),
         ({"folds": 1}, r"^folds=1 is refused: Input should be 'loso', or: .*greater than or equal to 2$"),
