@@ -21,11 +21,12 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.chapters import Chapter, code, read, shown_by, written
 from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.sources import Licensed, Published, open_clips
-from ethnicmer_lib.store import atomic, digest, fingerprint, lock, workspace
+from ethnicmer_lib.store import atomic, digest, fingerprint, lock, project_root, workspace
 
 
 def key(one: Chapter, p: Parameters) -> str:
-    """Key of all that a run of a chapter depends on: parameters, clips, code cells and library, but no prose.
+    """Key of all that a run of a chapter depends on: parameters, clips, code cells, library and what is recorded, but
+    no prose.
 
     A page about all chapters depends on what each of them depends on.
     """
@@ -34,7 +35,8 @@ def key(one: Chapter, p: Parameters) -> str:
     clips = _fingerprint(source) if isinstance(source, Licensed | Published) else ""
     library = fingerprint(*ROOMS)  # a page shows what any of it may have drawn
     others = [key(*other) for other in shown_by(p)] if one.reads_all else []
-    return digest([one.name, p.identity(), clips, code(one), library, others])
+    recorded = [path.read_text() for path in sorted((project_root() / "results").glob("*/record.json"))]
+    return digest([one.name, p.identity(), clips, code(one), library, recorded, others])
 
 
 @functools.cache

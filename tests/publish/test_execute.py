@@ -52,6 +52,15 @@ def test_a_notebook_is_run_once_and_a_new_sentence_is_shown_without_a_run(small_
     assert "run in" in run(3)[1][0]
 
 
+def test_a_new_recording_makes_pages_run_again(small_book):
+    p = chapters.resolve(STATISTICS)
+    before = execute.key(STATISTICS, p)
+    note = chapters.project_root() / "results" / "t" / "record.json"
+    note.parent.mkdir(parents=True)
+    note.write_text("{}")
+    assert execute.key(STATISTICS, p) != before
+
+
 def test_a_failing_cell_is_named_and_a_study_error_speaks_for_itself(small_book):
     small_book.write("1 / 0")
     with pytest.raises(StudyError, match=r"statistics.md, cell 2: ZeroDivisionError: division by zero"):
