@@ -16,7 +16,7 @@ from ethnicmer_lib.networks.arms import VARIANTS, left_out
 from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
-from ethnicmer_lib.store import record, recording, used_runs
+from ethnicmer_lib.store import digest, identity, record, recording, used_runs
 
 #: Part of the recording -> its networks: rows of Table V; what the second branch is taught; what the release changes.
 #: The last part needs images of more than 32 px, as a subject with one clip is normalised by itself there.
@@ -71,9 +71,10 @@ def record_table_v(
         if new:
             about = (images, faces, clips, splits, recipe)
             networks.append(train_and_predict(new, *about, seeds=[one], weights=weights))
-    marks = [f"-seed{one}-fold" for one, new in missing.items() if new]
+    cuts = [f"fold{i:03d}-{digest(identity([*cut]))[:8]}" for i, cut in enumerate(splits)]
+    trained = {f"seed{one}-{cut}" for one, new in missing.items() if new for cut in cuts}
     spent = [entry for run in used_runs() for entry in run.seconds().items()]
-    seconds += sum(time for fold, time in spent if any(mark in fold for mark in marks))
+    seconds += sum(time for fold, time in spent if fold.split("-", 2)[-1] in trained)
     forests = [forest_baseline(images, clips.table, splits, one, n_trees) for one in seeds]
     table = pd.concat(
         [done, *networks, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True
