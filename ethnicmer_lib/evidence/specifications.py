@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +25,15 @@ COUNTS = [
 ]  #: a subject's clips by class, and how many were right
 _CONTROLS = ("as_described", "two_databases", "balanced")
 _RESAMPLES = 2000
-#: What a second branch is taught -> (arm with it, arm without).
+#: Arm with a second branch, arm without -> what that branch is taught.
 _BRANCHES = {
-    "the group": [("dual_motion", "resnet18"), ("dual", "plain")],
-    "nothing": [("no_ethnic_loss", "plain")],
-    "groups dealt at random": [("shuffled", "plain")],
-    "the database": [("database", "plain")],
-    "the group, shared backbone": [("shared", "plain")],
-    "the group, as released": [("dual_released", "plain_released")],
+    ("dual_motion", "resnet18"): "the group",
+    ("dual", "plain"): "the group",
+    ("no_ethnic_loss", "plain"): "nothing",
+    ("shuffled", "plain"): "groups dealt at random",
+    ("database", "plain"): "the database",
+    ("shared", "plain"): "the group, shared backbone",
+    ("dual_released", "plain_released"): "the group, as released",
 }
 
 
@@ -122,35 +124,22 @@ def branch_table(runs: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFram
     """
     rows = []
     for run, predictions in runs.items():
-        for taught, pairs in _BRANCHES.items():
-            for pair in pairs:
-                for clips, sides in _scored(predictions, *pair):
-                    labels = labels_in(sides[0])
-                    about = {"taught": taught, "run": run, "clips": clips}
-                    stacks = paired_confusions(*sides, labels)
-                    for score in (MACRO, UAR):
-                        value, low, high = difference_interval(*stacks, _RESAMPLES, seed, score)
-                        row = {
-                            "score": score,
-                            "runs": len(stacks[0]),
-                            "value": value,
-                            "low": low,
-                            "high": high,
-                        }
-                        rows.append(about | row)
+        there = set(predictions["arm"])
+        pairs = {pair: taught for pair, taught in _BRANCHES.items() if {*pair} <= there}
+        for (clips, part), (pair, taught) in product(_scored(predictions).items(), pairs.items()):
+            sides = [part[part["arm"] == arm] for arm in pair]
+            stacks = paired_confusions(*sides, labels_in(sides[0]))
+            about = {"taught": taught, "run": run, "clips": clips}
+            for score in (MACRO, UAR):
+                value, low, high = difference_interval(*stacks, _RESAMPLES, seed, score)
+                found = {"runs": len(stacks[0]), "value": value, "low": low, "high": high}
+                rows.append({**about, "score": score, **found})
     return pd.DataFrame(rows).sort_values("value", kind="stable", ignore_index=True)
 
 
-def _scored(predictions: pd.DataFrame, *pair: str) -> Iterator[tuple[str, tuple[pd.DataFrame, ...]]]:
-    """The clips that are scored, and the predictions of both arms for them; nothing where an arm is missing."""
-    if not {*pair} <= set(predictions["arm"]):
-        return
-    one = predictions.drop_duplicates("clip_id")
-    largest = one["subject"].value_counts().index[0]
-    parts = {
-        "all clips": predictions,
-        "without the largest subject": predictions[predictions["subject"] != largest],
-    }
-    parts |= {f"{name} alone": part for name, part in predictions.groupby("database")}
-    for clips, part in parts.items():
-        yield clips, tuple(part[part["arm"] == arm] for arm in pair)
+def _scored(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Name of the clips that are scored -> their predictions: all, without the largest subject, each database alone."""
+    largest = predictions.drop_duplicates("clip_id")["subject"].value_counts().index[0]
+    parts = {"all clips": predictions}
+    parts["without the largest subject"] = predictions[predictions["subject"] != largest]
+    return parts | {f"{name} alone": part for name, part in predictions.groupby("database")}

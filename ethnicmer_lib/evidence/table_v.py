@@ -13,10 +13,11 @@ from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.networks.arms import VARIANTS, left_out
+from ethnicmer_lib.networks.fold_task import fold_name
 from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
-from ethnicmer_lib.store import digest, identity, record, recording, used_runs
+from ethnicmer_lib.store import record, recording, used_runs
 
 #: Part of the recording -> its networks: rows of Table V; what the second branch is taught; what the release changes.
 #: The last part needs images of more than 32 px, as a subject with one clip is normalised by itself there.
@@ -71,7 +72,7 @@ def record_table_v(
         if new:
             about = (images, faces, clips, splits, recipe)
             networks.append(train_and_predict(new, *about, seeds=[one], weights=weights))
-    cuts = [f"fold{i:03d}-{digest(identity([*cut]))[:8]}" for i, cut in enumerate(splits)]
+    cuts = [fold_name(number, fold) for number, fold in enumerate(splits)]
     trained = {f"seed{one}-{cut}" for one, new in missing.items() if new for cut in cuts}
     spent = [entry for run in used_runs() for entry in run.seconds().items()]
     seconds += sum(time for fold, time in spent if fold.split("-", 2)[-1] in trained)

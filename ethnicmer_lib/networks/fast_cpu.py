@@ -53,11 +53,12 @@ def without_idle_taps(network: nn.Module, *images: Tensor | None) -> Iterator[No
     parameters; afterwards they are whole again, with what those have become.  No other tap has a gradient: a
     convolution without them computes the same, and neither zeros are written nor Adam's steps made for them."""
     sizes: dict[Convolution, int] = {}
+
+    def note(conv: Convolution, given: tuple[Tensor, ...]) -> None:
+        sizes[conv] = given[0].shape[-1]
+
     convolutions = [one for one in network.modules() if isinstance(one, Convolution)]
-    hooks = [
-        one.register_forward_pre_hook(lambda conv, given: sizes.setdefault(conv, given[0].shape[-1]) and None)
-        for one in convolutions
-    ]
+    hooks = [one.register_forward_pre_hook(note) for one in convolutions]
     training = network.training
     with torch.no_grad():
         network.eval()(*images)

@@ -27,6 +27,11 @@ from ethnicmer_lib.store import digest, identity
 COLUMNS = ["clip_id", "subject", "database", "group", "label"]  #: of the clips table that training depends on
 
 
+def fold_name(number: int, fold: Fold) -> str:
+    """What ends the name of every task of a fold: its number, and which rows it has."""
+    return f"fold{number:03d}-{digest(identity([*fold]))[:8]}"
+
+
 @dataclass(frozen=True)
 class Data:
     """What all tasks share: the clips table and, row by row, its images."""
@@ -57,7 +62,7 @@ class Task:
     @property
     def name(self) -> str:
         """Name of the task's table in the run."""
-        return f"{self.title}-fold{self.number:03d}-{digest(identity([*self.fold]))[:8]}"
+        return f"{self.title}-{fold_name(self.number, self.fold)}"
 
     @property
     def trains(self) -> str:

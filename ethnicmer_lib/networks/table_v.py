@@ -115,16 +115,20 @@ def _tested(
     return {(r.a, r.b): (r.difference, {"p_holm": r.p_holm, "family": len(rows)}) for r in rows.itertuples()}
 
 
+def _by_key(predictions: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Any]:
+    """:func:`_tested` by the key of a claim, of pairs that are all there."""
+    by_pair = _tested(predictions, pairs.values(), seed)
+    return {key: by_pair[pair] for key, pair in pairs.items()}
+
+
 def released_claims(released: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The same for the arms that are as released."""
-    by_pair = _tested(released, RELEASED.values(), seed)
-    return {key: by_pair[pair] for key, pair in RELEASED.items()}
+    return _by_key(released, RELEASED, seed)
 
 
 def control_claims(controls: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The same for the controls, and what a probe of the ethnic branch reads off within one database."""
-    by_pair = _tested(controls, CONTROLS.values(), seed)
-    found: dict[str, Any] = {key: by_pair[pair] for key, pair in CONTROLS.items()}
+    found = _by_key(controls, CONTROLS, seed)
     asked = learnt(controls, seed=seed).set_index(["arm", "reader", "target", "where"])
     both = controls.groupby("database")["group"].nunique()
     within = asked["balanced_accuracy"]["dual", "ethnic", "group", "within"]

@@ -17,7 +17,7 @@ from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
 _NUMBER = re.compile(r"(< )?[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
-_P = re.compile(r"p(_\w+)?")  #: columns of p-values, none of which is zero
+_P = re.compile(r"p(_\w+)?|.*\badjusted p")  #: columns of p-values, none of which is zero
 NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
 
 

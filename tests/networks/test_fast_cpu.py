@@ -80,7 +80,7 @@ def test_a_step_without_idle_taps_is_the_step_of_the_whole_network(size, fewer):
     step(whole)
     with without_idle_taps(part, images[:1], None):
         sizes = [one.weight.shape for one in part.modules() if isinstance(one, Convolution)]
-        assert sum(weight[2] < whole for weight, whole in zip(sizes, _kernels(part), strict=True)) >= fewer
+        assert sum(weight[2] < side for weight, side in zip(sizes, _kernels(part), strict=True)) >= fewer
         step(part)
     assert part.training
     assert not torch.equal(start["emotion.conv1.weight"], part.state_dict()["emotion.conv1.weight"])

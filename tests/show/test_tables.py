@@ -42,6 +42,7 @@ def test_no_p_value_is_zero():
     shown = notebook.table(rows, "Tests.").data
     assert "<td class=num>&lt; 0.001</td><td class=num>0.001</td><td class=num>0.000</td>" in shown
     assert "<td class=num>0.250</td><td class=num>–</td>" in shown
+    assert "&lt; 0.001" in notebook.table(rows[["p"]].set_axis(["maps, adjusted p"], axis=1), "Tests.").data
 
 
 def test_every_text_is_escaped():
