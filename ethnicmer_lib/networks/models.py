@@ -16,6 +16,7 @@ from ethnicmer_lib.design.backbones import TINYVIT, check_images, load_weights, 
 from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, VARIANTS
 from ethnicmer_lib.networks.switches import MEAN, STD
+from ethnicmer_lib.networks.windows import without_padding
 
 # timm's weights of a TinyViT: trained last on ImageNet-1k, as those of ResNet-18 are.
 TINYVIT_IMAGENET = "{}.dist_in22k_ft_in1k"
@@ -120,8 +121,8 @@ def build_network(variant: str, weights: str = "none", n_groups: int = 2, shared
 
 
 def _tinyvit(variant: str) -> tuple[nn.Module, int]:
-    """A TinyViT for any image size: timm pads feature maps to the attention window, nothing is resized."""
-    backbone = timm.create_model(TINYVIT[variant], pretrained=False, num_classes=0)
+    """A TinyViT for any image size: feature maps are padded to the attention window, as in timm, nothing is resized."""
+    backbone = without_padding(timm.create_model(TINYVIT[variant], pretrained=False, num_classes=0))
     return backbone, backbone.num_features
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import urllib.error
 
 import numpy as np
 import pytest
 import timm
 import torch
+from timm.models.tiny_vit import TinyVitBlock
+from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet18
 
@@ -16,6 +19,7 @@ from ethnicmer_lib.design.backbones import resnet18_features
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import models
 from ethnicmer_lib.networks.models import VARIANTS, build_network, loss
+from ethnicmer_lib.networks.windows import without_padding
 
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -161,3 +165,24 @@ def test_refusals_name_variant_size_and_missing_frames():
         seeded("dual_rgb")(IMAGES)
     with pytest.raises(StudyError, match=r"\(4, 28, 28\)"):
         resnet18_features(np.zeros((4, 28, 28), np.float32), "none", 0)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "same"), [(1, 1, False), (2, 2, False), (3, 7, False), (7, 7, True), (9, 9, True)]
+)
+def test_padding_counts_in_tinyvits_attention_as_if_computed_token_by_token(height, width, same):
+    torch.manual_seed(1)
+    whole = TinyVitBlock(dim=32, num_heads=4, window_size=7).double().train()
+    for parameter in whole.parameters():
+        nn.init.normal_(parameter)
+    short = without_padding(nn.Sequential(copy.deepcopy(whole)))
+    images = torch.randn(5, height, width, 32, dtype=torch.float64)
+    outputs = []
+    for block in (whole, short):
+        given = images.clone().requires_grad_()
+        out = block(given)
+        out.square().sum().backward()
+        outputs.append([out, given.grad, *[one.grad for one in block.parameters()]])
+    assert same == all(torch.equal(*pair) for pair in zip(*outputs, strict=True))
+    for expected, computed in zip(*outputs, strict=True):
+        torch.testing.assert_close(computed, expected, rtol=1e-9, atol=1e-8)
