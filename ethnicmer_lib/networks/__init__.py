@@ -11,6 +11,7 @@ _PUBLIC = {
     "models": "build_network",
     "probes": "group_accuracy learnt",
     "recipe": "Recipe",
+    "table_v": "contrasts",
     "switches": "AS_DESCRIBED Switches",
 }
 __all__, __getattr__ = lazily(__name__, _PUBLIC)

@@ -111,7 +111,7 @@ def group_accuracy(predictions: pd.DataFrame, table: pd.DataFrame, seed: int = 0
 
     ``predictions`` are as :func:`folds.train_and_predict` gives them; the clips ``table`` says which group is usual in
     a database. Returns arm, accuracy, database_rule (of guessing the usual group of the clip's database), difference:
-    Estimates.
+    Estimates over subjects and training runs.
 
     Examples
     --------
@@ -126,9 +126,11 @@ def group_accuracy(predictions: pd.DataFrame, table: pd.DataFrame, seed: int = 0
         # A branch that was taught databases was never asked for groups.
         if part["predicted_group"].fillna("").eq("").all() or set(part["taught"]) <= set(part["database"]):
             continue
-        hits = (part["predicted_group"] == part["group"]).to_numpy(float)
-        base = (part["database"].map(usual) == part["group"]).to_numpy(float)
-        found = [bootstrap_mean(one, part["subject"], seed=seed) for one in (hits, base, hits - base)]
+        clips = part.drop_duplicates("clip_id").set_index("clip_id")
+        base = (clips["database"].map(usual) == clips["group"]).astype(float)
+        hits = part.assign(hit=part["predicted_group"] == part["group"])
+        hits = hits.pivot(index="seed", columns="clip_id", values="hit")[base.index].astype(float)
+        found = [bootstrap_mean(one, clips["subject"], seed=seed) for one in (hits, base, hits - base)]
         rows.append((name, *found))
     return pd.DataFrame(rows, columns=["arm", "accuracy", "database_rule", "difference"])
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from ethnicmer_lib.networks.arms import compared
 from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
@@ -88,7 +89,7 @@ def claims(
     ``predictions`` are of variants and baselines; ``missing`` says why variants could not be trained.
     """
     found: dict[str, Any] = {}
-    by_pair = _tested(predictions, COMPARED.values(), seed)
+    by_pair = _by_pair(predictions, seed)
     for key, pair in COMPARED.items():
         absent = [name for name in pair if name not in set(predictions["arm"])]
         why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
@@ -101,23 +102,27 @@ def claims(
     for arm, row in branches[branches.index.isin(list(BRANCHES))].iterrows():
         words = {"accuracy": row["accuracy"], "database_rule": row["database_rule"].value}
         found[BRANCHES[arm]] = (row["difference"], words)
-    baselines = _tested(predictions, [("majority", "resnet18"), ("forest", "resnet18")], seed)
-    if majority := baselines.get(("majority", "resnet18")):
-        found["baseline_significant"] = (majority[0], {"forest": baselines["forest", "resnet18"][0]})
+    if ("majority", "resnet18") in by_pair:
+        majority, words = by_pair["majority", "resnet18"]
+        found["baseline_significant"] = (majority, words | {"forest": by_pair["forest", "resnet18"][0]})
     return found
 
 
-def _tested(
-    predictions: pd.DataFrame, pairs: Iterable[tuple[str, str]], seed: int
-) -> dict[tuple[str, str], tuple[Estimate, dict[str, Any]]]:
-    """Difference of every pair that is there, with the swap test's p-value adjusted for all of them, a family."""
-    rows = holm(difference(predictions, pairs, seed=seed))
+def contrasts(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Macro F1 of every arm minus those it is compared with (``arms.yml``), as of :func:`stats.difference`, and the
+    swap test's p-value adjusted for all of them: one family, on the page and in the claims that rest on its rows."""
+    return holm(difference(predictions, compared(predictions["arm"].unique()), seed=seed))
+
+
+def _by_pair(predictions: pd.DataFrame, seed: int) -> dict[tuple[str, str], tuple[Estimate, dict[str, Any]]]:
+    """:func:`contrasts` by the pair, with the names that the words of a claim use."""
+    rows = contrasts(predictions, seed)
     return {(r.a, r.b): (r.difference, {"p_holm": r.p_holm, "family": len(rows)}) for r in rows.itertuples()}
 
 
 def _by_key(predictions: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Any]:
-    """:func:`_tested` by the key of a claim, of pairs that are all there."""
-    by_pair = _tested(predictions, pairs.values(), seed)
+    """The same by the key of a claim, of pairs that are all there."""
+    by_pair = _by_pair(predictions, seed)
     return {key: by_pair[pair] for key, pair in pairs.items()}
 
 

@@ -194,9 +194,11 @@ def outcome(rule: Words, verdict: str, built: Mapping[str, str]) -> str:
     """What a rule did on a cohort with known truth, one of ``OUTCOMES``, where the truth of the claim is known.
 
     ``built`` are the differences of groups that the cohort has: without any, whoever says that there is a difference
-    gives a false alarm. ``planted`` of a rule names the one that makes its claim true.
+    gives a false alarm. ``planted`` of a rule names the one that makes its claim true, or 'nothing' where a claim is
+    not about groups, so that no cohort decides it.
     """
-    if rule["rule"] not in ("effect", "equal") or (built and rule.get("planted") not in built):
+    planted = rule.get("planted")
+    if rule["rule"] not in ("effect", "equal") or planted == "nothing" or (built and planted not in built):
         return NOT_HERE
     if built:
         return "hit" if verdict == ("reproduced" if rule["rule"] == "effect" else "contradicted") else "miss"

@@ -9,19 +9,21 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, over_runs, subject_weights
 from ethnicmer_lib.stats.permutation import p_value
 
 
 def bootstrap_mean(values: ArrayLike, subjects: ArrayLike, n: int = 2000, seed: int = 0) -> Estimate:
-    """Mean over clips of (clips,) finite numbers, with an interval from resampling whole subjects.
+    """Mean over clips of (clips,) finite numbers, or (runs, clips) of training runs, with an interval over subjects
+    and runs.
 
     StudyError for fewer than two subjects.
     """
-    sums, counts, _ = _by_subject(values, subjects)
-    weights = subject_weights(len(sums), n, np.random.default_rng([seed, n]))
-    total, size = (weights @ np.stack([sums, counts], axis=1)).T
-    return interval(total / size, effective_subjects(counts))
+    runs = [_by_subject(run, subjects) for run in np.atleast_2d(np.asarray(values, dtype=float))]
+    counts = runs[0][1]
+    weights = subject_weights(len(counts), n, np.random.default_rng([seed, n]))
+    means = np.stack([weights @ sums for sums, *_ in runs]) / (weights @ counts)
+    return interval(over_runs(means, seed), effective_subjects(counts))
 
 
 def permutation_difference(

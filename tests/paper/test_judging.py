@@ -234,6 +234,8 @@ def test_not_supported_says_what_could_have_been_seen():
         ("cohort", "motion_context", WIDE, "correct rejection"),
         ("cohort (texture_cue=0.0)", "motion_context", WIDE, "correct rejection"),
         ("cohort (texture_cue=1.0)", "motion_context", RIGHT, NOT_HERE),
+        ("cohort", "rgb_resnet", RIGHT, NOT_HERE),  # that a branch costs macro F1 is not about groups
+        ("cohort (texture_cue=1.0)", "rgb_resnet", WIDE, NOT_HERE),
     ],
 )
 def test_on_a_simulated_cohort_a_rule_is_right_or_wrong(source, key, value, said):

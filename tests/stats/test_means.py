@@ -135,3 +135,17 @@ def test_two_groups_are_needed():
         permutation_difference([1, 2], ["a", "b"], ["A", "A"])
     with pytest.raises(StudyError, match="there are 1"):
         bootstrap_mean([1, 2], ["a", "a"])
+
+
+def test_a_mean_over_training_runs_has_their_error_too():
+    rng = np.random.default_rng(5)
+    subjects = np.repeat(np.arange(80), 2)
+    clips = rng.normal(size=subjects.size)
+    alike = bootstrap_mean([clips] * 5, subjects)
+    assert alike == pytest.approx(bootstrap_mean(clips, subjects))
+    shifts = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    apart = bootstrap_mean(clips + shifts[:, None], subjects)
+    assert apart.value == pytest.approx(alike.value)
+    # Subjects and runs: the variances of both means are added, that of five runs with Student's t.
+    width = np.hypot(alike.high - alike.low, 2 * 2.776 * shifts.std(ddof=1) / np.sqrt(5))
+    assert apart.high - apart.low == pytest.approx(width, rel=0.1)
