@@ -27,7 +27,7 @@ def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = No
     fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.52 * len(table) + 1.1))
     y = np.arange(len(table))
     found = (table["value"], table["low"], table["high"])
-    style.dots(ax, y, found, TEAL, "this study, 95 % interval over subjects")
+    style.dots(ax, y, found, TEAL, "this study, 95 % interval")
     if table["paper"].notna().any():
         look = {"marker": "D", "s": 44, "facecolor": "white", "edgecolor": INK, "zorder": 4}
         ax.scatter(table["paper"], y, label="paper (real databases)", **look)
