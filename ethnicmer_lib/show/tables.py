@@ -29,12 +29,12 @@ class _Text(str):
 
 
 def say(**values: Any) -> None:
-    """Glue every value under its name: figures as figures, everything else as the text it prints.
+    """Glue every value under its name: figures and tables as they are, everything else as the text it prints.
 
-    The prose of the page takes them with ``{glue:text}`name``` and ``{glue:figure} name``.
+    The prose of the page takes them with ``{glue:text}`name```, ``{glue:figure} name`` and ``{glue:} name``.
     """
     for name, value in values.items():
-        glue(name, value if isinstance(value, Figure) else _Text(value), display=False)
+        glue(name, value if isinstance(value, Figure | HTML) else _Text(value), display=False)
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -141,6 +141,12 @@ def findings(found: Iterable[Finding], caption: str = "Findings.", *, folded: bo
     return HTML(
         f"<div class='findings'><p class='findings-caption'>{html.escape(caption)}{shared}</p>{rows}</div>"
     )
+
+
+def answers(found: Iterable[Finding], *keys: str) -> HTML:
+    """What opens a chapter: its findings of these keys on the real databases, the first of each key, folded."""
+    real = {one.key: one for one in reversed([*found]) if not one.simulated}
+    return findings([real[key] for key in keys], "The answer on the real databases.", folded=True)
 
 
 def summary(question: str, estimate: str, verdict: str) -> str:

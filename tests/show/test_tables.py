@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -101,3 +103,21 @@ def test_glued_text_reads_as_text(monkeypatch):
 )
 def test_numbers_stand_on_the_right_also_where_they_are_written_out(column, kind):
     assert notebook._kind(pd.Series(column, dtype=None if column else object), 3) == kind
+
+
+def test_a_chapter_opens_with_what_real_data_say_first():
+    one = Finding(
+        "c", "Is it so?", "Recorded.", 0.5, 0.1, 0.9, "reproduced", "because", key="so", source="real clips"
+    )
+    found = [
+        one,
+        replace(one, answer="Live."),
+        replace(one, answer="Made up.", simulated=True),
+        replace(one, key="other"),
+    ]
+    shown = notebook.answers(found, "so").data
+    assert "Recorded." in shown
+    assert "real clips" in shown
+    assert not any(word in shown for word in ("Live.", "Made up.", "SIMULATED"))
+    with pytest.raises(KeyError):
+        notebook.answers([replace(one, simulated=True)], "so")
