@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import execute, saved
-from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resolve
+from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resolve, written
 from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.store import digest, project_root, workspace
 
@@ -90,7 +90,7 @@ def rerun(
     p = resolve(one, profile, overrides if one.reads_all else own)
     if (source := getattr(p, "source", None)) and (reason := one.left_out(source.kind)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
-    notebook = _run({one: p}, say)[one]
+    notebook = _as_rerun(_run({one: p}, say)[one], written(one, p))
     folder = workspace() / "reruns" / f"{name}-{execute.key(one, p)}"
     (folder / "results").mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -105,6 +105,17 @@ def rerun(
     page = {f"book/{name}.ipynb": nbformat.writes(notebook)}
     render(page, folder / ".stage", folder / "html", only=name)
     return folder
+
+
+def _as_rerun(notebook: NotebookNode, changed: Mapping[str, Any]) -> NotebookNode:
+    """The notebook with what was changed under its title, if anything was."""
+    values = "\n".join(f"- `{name} = {value!r}`" for name, value in changed.items())
+    said = f"\n\n:::{{admonition}} A rerun: what differs from the book\n:class: rerun\n{values}\n:::"
+    first = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
+    first.source = re.sub(
+        r"^# .+$", rf"\g<0> (rerun){said}" if changed else r"\g<0>", first.source, count=1, flags=re.M
+    )
+    return notebook
 
 
 def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | None = None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,16 +31,24 @@ def list_runs() -> None:
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help="Name or key of a run, or a part of it.")],
-    b: Annotated[str, typer.Argument(help="Another one.")],
+    names: Annotated[list[str], typer.Argument(help="Names or keys of runs or reruns, or parts of them.")],
 ) -> None:
-    """Compare two runs: the inputs that differ, whether predictions are identical, and macro F1 of both."""
+    """Compare reruns of a chapter on a page, the book's own where one is named alone; or two runs, to the last bit."""
+    from ethnicmer_lib.publish import compare as side_by_side
+
+    notebooks = [path for name in names for path in _notebooks(name)]
+    if len(notebooks) == len(names):
+        notebooks = notebooks if len(names) > 1 else [_of_the_book(notebooks[0]), *notebooks]
+        typer.echo(f"page: {side_by_side.page(notebooks)}")
+        return
+    if len(names) != 2:
+        raise StudyError("name two runs, or any number of reruns; `ethnicmer runs list` shows the runs")
     known = every()
-    both = known.loc[[_find(name, known) for name in (a, b)]]
+    both = known.loc[[_find(name, known) for name in names]]
     told = _differing(both).set_axis(["a", "b"]).T
     typer.echo("inputs and code are the same" if told.empty else told.to_string())
     runs = zip("ab", both["run"], strict=True)
-    if tables := [table.assign(run=name) for name, run in runs for table in _predictions(run)]:
+    if tables := [table.assign(run=name) for name, run in runs for table in side_by_side.predictions(run)]:
         found = pd.concat(tables)
         parts = found.sort_values(sorted(found)).groupby(["arm", "run"])
         shown = parts.apply(lambda rows: scores(rows, None)[MACRO].iloc[0]).unstack().add_prefix("macro F1 ")
@@ -93,9 +100,15 @@ def _differing(runs: pd.DataFrame) -> pd.DataFrame:
     return texts.loc[:, (texts != texts.iloc[0]).any()].map(lambda text: text[:WIDTH])
 
 
-def _predictions(run: Run) -> Iterator[pd.DataFrame]:
-    """The tables of predictions in a run; where they name no arm it is what the table's name begins with."""
-    for name in (file.stem for file in run.path.glob("[!.]*.parquet")):
-        table = run.read(name)
-        if table is not None and {"subject", "label", "predicted"} <= set(table):
-            yield table.assign(arm=table.get("arm", name.partition("-fold")[0]))
+def _notebooks(name: str) -> list[Path]:
+    """Kept notebooks whose name holds ``name``."""
+    return [path for path in sorted((workspace() / "notebooks").glob("*.ipynb")) if name in path.stem]
+
+
+def _of_the_book(rerun: Path) -> Path:
+    """The notebook of the same chapter with the parameters of the book."""
+    from ethnicmer_lib.publish import chapters, execute
+
+    one = chapters.chapter(rerun.stem.rpartition("-")[0])
+    execute.run(one, chapters.resolve(one))
+    return workspace() / "notebooks" / f"{one.name}-{execute.key(one, chapters.resolve(one))}.ipynb"
