@@ -6,18 +6,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.clips.policies import Column, Policies
 from ethnicmer_lib.clips.table import Clips
-from ethnicmer_lib.errors import check_name, checked
+from ethnicmer_lib.errors import StudyError, check_name, checked
 from ethnicmer_lib.simulator.knobs import described
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import lock, project_root, workspace
+
+if TYPE_CHECKING:
+    from ethnicmer_lib.clips.check import Report
 
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_tie"]
 
@@ -34,7 +37,7 @@ def _copy(path: Path | None) -> Path | None:
 Place = Annotated[Path, AfterValidator(_place)]
 Copy = Annotated[Path | None, AfterValidator(_copy)]
 #: Entries that say where data lie on this machine, and change no result.
-PLACES = {"folder", "casme2", "samm", "annotations"}
+PLACES = {"folder", "casme2", "samm", "annotations", "table", "frames", "flow"}
 MAPPING = Field("paper", description="how the released ethnic labels become two groups")
 
 
@@ -79,6 +82,43 @@ class Licensed(_Source):
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
 
 
+Label = Literal["Negative", "Positive", "Surprise"]
+
+
+def _texts(given: Any) -> Any:
+    # YAML makes numbers of names such as 0.
+    return {str(name): value for name, value in given.items()} if isinstance(given, Mapping) else given
+
+
+class Listed(_Source):
+    """Any database, by a table with one row a clip and a folder of frames or of flow images."""
+
+    kind: Literal["manifest"] = "manifest"
+    table: Place = Field(description="CSV or spreadsheet, one row a clip")
+    frames: Place | None = Field(None, description="folder of the clips' folders of frames")
+    flow: Place | None = Field(
+        None, description="folder of flow images (u, v, strain), in the place of frames"
+    )
+    database: str = Field("", description="name of the database, where no column says it")
+    columns: dict[Column, str] = Field(
+        {}, description="column of a clip: its header, or a template of headers"
+    )
+    emotions: Annotated[dict[str, Label | None], BeforeValidator(_texts)] = Field(
+        {}, description="what the table says: label, or null to leave the clip out; beside Table III's"
+    )
+    rows: Annotated[dict[str, str | list[str]], BeforeValidator(_texts)] = Field(
+        {}, description="header: value or values; only these rows are read"
+    )
+    policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    def entries(self) -> dict[str, Any]:
+        """What the room of clips is told."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+
 #: Names that need no checkout; ``book/sources.yml`` adds to them.
 _NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "size": "tiny"}}
 
@@ -102,7 +142,8 @@ def source_entries(source: Any) -> Any:
 
 #: A source as parameters take it: a name, entries, or one that was checked.
 Source = Annotated[
-    Annotated[Simulated | Published | Licensed, Field(discriminator="kind")], BeforeValidator(source_entries)
+    Annotated[Simulated | Published | Licensed | Listed, Field(discriminator="kind")],
+    BeforeValidator(source_entries),
 ]
 
 
@@ -110,19 +151,39 @@ class _Given(BaseModel):
     source: Source
 
 
-def source_of(source: Any) -> Simulated | Published | Licensed:
+def source_of(source: Any) -> Simulated | Published | Licensed | Listed:
     """The checked source; StudyError with the allowed names and values for anything wrong."""
     return checked(_Given, {"source": source}).source
 
 
+def check_source(source: Any, n_subjects: int | None = None, progress: bool = True) -> Report:
+    """What is wrong with the files of a source, as :func:`open_clips` would read them.
+
+    ``n_subjects`` is how many subjects of each group a scenario of the study takes. StudyError for a source that is
+    none, or simulated.
+    """
+    from ethnicmer_lib.clips import check
+    from ethnicmer_lib.clips.manifest import read_manifest
+
+    wanted = source_of(source)
+    if isinstance(wanted, Published):
+        return check.check_flow(wanted.folder, wanted.mapping, n_subjects)
+    if isinstance(wanted, Listed):
+        return check.report(read_manifest(**wanted.entries()), wanted.policies, progress, n_subjects)
+    if isinstance(wanted, Licensed):
+        copies = (wanted.casme2, wanted.samm, wanted.annotations, wanted.policies)
+        return check.check(*copies, progress, n_subjects)
+    raise StudyError("simulated clips are made, and checked whenever they are opened: check your own copies")
+
+
 def open_clips(
-    source: str | Mapping[str, Any] | Simulated | Published | Licensed, progress: bool = True
+    source: str | Mapping[str, Any] | Simulated | Published | Licensed | Listed, progress: bool = True
 ) -> Clips:
     """Open the clips of a source; simulated ones are rendered first, as far as the workspace lacks them.
 
     ``source`` is a name of ``book/sources.yml`` ('simulated', 'tiny', ...), a mapping such as
-    ``{"kind": "flow", "folder": "PATH"}``, or a checked source. StudyError when it is none of these, or a file of it is
-    missing or wrong.
+    ``{"kind": "manifest", "table": "clips.csv", "frames": "PATH"}``, or a checked source. StudyError when it is none of
+    these, or a file of it is missing or wrong.
 
     Examples
     --------
@@ -137,8 +198,12 @@ def open_clips(
         from ethnicmer_lib.clips.published import open_flow
 
         return open_flow(wanted.folder, wanted.mapping)
-    from ethnicmer_lib.clips.licensed import open_licensed
+    from ethnicmer_lib.clips.licensed import open_copy, open_licensed
 
+    if isinstance(wanted, Listed):
+        from ethnicmer_lib.clips.manifest import read_manifest
+
+        return open_copy(read_manifest(**wanted.entries()), wanted.policies)
     if isinstance(wanted, Licensed):
         return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS

@@ -18,8 +18,10 @@ from ethnicmer_lib.clips.folders import UNCROPPED, FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
+from ethnicmer_lib.clips.published import open_flow
 from ethnicmer_lib.clips.reading import Copy, read_copy
 from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
+from ethnicmer_lib.errors import StudyError
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 SMALLEST = 32  #: px: sides under this are too small for optical flow
@@ -93,7 +95,13 @@ def check(
     policies settle it) and offset. Arguments and errors are those of ``open_licensed``, but what is wrong with a copy
     is reported, not raised. ``n_subjects`` is how many subjects of each group a scenario of the study takes.
     """
-    copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies)
+    return report(
+        read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies), policies, progress, n_subjects
+    )
+
+
+def report(copy: Copy, policies: Policies, progress: bool = False, n_subjects: int | None = None) -> Report:
+    """All that is wrong with a copy, its frames looked at; arguments as of :func:`check`."""
     sizes, found = look(copy, policies, progress=progress), []
     look_at_groups(copy, policies, n_subjects)
     for name, clips in copy.clips.items():
@@ -107,9 +115,30 @@ def check(
             ]
             count = sum(len(there.listing(row.subject, row.clip)) for row in clips.itertuples())
             found.append(f"{name}: {count} frames in {there.root}; {', '.join(common) or 'none readable'}")
+        if copy.images is not None:
+            shapes = {image.shape for image in copy.images.values()}
+            found.append(f"{name}: flow images, {' and '.join(map(str, shapes)) or 'none readable'}")
         whole = [one for one in copy.decisions if one.clip == name]
         found += [f"{name}: {one.what}: {one.old}; used: {one.new} ({one.rule})" for one in whole]
     return Report(tuple(found), tuple(copy.problems), policies)
+
+
+def check_flow(folder: Path, mapping: str = "paper", n_subjects: int | None = None) -> Report:
+    """Check a folder of the published flow features; arguments as of ``open_flow`` and :func:`check`."""
+    try:
+        clips = open_flow(folder, mapping)
+    except StudyError as error:
+        return Report((), (Problem("flow_unreadable", "published flow", value=str(error)),), AS_WRITTEN)
+    copy = Copy(clips={name: part.assign(kept=True) for name, part in clips.table.groupby("database")})
+    for one in clips.decisions.itertuples():
+        if one.what == "list of clips":
+            copy.problems.append(Problem("short_table", one.clip, value=f"{one.new} of {one.old} clips"))
+    look_at_groups(copy, AS_WRITTEN, n_subjects)
+    found = [
+        f"{name}: {len(part)} clips of {part['subject'].nunique()} subjects with flow images"
+        for name, part in copy.clips.items()
+    ]
+    return Report(tuple(found), tuple(copy.problems), AS_WRITTEN)
 
 
 def look(
@@ -128,21 +157,26 @@ def look(
             done = list(tqdm(looked, total=len(rows), desc=f"check {name}", disable=not progress))
         sizes[name] = Counter(size for _, size in done if size)
         found = [problem for wrong, _ in done for problem in wrong]
-        gone = {}
-        if policies.missing_frames == "drop":
-            at = [one for one in copy.problems if one.database == name] + found
-            gone = {one.clip: one for one in at if one.kept and KINDS[one.code].policy == "missing_frames"}
-        for clip_id, one in gone.items():
-            old = f"{KINDS[one.code].meaning}: {one.value or one.file}"
-            copy.decisions.append(Decision(clip_id, "frames", old, DROPPED, "missing_frames='drop'"))
-        clips["kept"] &= ~clips["clip_id"].isin(list(gone))
-        for one in found:
-            still = one.kept and (one.clip not in gone or KINDS[one.code].policy == "missing_frames")
-            copy.problems.append(one._replace(kept=still))
+        add_missing(copy, name, found, policies)
         if wide := [size for size in sizes[name] if size[1] >= UNCROPPED * size[0]]:
             value = f"{wide[0][1]} x {wide[0][0]} px and such: {sum(sizes[name][one] for one in wide)} clips"
             copy.problems.append(Problem("not_cropped", name, file=there.root, value=value))
     return sizes
+
+
+def add_missing(copy: Copy, name: str, found: list[Problem], policies: Policies) -> None:
+    """Add problems with the files of a database; clips without one that is needed go where the policy says so."""
+    gone, clips = {}, copy.clips[name]
+    if policies.missing_frames == "drop":
+        at = [one for one in copy.problems if one.database == name] + found
+        gone = {one.clip: one for one in at if one.kept and KINDS[one.code].policy == "missing_frames"}
+    for clip_id, one in gone.items():
+        old = f"{KINDS[one.code].meaning}: {one.value or one.file}"
+        copy.decisions.append(Decision(clip_id, "frames", old, DROPPED, "missing_frames='drop'"))
+    clips["kept"] &= ~clips["clip_id"].isin(list(gone))
+    for one in found:
+        still = one.kept and (one.clip not in gone or KINDS[one.code].policy == "missing_frames")
+        copy.problems.append(one._replace(kept=still))
 
 
 def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], tuple[int, ...]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,16 +29,24 @@ class FrameFolders:
 
     Frames are found by number, not by spelling: SAMM pads most numbers to five digits, but not all. Folders
     are found in any spelling of the subject's number ('006', '6', 'sub6') and the clip's name (case, spaces).
+
+    ``paths`` are the clips' folders below the root where a table names them; with a ``fence`` no link may lead to
+    files out of that folder.
     """
 
     database: str
     root: Path
+    paths: Mapping[tuple[str, str], Path] | None = None
+    fence: Path | None = None
     _listed: dict[tuple[str, str], tuple[dict[int, Path], list[str]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def spellings(self, subject: str, clip: str = "") -> list[Path]:
         """The folders that can be meant by a subject, or by a clip of it: the exact name first."""
+        if self.paths is not None:
+            path = self.root / self.paths.get((subject, clip), "")
+            return [path] if clip and os.path.isdir(path) else []
         name, parents = clip or subject, self.spellings(subject)[:1] if clip else [self.root]
         paths = [path for parent in parents for path in inside(parent) if path.is_dir()]
         found = [path for path in paths if same_name(path.name) == same_name(name)]
@@ -43,7 +54,8 @@ class FrameFolders:
 
     def folder(self, subject: str, clip: str) -> Path:
         """The folder of a clip as it is spelled there; where there is none, as the database spells it."""
-        return next(iter(self.spellings(subject, clip)), self.root / subject / clip)
+        there = self.root / (self.paths or {}).get((subject, clip), f"{subject}/{clip}")
+        return next(iter(self.spellings(subject, clip)), there)
 
     def scan(self, subject: str, clip: str) -> tuple[dict[int, Path], list[str]]:
         """Frame number -> file of one clip, in ascending order, and the names of files whose number is taken."""
@@ -89,6 +101,8 @@ class FrameFolders:
         if frame not in there:
             value = f"{moment} frame {frame}, {self.extent(subject, clip)}"
             return wrong(f"no_{moment}_file", file=folder, value=value)
+        if self.fence and not is_inside(self.fence, there[frame]):
+            return wrong("outside", file=there[frame], value=f"{moment} frame {frame} is a link")
         image = decode(there[frame])
         if isinstance(image, str):
             return wrong(image, file=there[frame], value=f"{moment} frame {frame}")
@@ -109,6 +123,14 @@ def decode(path: Path) -> np.ndarray | str:
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
 
 
+def is_inside(folder: Path, path: Path) -> bool:
+    """Whether a path stays in a folder when all links are followed."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, names that no system takes
+        return False
+
+
 def inside(folder: Path) -> list[Path]:
     """What lies in a folder, by name; nothing where it is none, or may not be read."""
     try:
@@ -119,6 +141,6 @@ def inside(folder: Path) -> list[Path]:
 
 def same_name(name: str) -> str:
     """What the spellings of a folder's name have in common: of a subject its number, of a clip lower case."""
-    text = name.strip().casefold()
+    text = unicodedata.normalize("NFC", name.strip()).casefold()
     number = re.fullmatch(r"(?:sub|s)?[ _-]?0*(\d+)", text)
     return number[1] if number else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem
+from ethnicmer_lib.clips.published import FlowClips
 from ethnicmer_lib.clips.reading import Copy, read_copy
 from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
@@ -82,7 +84,11 @@ def open_licensed(
     clips; every decision is in ``decisions``. StudyError when no folder is given, one is simulated and the other
     not, a file in a simulated cohort is not as the simulator wrote it, or anything is wrong in folders or labels.
     """
-    copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping)
+    return open_copy(read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping), policies)
+
+
+def open_copy(copy: Copy, policies: Policies) -> FrameClips | FlowClips:
+    """The kept clips of a copy; StudyError for the first thing in it that stops the study."""
     if policies.missing_frames == "drop":
         look(copy, policies, everything=False)
     look_at_groups(copy, policies)
@@ -91,6 +97,10 @@ def open_licensed(
             raise StudyError(problem.message)
     clips = pd.concat(copy.clips.values(), ignore_index=True)
     clips = clips.loc[clips["kept"], list(COLUMNS)]
+    if copy.images is not None:
+        images = np.stack([copy.images[clip_id] for clip_id in clips["clip_id"]])
+        content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
+        return FlowClips(clips, Provenance(copy.title, False, digest(content), True), images, copy.decisions)
     return FrameClips(clips, _provenance(clips, copy), copy.folders, copy.root, copy.decisions)
 
 
@@ -110,7 +120,7 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
             neighbours += [listed[number] for number in beside]
     if copy.marker is None:
         content: object = frames + [(path.name, path.stat().st_size) for path in neighbours]
-        line = f"{' + '.join(copy.folders)}, licensed frames"
+        line = copy.title or f"{' + '.join(copy.folders)}, licensed frames"
     else:
         # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
         # a complete simulated cohort is known by its settings.
@@ -121,4 +131,5 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         # What differs between the groups by construction; findings say it.
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
-    return Provenance(line, copy.marker is not None, digest([clips.astype(str).to_dict("records"), content]))
+    identity = digest([clips.astype(str).to_dict("records"), content])
+    return Provenance(line, copy.marker is not None, identity, bool(copy.title))

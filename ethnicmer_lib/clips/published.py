@@ -29,9 +29,9 @@ GET_IT = (
 
 
 class FlowClips(Clips):
-    """Clips whose onset-to-apex flow was published as 28x28 images; there are no frames.
+    """Clips whose onset-to-apex flow is there as images, published ones of 28x28; there are no frames.
 
-    ``images`` is (n, 28, 28, 3) uint8, rows as in ``clips``, channels u, v, strain; frame numbers are <NA>.
+    ``images`` is (n, H, W, 3) uint8, rows as in ``clips``, channels u, v, strain.
     """
 
     has_frames = False
@@ -55,9 +55,9 @@ class FlowClips(Clips):
         )
 
     def flow(self, clip_id: str) -> np.ndarray:
-        """The published optical flow image: (28, 28, 3) float32 in [0, 1], channels u, v, strain (Eq. 7).
+        """The optical flow image as a file holds it: (H, W, 3) float32 in [0, 1], channels u, v, strain (Eq. 7).
 
-        Each channel was stretched to its own minimum and maximum before it was published, so
+        Of the published ones each channel was stretched to its own minimum and maximum before it was published, so
         direction and size of the motion cannot be read off the values.
         """
         self.row(clip_id)
@@ -121,10 +121,22 @@ def _image(folder: Path, subject: str, clip: str) -> np.ndarray:
     path = next((folder / name for name in names if (folder / name).is_file()), None)
     if path is None:
         raise StudyError(f"clip {subject}/{clip}: no {names[0]!r} (nor {names[1]!r}) in {folder}; {GET_IT}")
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.stat().st_size else None
-    found = "not a readable image" if image is None else f"{image.shape} {image.dtype}"
-    if found != f"{SIZE} uint8":
+    image = flow_image(path)
+    if isinstance(image, str) or image.shape != SIZE:
+        found = image if isinstance(image, str) else f"{image.shape} uint8"
         raise StudyError(
             f"clip {subject}/{clip}: {path} is {found}, not {SIZE} uint8; copy it again from the release"
         )
-    return np.ascontiguousarray(image[..., ::-1])
+    return image
+
+
+def flow_image(path: Path) -> np.ndarray | str:
+    """An image file's R, G, B, that is u, v, strain: (H, W, 3) uint8; or what it is instead."""
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, cv2.error):  # not to be opened, empty, or larger than any picture
+        image = None
+    if image is None:
+        return "not a readable image"
+    good = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    return np.ascontiguousarray(image[..., ::-1]) if good else f"{image.shape} {image.dtype}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips import labels
@@ -29,16 +30,19 @@ FEW = 5  #: so many clips may lack a row before the coding file counts as cut sh
 
 @dataclass
 class Copy:
-    """What was found in a copy of one or both databases. Everything is by the database's name.
+    """What was found in a copy of one or more databases. Everything is by the database's name.
 
     ``coding`` holds the coding files; ``clips`` every coded clip once, with ethnicity and group (<NA> without one),
-    its settled apex and ``kept`` (bool: whether the study uses it); ``groups`` the table of group labels, None where
+    its settled apex and ``kept`` (bool: whether the study uses it); ``images`` their flow by clip_id where the copy has
+    no frames; ``title`` says what the clips of a manifest are; ``groups`` the table of group labels, None where
     there is none, and ``source`` where it comes from; ``root`` and ``marker`` those of a simulated cohort.
     """
 
     coding: dict[str, Path] = field(default_factory=dict)
     clips: dict[str, pd.DataFrame] = field(default_factory=dict)
     folders: dict[str, FrameFolders] = field(default_factory=dict)
+    images: dict[str, np.ndarray] | None = None
+    title: str = ""
     groups: pd.DataFrame | None = None
     source: str = ""
     root: Path | None = None
@@ -104,12 +108,7 @@ def _read_database(copy: Copy, name: str, directory: Path, policies: Policies, m
         copy.problems.append(coding)
         return
     rows, wrong = read_coding(coding, name)
-    rule = f"double_rows={policies.double_rows!r}"
-    lost = rows["clip_id"].duplicated(keep="last" if policies.double_rows == "last" else "first")
-    for row in rows[lost].itertuples():
-        copy.decisions.append(Decision(row.clip_id, "coding row", f"row {row.row}", DROPPED, rule))
-    clips = rows[~lost].drop(columns="row").reset_index(drop=True)
-    clips["kept"] = clips["label"].notna()  # an unknown emotion stops the study by itself
+    clips = one_row_each(copy, rows, policies)
     if copy.groups is not None:
         groups = copy.groups[copy.groups["database"] == name]
         clips = clips.merge(groups[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
@@ -117,12 +116,35 @@ def _read_database(copy: Copy, name: str, directory: Path, policies: Policies, m
             copy.problems += _label_problems(clips, groups, name, copy.source, coding)
         clips, left_out = labels.drop_left_out(clips, mapping)
         copy.decisions += left_out
+    there = None if clips.empty else frame_folders(name, directory, clips, policies, copy.decisions)
+    settle(copy, name, clips, wrong, coding, policies, there)
+
+
+def one_row_each(copy: Copy, rows: pd.DataFrame, policies: Policies) -> pd.DataFrame:
+    """The clips of a table's rows, each once as ``double_rows`` says, and ``kept`` where it has a label."""
+    rule = f"double_rows={policies.double_rows!r}"
+    lost = rows["clip_id"].duplicated(keep="last" if policies.double_rows == "last" else "first")
+    for row in rows[lost].itertuples():
+        copy.decisions.append(Decision(row.clip_id, "coding row", f"row {row.row}", DROPPED, rule))
+    clips = rows[~lost].drop(columns="row").reset_index(drop=True)
+    return clips.assign(kept=clips["label"].notna())  # an unknown emotion stops the study by itself
+
+
+def settle(
+    copy: Copy,
+    name: str,
+    clips: pd.DataFrame,
+    wrong: list[Problem],
+    coding: Path,
+    policies: Policies,
+    there: FrameFolders | Problem | None,
+) -> None:
+    """Settle the clips of one database, whose frames are ``there``, and add them to ``copy``; ``wrong``: its table."""
     corrected, settled = correct_known(clips, policies), []
     mended = [("apex_outside", one.clip) for one in corrected]
     copy.problems += [one for one in wrong if (one.code, one.clip) not in mended]
     copy.problems += [one._replace(file=coding) for one in settle_apexes(clips, policies, copy.decisions)]
     copy.coding[name], copy.clips[name] = coding, clips
-    there = None if clips.empty else frame_folders(name, directory, clips, policies, copy.decisions)
     if isinstance(there, FrameFolders):
         copy.folders[name] = there
         copy.problems += _folder_problems(clips, there)
@@ -154,9 +176,7 @@ def _label_problems(
     for clip_id in absent if len(absent) <= FEW else []:
         nowhere = clip_id in facts("known")["in_no_public_copy"]
         yield Problem("clip_not_coded", name, clip_id, coding, "as in every public copy" if nowhere else "")
-    for subject, found in groups.groupby("subject")["group"].unique().items():
-        if len(found) > 1:
-            yield Problem("two_groups", name, "", source, f"{subject}: {', '.join(found)}")
+    yield from two_groups(groups, name, source)
     if source == RELEASED:
         both = clips.merge(groups[["clip_id", "emotion"]], on="clip_id", suffixes=("", "_released"))
         for row in both[both["emotion"] != both["emotion_released"]].itertuples():
@@ -164,13 +184,21 @@ def _label_problems(
             yield Problem("emotion_differs", name, row.clip_id, coding, value)
 
 
+def two_groups(clips: pd.DataFrame, name: str, source: object) -> Iterator[Problem]:
+    """Subjects whose clips are labelled with more than one group."""
+    for subject, found in clips.groupby("subject")["group"].unique().items():
+        if len(found) > 1:
+            yield Problem("two_groups", name, "", source, f"{subject}: {', '.join(found)}")
+
+
 def _folder_problems(clips: pd.DataFrame, there: FrameFolders) -> Iterator[Problem]:
     """Folders that are there twice or oddly spelled, and files of one number."""
-    for subject in clips["subject"].unique():
+    for subject in clips["subject"].unique() if there.paths is None else ():
         yield from _spelled(there.spellings(subject), subject, there.database)
     for row in clips.itertuples():
         found = there.spellings(row.subject, row.clip)
-        problems = list(_spelled(found, row.clip, there.database, row.clip_id))
+        wanted = row.clip if there.paths is None or not found else found[0].name
+        problems = list(_spelled(found, wanted, there.database, row.clip_id))
         twice = there.scan(row.subject, row.clip)[1]
         problems += [Problem("double_frame", there.database, row.clip_id, found[0], names) for names in twice]
         yield from (problem._replace(kept=row.kept) for problem in problems)

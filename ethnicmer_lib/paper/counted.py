@@ -19,10 +19,13 @@ FEWEST_SUBJECTS = 4
 _CELL = ["database", "group"]
 
 
-def count_tables(clips: pd.DataFrame, simulated: bool = False) -> dict[str, pd.DataFrame]:
+def count_tables(
+    clips: pd.DataFrame, simulated: bool = False, others: bool = False
+) -> dict[str, pd.DataFrame]:
     """Tables I (subjects by ethnic label), II (clips by ethnic label) and III (clips by emotion label).
 
-    Groups A and B of ``simulated`` clips stand beside the groups that they were designed after. Returns 'table_i',
+    Groups A and B of ``simulated`` clips stand beside the groups that they were designed after; of ``others`` than the
+    paper's clips the printed numbers are left out. Returns 'table_i',
     'table_ii', 'table_iii' -> one row per label and a last row 'total': ``ours``, ``paper`` (<NA> where the paper has
     no such row), ``equal``.
 
@@ -42,6 +45,8 @@ def count_tables(clips: pd.DataFrame, simulated: bool = False) -> dict[str, pd.D
         beside = pd.DataFrame(index=paper.index.union(ours.index, sort=False).rename(None))
         beside["ours"], beside["paper"] = ours.reindex(beside.index, fill_value=0), paper
         beside.loc["total"] = [clips[counted].nunique(), printed.get("named", paper.sum())]
+        if others:
+            beside = beside.loc[beside["ours"] > 0, ["ours"]].assign(paper=pd.NA)
         beside = beside.astype("Int64")
         found[table] = beside.assign(equal=(beside["ours"] == beside["paper"]).astype("boolean"))
     return found
@@ -87,8 +92,12 @@ def beside_paper(table: pd.DataFrame) -> tuple[int, dict[str, Any]]:
     return total["ours"], {**total, "different": said, "holds": not differs and total["equal"]}
 
 
-def loaded_counts(clips: pd.DataFrame, simulated: bool, note: str) -> tuple[int, dict[str, Any]]:
+def loaded_counts(
+    clips: pd.DataFrame, simulated: bool, note: str, others: bool = False
+) -> str | tuple[int, dict[str, Any]]:
     """How many rows of Tables I to III the loaded clips give, for ``judge``; ``note``: how to read it."""
+    if others:
+        return note
     found = count_tables(clips, simulated)
     people = found["table_i"]["equal"] & found["table_ii"]["equal"]
     rows = pd.concat([people[found["table_ii"]["paper"].notna()], found["table_iii"]["equal"]])

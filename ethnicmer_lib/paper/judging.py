@@ -167,6 +167,9 @@ def _untestable(
     rule: Words, verdict: str, source: Provenance, words: dict[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """What stands instead of the verdict, and the words around the reason, for everything that forbids a verdict."""
+    if source.others:
+        yield NOT_HERE, read_yaml("claims")["untestable"]["others"]
+        return
     for entry in rule.get("untestable", ()):
         instead = NOT_HERE
         kind, said = (entry, None) if isinstance(entry, str) else next(iter(entry.items()))

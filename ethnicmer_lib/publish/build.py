@@ -32,15 +32,17 @@ def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], No
     """
     started = time.perf_counter()
     resolved = {page: resolve(page, profile, overrides) for page in PAGES}
-    kind = resolved[INTRO].source.kind
+    source = resolved[INTRO].source
     pages = {}
     for last in (False, True):
-        here = {page: p for page, p in resolved.items() if page.reads_all is last and not page.left_out(kind)}
+        here = {
+            page: p for page, p in resolved.items() if page.reads_all is last and not page.left_out(source)
+        }
         for page, notebook in _run(here, say).items():
             pages[f"book/{page.name}.ipynb"] = nbformat.writes(notebook)
-    pages |= {f"book/{page.name}.md": _stand_in(page, kind) for page in PAGES if page.left_out(kind)}
-    site = workspace() / ("html" if kind == "simulated" else f"html-{kind}")
-    changed = render(pages, workspace() / "sites" / kind, site)
+    pages |= {f"book/{page.name}.md": _stand_in(page, source) for page in PAGES if page.left_out(source)}
+    site = workspace() / ("html" if source.kind == "simulated" else f"html-{source.kind}")
+    changed = render(pages, workspace() / "sites" / source.kind, site)
     say(f"{'rendered' if changed else 'unchanged'}, {time.perf_counter() - started:.0f} s in all")
     return site
 
@@ -75,10 +77,10 @@ def _run(pages: Mapping[Chapter, Parameters], say: Callable[[str], None]) -> dic
     return done
 
 
-def _stand_in(page: Chapter, kind: str) -> str:
-    """The page in the place of a chapter which this kind of source cannot feed."""
+def _stand_in(page: Chapter, source: Any) -> str:
+    """The page in the place of a chapter which this source cannot feed."""
     label_and_title = re.search(r"^\(.+\)=\n# .+\n", page.path.read_text(), re.MULTILINE)[0]
-    return f"{label_and_title}\n:::{{note}}\n{page.left_out(kind)}\n:::\n"
+    return f"{label_and_title}\n:::{{note}}\n{page.left_out(source)}\n:::\n"
 
 
 def rerun(
@@ -88,7 +90,7 @@ def rerun(
     one = chapter(name)
     own = {f"{name}.{entry.removeprefix(f'{name}.')}": value for entry, value in overrides.items()}
     p = resolve(one, profile, overrides if one.reads_all else own)
-    if (source := getattr(p, "source", None)) and (reason := one.left_out(source.kind)):
+    if (source := getattr(p, "source", None)) and (reason := one.left_out(source)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
     notebook = _as_rerun(_run({one: p}, say)[one], written(one, p))
     folder = workspace() / "reruns" / f"{name}-{execute.key(one, p)}"

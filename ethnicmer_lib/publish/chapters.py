@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from pydantic import create_model
 
 from ethnicmer_lib.errors import StudyError, check_name, checked
 from ethnicmer_lib.publish.parameters import Known, Parameters
-from ethnicmer_lib.sources import source_entries, source_names, source_of
+from ethnicmer_lib.sources import open_clips, source_entries, source_names, source_of
 from ethnicmer_lib.store import project_root
 
 PROFILES = ("quick", "paper", "tiny")
@@ -34,6 +34,7 @@ class Chapter:
     parameters: str = ""  #: their names, in the order of its parameters cell
     frames: str = ""  #: what it needs onset and apex frames for; '' where motion is enough
     trains: bool = False  #: whether it trains for long: such chapters run one at a time
+    two_groups: bool = False  #: whether it compares two groups, no more and no fewer
     simulated_only: bool = False  #: whether it is about the simulated clips
     reads_all: bool = False  #: whether it shows what all other chapters have found
 
@@ -49,23 +50,26 @@ class Chapter:
         fields = {name: (field.annotation, field) for name, field in known.items()}
         return create_model(self.name, __base__=Parameters, **fields)
 
-    def left_out(self, kind: str) -> str | None:
-        """Why this chapter cannot be built on a kind of source, or None where it can."""
-        if self.simulated_only and kind != "simulated":
+    def left_out(self, source: Any) -> str | None:
+        """Why this chapter cannot be built on a checked source, or None where it can."""
+        if self.simulated_only and source.kind != "simulated":
             return "This chapter introduces the simulated cohort."
-        if kind == "flow" and self.frames:
-            return f"The published flow features hold no frames; this chapter needs them {self.frames}."
+        if self.frames and (source.kind == "flow" or getattr(source, "flow", None)):
+            return f"There are no frames in flow features; this chapter needs them {self.frames}."
+        if self.two_groups and source.kind == "manifest" and len(groups := opened(source).groups) != 2:
+            return f"This chapter compares two groups; these clips have {len(groups)}: {', '.join(groups)}."
         return None
 
 
+opened = cache(open_clips)
 _DRAWN = "source n_subjects n_draws control features classifier flow_method scaling image_size weights seed"
 _TRAINED = "source variants folds n_seeds image_size flow_method scaling weights recipe switches seed"
 _MAPPED = "source folds image_size layer flow_method scaling weights recipe seed"
 CHAPTERS = (
-    Chapter("dataset", "source checkpoint seed", frames="to show what a clip is"),
+    Chapter("dataset", "source checkpoint seed"),
     Chapter("simulator", "source n_faces seed", simulated_only=True),
     Chapter("motion", "source flow_method scaling example seed", frames="to compute optical flow and strain"),
-    Chapter("prima_facie", _DRAWN, trains=True),
+    Chapter("prima_facie", _DRAWN, two_groups=True, trains=True),
     Chapter("benchmark", _TRAINED, trains=True),
     Chapter("activation_maps", _MAPPED, trains=True),
     Chapter("audit", "lottery_seeds seed"),
@@ -178,7 +182,7 @@ def set_entry(values: dict[str, Any], name: str, value: Any) -> None:
 
 def shown_by(p: Parameters) -> list[tuple[Chapter, Parameters]]:
     """The chapters that a page about all of them is about, in reading order, each with its parameters."""
-    here = [one for one in CHAPTERS if one.left_out(p.source.kind) is None]
+    here = [one for one in CHAPTERS if one.left_out(p.source) is None]
     return [(one, resolve(one, p.profile, {"source": p.source, **p.changes})) for one in here]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import tempfile
@@ -18,9 +17,9 @@ from traitlets.config import Config
 
 from ethnicmer_lib import ROOMS
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.chapters import Chapter, code, read, shown_by, written
+from ethnicmer_lib.publish.chapters import Chapter, code, opened, read, shown_by, written
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.sources import Licensed, Published, open_clips
+from ethnicmer_lib.sources import Licensed, Listed, Published
 from ethnicmer_lib.store import atomic, digest, fingerprint, lock, project_root, workspace
 
 
@@ -32,16 +31,12 @@ def key(one: Chapter, p: Parameters) -> str:
     """
     source = getattr(p, "source", None)
     # Simulated clips follow from their settings and the library; files of others may change under the same name.
-    clips = _fingerprint(source) if isinstance(source, Licensed | Published) else ""
+    files = isinstance(source, Licensed | Published | Listed)
+    clips = opened(source).provenance.fingerprint if files else ""
     library = fingerprint(*ROOMS)  # a page shows what any of it may have drawn
     others = [key(*other) for other in shown_by(p)] if one.reads_all else []
     recorded = [path.read_text() for path in sorted((project_root() / "results").glob("*/record.json"))]
     return digest([one.name, p.identity(), clips, code(one), library, recorded, others])
-
-
-@functools.cache
-def _fingerprint(source: Licensed | Published) -> str:
-    return open_clips(source).provenance.fingerprint
 
 
 def run(one: Chapter, p: Parameters, say: Callable[[str], None] = print) -> NotebookNode:

@@ -15,6 +15,9 @@ class Provenance:
     source: str  #: one line a reader understands, e.g. 'CASME II + SAMM, published flow features'
     simulated: bool
     fingerprint: str  #: 16 hex digits; changes with any clip, label or frame
+    others: bool = (
+        False  #: clips that a reader listed: no printed number and no claim of the paper is about them
+    )
 
 
 def provenance_of(thing: Any) -> Provenance:

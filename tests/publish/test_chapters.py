@@ -11,6 +11,7 @@ from ethnicmer_lib.errors import StudyError, checked
 from ethnicmer_lib.publish import build, chapters
 from ethnicmer_lib.publish.chapters import chapter, resolve
 from ethnicmer_lib.publish.cli.options import typed
+from ethnicmer_lib.sources import source_of
 
 WITH_PARAMETERS = [page for page in chapters.PAGES if page.model.model_fields]
 NAMED = pytest.mark.parametrize("page", WITH_PARAMETERS, ids=lambda page: page.name)
@@ -108,11 +109,13 @@ def test_unknown_profiles_and_chapters_name_the_known_ones():
 
 
 def test_flow_leaves_out_the_chapters_that_need_frames_and_says_why():
-    reasons = {one.name: one.left_out("flow") for one in chapters.CHAPTERS}
-    assert {name for name, reason in reasons.items() if reason} == {"dataset", "simulator", "motion"}
-    assert "hold no frames" in reasons["motion"]
-    assert not any(one.left_out("simulated") for one in chapters.CHAPTERS)
-    assert [one.name for one in chapters.CHAPTERS if one.left_out("licensed")] == ["simulator"]
+    flow = source_of({"kind": "flow", "folder": "."})
+    reasons = {one.name: one.left_out(flow) for one in chapters.CHAPTERS}
+    assert {name for name, reason in reasons.items() if reason} == {"simulator", "motion"}
+    assert "no frames" in reasons["motion"]
+    assert not any(one.left_out(source_of("tiny")) for one in chapters.CHAPTERS)
+    licensed = source_of({"kind": "licensed"})
+    assert [one.name for one in chapters.CHAPTERS if one.left_out(licensed)] == ["simulator"]
 
 
 def test_values_on_the_command_line_are_typed():

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.publish.chapters import set_entry
 from ethnicmer_lib.publish.cli.options import (
     Casme2,
     Changes,
+    FlowDir,
     Samm,
     entries,
     from_clips,
@@ -26,24 +28,27 @@ app = typer.Typer(no_args_is_help=True, help="Check and annotate your own copies
 def check(
     casme2: Casme2 = None,
     samm: Samm = None,
+    flow_dir: FlowDir = None,
     annotations: Annotated[Path | None, typer.Option(help="CSV of group labels per clip.")] = None,
     parameter: Changes = None,
     table: Annotated[Path | None, typer.Option(help="Also write every problem as a CSV there.")] = None,
 ) -> None:
-    """Check your folders of CASME II and SAMM: what is there, what is wrong, and what to do.
+    """Check your copies, or those that -p source=... names: what is there, what is wrong, and what to do.
 
     Exit code 0: nothing to say; 1: the study can run, with what is listed; 2: it cannot run yet. A policy given with
     -p (missing_apex=drop; for a chapter source.policies.missing_apex=drop) is judged by.
     """
-    from ethnicmer_lib.clips.check import check
     from ethnicmer_lib.publish.parameters import Known
-    from ethnicmer_lib.sources import source_of
+    from ethnicmer_lib.sources import check_source
 
     try:
-        named = {name.removeprefix("source.policies."): value for name, value in typed(parameter).items()}
-        policies = source_of({"kind": "licensed", "policies": named}).policies
-        drawn = Known.model_fields["n_subjects"].default
-        report = check(casme2, samm, annotations, policies, progress=True, n_subjects=drawn)
+        given = {"kind": "licensed", "casme2": casme2, "samm": samm, "annotations": annotations}
+        values = {"source": {"kind": "flow", "folder": flow_dir} if flow_dir else given}
+        for name, value in typed(parameter).items():
+            set_entry(
+                values, name if name.partition(".")[0] == "source" else f"source.policies.{name}", value
+            )
+        report = check_source(values["source"], Known.model_fields["n_subjects"].default)
         typer.echo(report.text(10))
         if table is not None:
             report.table().to_csv(table, index=False)
