@@ -11,6 +11,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+NETWORKS = ("torch", "torchvision", "timm", "pytorch_grad_cam")  #: what the small installation lacks
+MORE = "the small installation has no networks, `pip install -e '.[networks]'` adds them"
 #: Room, or a module of it -> its public names.  A room may offer more: ``from ethnicmer_lib.clips import ...``.
 PUBLIC = {
     "sources": "open_clips",
@@ -40,7 +42,14 @@ def lazily(package: str, public: Mapping[str, str]) -> tuple[list[str], Callable
     def load(name: str) -> Any:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{module_of[name]}"), name)
+        try:
+            return getattr(import_module(f"{package}.{module_of[name]}"), name)
+        except ModuleNotFoundError as error:
+            if error.name not in NETWORKS:
+                raise
+            from ethnicmer_lib.errors import StudyError  # pydantic, which takes longer than all else here
+
+            raise StudyError(f"{name} needs {error.name}; {MORE}") from None
 
     return sorted(module_of), load
 

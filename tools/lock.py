@@ -54,7 +54,8 @@ def main() -> None:
         "3.11",
         "--generate-hashes",
     ]
-    command += ["--no-emit-index-url", "--no-header", "--no-annotate", "--extra", "book", "--extra", "dev"]
+    command += ["--no-emit-index-url", "--no-header", "--no-annotate"]
+    command += [word for extra in ("networks", "book", "dev") for word in ("--extra", extra)]
     subprocess.run([*command, "pyproject.toml", "--output-file", str(LOCK)], cwd=ROOT, check=True)
     (ROOT / "environment.yml").write_text(environment(LOCK.read_text()))
 

@@ -15,7 +15,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from ethnicmer_lib import ROOMS
+from ethnicmer_lib import MORE, NETWORKS, ROOMS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.chapters import Chapter, code, opened, read, shown_by, written
 from ethnicmer_lib.publish.parameters import Parameters
@@ -88,7 +88,10 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
             )
         except papermill.PapermillExecutionError as error:
             kind = "" if error.ename == "StudyError" else f"{error.ename}: "
-            raise StudyError(f"{one.path.name}, cell {error.exec_count}: {kind}{error.evalue}") from None
+            more = f"; {MORE}" if any(f"'{name}'" in error.evalue for name in NETWORKS) else ""
+            raise StudyError(
+                f"{one.path.name}, cell {error.exec_count}: {kind}{error.evalue}{more}"
+            ) from None
         except DeadKernelError:
             raise StudyError(
                 f"{one.path.name}: its kernel was ended from outside, most often because memory is short; what was "

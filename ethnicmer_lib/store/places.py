@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -63,13 +63,19 @@ def commit() -> str:
         return "unknown"
 
 
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _LIBRARIES.split():
+        with suppress(metadata.PackageNotFoundError):  # the small installation has no PyTorch
+            yield name, metadata.version(name)
+
+
 def environment() -> dict[str, Any]:
     """Versions, hardware, commit and time: the part of provenance that does not depend on the chapter."""
     return {
         "library": ethnicmer_lib.__version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in _LIBRARIES.split()},
+        "versions": dict(_versions()),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
