@@ -24,6 +24,7 @@ RECORDINGS = {
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
+    "atlas": "evidence.atlas_runs:record_atlas",
 }
 _GIVEN = ("clips", "name", "command")
 
