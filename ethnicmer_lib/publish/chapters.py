@@ -75,6 +75,11 @@ CHAPTERS = (
     Chapter("audit", "lottery_seeds seed"),
 )
 INTRO = Chapter("intro", "source profile changes", reads_all=True)
+#: The course: lessons run on what ships with the book, whatever its source.
+LESSONS = tuple(
+    Chapter(f"course/{name}")
+    for name in ["faces", "two_frames", "evaluation", "results_table", "explaining", "culture"]
+)
 #: Pages that find nothing themselves: about tools, clips, the library, or about what the chapters have found.
 PAGES = (
     INTRO,
@@ -84,6 +89,7 @@ PAGES = (
     Chapter("protocol"),
     Chapter("data_card", "source seed"),
     Chapter("library"),
+    *LESSONS,
 )
 
 

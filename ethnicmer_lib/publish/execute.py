@@ -44,7 +44,7 @@ def run(one: Chapter, p: Parameters, say: Callable[[str], None] = print) -> Note
 
     ``say`` is told how long that took.  StudyError when a cell fails, or the kernel dies.
     """
-    name = f"{one.name}-{key(one, p)}"
+    name = f"{one.name.replace('/', '-')}-{key(one, p)}"
     target = workspace() / "notebooks" / f"{name}.ipynb"
     with lock(f"notebook-{name}"):
         if target.exists():

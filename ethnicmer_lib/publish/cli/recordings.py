@@ -25,6 +25,8 @@ RECORDINGS = {
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
     "atlas": "evidence.atlas_runs:record_atlas",
+    "traps": "evidence.traps:record_traps",
+    "traps_simulated": "evidence.traps:record_traps_simulated",
 }
 _GIVEN = ("clips", "name", "command")
 
