@@ -71,7 +71,7 @@ CHAPTERS = (
     Chapter("motion", "source flow_method scaling example seed", frames="to compute optical flow and strain"),
     Chapter("prima_facie", _DRAWN, two_groups=True, trains=True),
     Chapter("benchmark", _TRAINED, trains=True),
-    Chapter("activation_maps", _MAPPED, trains=True),
+    Chapter("activation_maps", _MAPPED, two_groups=True, trains=True),
     Chapter("audit", "lottery_seeds seed"),
 )
 INTRO = Chapter("intro", "source profile changes", reads_all=True)
