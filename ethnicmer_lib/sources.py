@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +11,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ethnicmer_lib.clips.policies import Column, Policies
+from ethnicmer_lib.clips.entries import Manifest, Place, place
+from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError, check_name, checked
 from ethnicmer_lib.simulator.knobs import described
@@ -25,16 +25,11 @@ if TYPE_CHECKING:
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_tie"]
 
 
-def _place(path: Path) -> Path:
-    return Path(os.path.expandvars(path)).expanduser()
-
-
 def _copy(path: Path | None) -> Path | None:
     # An environment variable that is not set: of this database there is no copy.
-    return None if path is None or "$" in str(_place(path)) else _place(path)
+    return None if path is None or "$" in str(place(path)) else place(path)
 
 
-Place = Annotated[Path, AfterValidator(_place)]
 Copy = Annotated[Path | None, AfterValidator(_copy)]
 #: Entries that say where data lie on this machine, and change no result.
 PLACES = {"folder", "casme2", "samm", "annotations", "table", "frames", "flow"}
@@ -82,43 +77,6 @@ class Licensed(_Source):
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
 
 
-Label = Literal["Negative", "Positive", "Surprise"]
-
-
-def _texts(given: Any) -> Any:
-    # YAML makes numbers of names such as 0.
-    return {str(name): value for name, value in given.items()} if isinstance(given, Mapping) else given
-
-
-class Listed(_Source):
-    """Any database, by a table with one row a clip and a folder of frames or of flow images."""
-
-    kind: Literal["manifest"] = "manifest"
-    table: Place = Field(description="CSV or spreadsheet, one row a clip")
-    frames: Place | None = Field(None, description="folder of the clips' folders of frames")
-    flow: Place | None = Field(
-        None, description="folder of flow images (u, v, strain), in the place of frames"
-    )
-    database: str = Field("", description="name of the database, where no column says it")
-    columns: dict[Column, str] = Field(
-        {}, description="column of a clip: its header, or a template of headers"
-    )
-    emotions: Annotated[dict[str, Label | None], BeforeValidator(_texts)] = Field(
-        {}, description="what the table says: label, or null to leave the clip out; beside Table III's"
-    )
-    rows: Annotated[dict[str, str | list[str]], BeforeValidator(_texts)] = Field(
-        {}, description="header: value or values; only these rows are read"
-    )
-    policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-    def entries(self) -> dict[str, Any]:
-        """What the room of clips is told."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
-
-
 #: Names that need no checkout; ``book/sources.yml`` adds to them.
 _NAMES = {"simulated": {"kind": "simulated"}, "tiny": {"kind": "simulated", "size": "tiny"}}
 
@@ -142,7 +100,7 @@ def source_entries(source: Any) -> Any:
 
 #: A source as parameters take it: a name, entries, or one that was checked.
 Source = Annotated[
-    Annotated[Simulated | Published | Licensed | Listed, Field(discriminator="kind")],
+    Annotated[Simulated | Published | Licensed | Manifest, Field(discriminator="kind")],
     BeforeValidator(source_entries),
 ]
 
@@ -151,7 +109,7 @@ class _Given(BaseModel):
     source: Source
 
 
-def source_of(source: Any) -> Simulated | Published | Licensed | Listed:
+def source_of(source: Any) -> Simulated | Published | Licensed | Manifest:
     """The checked source; StudyError with the allowed names and values for anything wrong."""
     return checked(_Given, {"source": source}).source
 
@@ -164,12 +122,13 @@ def check_source(source: Any, n_subjects: int | None = None, progress: bool = Tr
     """
     from ethnicmer_lib.clips import check
     from ethnicmer_lib.clips.manifest import read_manifest
+    from ethnicmer_lib.clips.published import read_flow
 
     wanted = source_of(source)
     if isinstance(wanted, Published):
-        return check.check_flow(wanted.folder, wanted.mapping, n_subjects)
-    if isinstance(wanted, Listed):
-        return check.report(read_manifest(**wanted.entries()), wanted.policies, progress, n_subjects)
+        return check.report(read_flow(wanted.folder, wanted.mapping), AS_WRITTEN, progress, n_subjects)
+    if isinstance(wanted, Manifest):
+        return check.report(read_manifest(wanted), wanted.policies, progress, n_subjects)
     if isinstance(wanted, Licensed):
         copies = (wanted.casme2, wanted.samm, wanted.annotations, wanted.policies)
         return check.check(*copies, progress, n_subjects)
@@ -177,7 +136,7 @@ def check_source(source: Any, n_subjects: int | None = None, progress: bool = Tr
 
 
 def open_clips(
-    source: str | Mapping[str, Any] | Simulated | Published | Licensed | Listed, progress: bool = True
+    source: str | Mapping[str, Any] | Simulated | Published | Licensed | Manifest, progress: bool = True
 ) -> Clips:
     """Open the clips of a source; simulated ones are rendered first, as far as the workspace lacks them.
 
@@ -193,17 +152,17 @@ def open_clips(
     ['A', 'B']
     """
     wanted = source_of(source)
-    # Imported here so that reading published flow needs neither the simulator nor spreadsheets.
+    # Imported here so that a page of other clips needs neither the simulator nor spreadsheets.
     if isinstance(wanted, Published):
         from ethnicmer_lib.clips.published import open_flow
 
         return open_flow(wanted.folder, wanted.mapping)
     from ethnicmer_lib.clips.licensed import open_copy, open_licensed
 
-    if isinstance(wanted, Listed):
+    if isinstance(wanted, Manifest):
         from ethnicmer_lib.clips.manifest import read_manifest
 
-        return open_copy(read_manifest(**wanted.entries()), wanted.policies)
+        return open_copy(read_manifest(wanted), wanted.policies)
     if isinstance(wanted, Licensed):
         return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS

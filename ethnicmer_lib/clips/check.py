@@ -18,10 +18,8 @@ from ethnicmer_lib.clips.folders import UNCROPPED, FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import KINDS, Problem
-from ethnicmer_lib.clips.published import open_flow
 from ethnicmer_lib.clips.reading import Copy, read_copy
 from ethnicmer_lib.clips.table import DROPPED, MOMENTS, Decision
-from ethnicmer_lib.errors import StudyError
 
 FINE, WARNINGS, UNUSABLE = 0, 1, 2
 SMALLEST = 32  #: px: sides under this are too small for optical flow
@@ -121,24 +119,6 @@ def report(copy: Copy, policies: Policies, progress: bool = False, n_subjects: i
         whole = [one for one in copy.decisions if one.clip == name]
         found += [f"{name}: {one.what}: {one.old}; used: {one.new} ({one.rule})" for one in whole]
     return Report(tuple(found), tuple(copy.problems), policies)
-
-
-def check_flow(folder: Path, mapping: str = "paper", n_subjects: int | None = None) -> Report:
-    """Check a folder of the published flow features; arguments as of ``open_flow`` and :func:`check`."""
-    try:
-        clips = open_flow(folder, mapping)
-    except StudyError as error:
-        return Report((), (Problem("flow_unreadable", "published flow", value=str(error)),), AS_WRITTEN)
-    copy = Copy(clips={name: part.assign(kept=True) for name, part in clips.table.groupby("database")})
-    for one in clips.decisions.itertuples():
-        if one.what == "list of clips":
-            copy.problems.append(Problem("short_table", one.clip, value=f"{one.new} of {one.old} clips"))
-    look_at_groups(copy, AS_WRITTEN, n_subjects)
-    found = [
-        f"{name}: {len(part)} clips of {part['subject'].nunique()} subjects with flow images"
-        for name, part in copy.clips.items()
-    ]
-    return Report(tuple(found), tuple(copy.problems), AS_WRITTEN)
 
 
 def look(

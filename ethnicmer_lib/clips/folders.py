@@ -123,6 +123,18 @@ def decode(path: Path) -> np.ndarray | str:
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
 
 
+def flow_image(path: Path) -> np.ndarray | str:
+    """An image file's R, G, B, that is u, v, strain: (H, W, 3) uint8; or what it is instead."""
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, cv2.error):  # not to be opened, empty, or larger than any picture
+        image = None
+    if image is None:
+        return "not a readable image"
+    good = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    return np.ascontiguousarray(image[..., ::-1]) if good else f"{image.shape} {image.dtype}"
+
+
 def is_inside(folder: Path, path: Path) -> bool:
     """Whether a path stays in a folder when all links are followed."""
     try:

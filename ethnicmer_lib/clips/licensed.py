@@ -14,9 +14,8 @@ from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.clips.published import FlowClips
 from ethnicmer_lib.clips.reading import Copy, read_copy
-from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, Moment, Provenance
+from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, FlowClips, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
 
@@ -100,7 +99,9 @@ def open_copy(copy: Copy, policies: Policies) -> FrameClips | FlowClips:
     if copy.images is not None:
         images = np.stack([copy.images[clip_id] for clip_id in clips["clip_id"]])
         content = [clips.astype(str).to_dict("records"), hashlib.sha256(images.tobytes()).hexdigest()]
-        return FlowClips(clips, Provenance(copy.title, False, digest(content), True), images, copy.decisions)
+        return FlowClips(
+            clips, Provenance(copy.title, False, digest(content), copy.others), images, copy.decisions
+        )
     return FrameClips(clips, _provenance(clips, copy), copy.folders, copy.root, copy.decisions)
 
 
@@ -132,4 +133,4 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
     identity = digest([clips.astype(str).to_dict("records"), content])
-    return Provenance(line, copy.marker is not None, identity, bool(copy.title))
+    return Provenance(line, copy.marker is not None, identity, copy.others)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,11 +17,10 @@ import pandas as pd
 from ethnicmer_lib.clips.check import add_missing
 from ethnicmer_lib.clips.coding import HEADERS, coded, header, table_cells
 from ethnicmer_lib.clips.databases import frame_folders
-from ethnicmer_lib.clips.folders import FrameFolders, is_inside, same_name
-from ethnicmer_lib.clips.labels import EMOTION_LABEL, database_name
-from ethnicmer_lib.clips.policies import AS_WRITTEN, Column, Policies
+from ethnicmer_lib.clips.entries import Column, Manifest
+from ethnicmer_lib.clips.folders import FrameFolders, flow_image, is_inside, same_name
+from ethnicmer_lib.clips.labels import EMOTION_LABEL, database_name, subject_name
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.clips.published import flow_image
 from ethnicmer_lib.clips.reading import Copy, one_row_each, settle, two_groups
 from ethnicmer_lib.clips.table import LABELS, MOMENTS, Decision, Moment
 from ethnicmer_lib.errors import StudyError
@@ -32,68 +32,51 @@ _UNSEEN = re.compile(r"[/\\\x00-\x1f\x7f]")
 _OUT = re.compile(r"[\\\x00-\x1f\x7f]|^[/~]|^\w:|(^|/)\.\.(/|$)")
 
 
-def read_manifest(
-    table: Path,
-    frames: Path | None = None,
-    flow: Path | None = None,
-    database: str = "",
-    columns: Mapping[str, str] | None = None,
-    emotions: Mapping[str, str | None] | None = None,
-    rows: Mapping[str, str | Sequence[str]] | None = None,
-    policies: Policies = AS_WRITTEN,
-) -> Copy:
-    """Walk through a manifest and its pictures; what is wrong is collected, nothing is refused.
+def read_manifest(source: Manifest) -> Copy:
+    """Walk through a manifest and its pictures; what is wrong is collected, and only a lack of folders is refused.
 
-    Parameters
-    ----------
-    table : CSV or spreadsheet with one row a clip.
-    frames, flow : one of them: the folder of the clips' folders of frames, or of their flow images.
-    database : its name, where the table has no column for it.
-    columns : column of a clip (:data:`COLUMNS`) -> its header in the table, or a template, '{Subject}-{Onset}', of
-        headers and of columns before it. ``path`` is that of a clip's folder or flow image, below the given folder.
-    emotions : what is in the column ``emotion`` -> label, None to leave the clip out; beside Table III's.
-    rows : header -> value or values: only rows with these are read.
-    policies : as for licensed copies, for the same problems.
+    A column is its header, or a template such as '{Subject}-{Onset}' of headers and of columns before it; ``path`` is
+    that of a clip's folder or flow image. The policies settle what they settle in licensed copies.
     """
-    if (frames is None) == (flow is None):
+    if (source.frames is None) == (source.flow is None):
         raise StudyError(
             "a manifest needs source.frames or source.flow, the folder of its pictures, and not both"
         )
-    moments = MOMENTS if flow is None else ()
-    copy, folder = Copy(source=table.name), Path(frames or flow)
+    copy, table, folder = Copy(source=source.table.name), source.table, source.frames or source.flow
+    moments = MOMENTS if source.frames else ()
     wrong = partial(Problem, database="manifest")
     if not folder.is_dir():
         copy.problems.append(wrong("no_folder", file=folder))
-    cells = _cells(copy, table, database, columns or {}, rows or {}, moments)
+    cells = _cells(copy, source, moments)
     if cells.empty or copy.problems:
         copy.problems += [] if copy.problems else [wrong("no_kept_clip", file=table)]
         return copy
     known = EMOTION_LABEL | {label.lower(): label for label in LABELS}
-    known |= {name.strip().lower(): label for name, label in (emotions or {}).items()}
+    known |= {name.strip().lower(): label for name, label in source.emotions.items()}
     found: list[Problem] = []
     clips = coded(cells, cells["subject"][cells["subject"] != ""], table, found, known, moments)
     found += _name_problems(clips, table)
-    clips = one_row_each(copy, clips, policies)
-    copy.images = None if flow is None else {}
-    copy.title = (
-        f"{' + '.join(clips['database'].unique())}, {'frames' if frames else 'flow images'} of a manifest"
-    )
+    clips = one_row_each(copy, clips, source.policies)
+    copy.images = None if source.frames else {}
+    names, what = " + ".join(clips["database"].unique()), "frames" if source.frames else "flow images"
+    copy.title, copy.others = f"{names}, {what} of a manifest", True
     copy.problems += [one for one in found if one.database not in set(clips["database"])]
     for name, part in clips.groupby("database", sort=False):
         own = [one for one in found if one.database == name]
-        _add(copy, str(name), part.reset_index(drop=True), own, table, folder, policies)
+        _add(copy, str(name), part.reset_index(drop=True), own, source, folder)
+    shapes = Counter(image.shape for image in (copy.images or {}).values())
+    for name, part in copy.clips.items() if len(shapes) > 1 else ():
+        (size, _), *_ = shapes.most_common()
+        seen = {one: copy.images[one].shape for one in part["clip_id"] if one in copy.images}
+        uneven = [(one, f"{shape} uint8, not {size}") for one, shape in seen.items() if shape != size]
+        uneven = [Problem("wrong_flow_image", name, one, folder, value) for one, value in uneven]
+        add_missing(copy, name, uneven, source.policies)
     return copy
 
 
-def _cells(
-    copy: Copy,
-    table: Path,
-    database: str,
-    columns: Mapping[str, str],
-    rows: Mapping[str, str | Sequence[str]],
-    moments: Sequence[Moment],
-) -> pd.DataFrame:
+def _cells(copy: Copy, source: Manifest, moments: Sequence[Moment]) -> pd.DataFrame:
     """The columns of all clips as text, empty where the table has none; what is wrong is added to ``copy``."""
+    table, columns = source.table, source.columns
     wrong = partial(Problem, database="manifest", file=table)
     if not os.path.isfile(table):
         copy.problems.append(wrong("no_manifest"))
@@ -121,11 +104,11 @@ def _cells(
         elif len(places) or given or name in needed:
             lacking.append(f"{name} ({given or 'no column named'}: {len(places)} times)")
     if "database" not in cells:
-        cells["database"] = database
+        cells["database"] = source.database
     if cells["database"].eq("").any():
         lacking.append(f"database, empty in row {cells.index[cells['database'] == ''][0] + 1}")
     chosen = pd.Series(True, body.index)
-    for name, values in rows.items():
+    for name, values in source.rows.items():
         wanted = [values] if isinstance(values, str) else list(values)
         if (column := header(name)) not in body.columns or not isinstance(body[column], pd.Series):
             lacking.append(f"rows: no column {name!r}, or two")
@@ -135,9 +118,11 @@ def _cells(
         value = f"{'; '.join(lacking)}; there: {', '.join(filter(None, body.columns))}"
         copy.problems.append(wrong("wrong_manifest", file=f"{table} row {top + 1}", value=value))
     if not chosen.all():
-        rule = f"rows={ {name: rows[name] for name in rows} }"
-        copy.decisions.append(Decision("manifest", "rows", str(len(body)), str(chosen.sum()), rule))
-    cells["database"] = cells["database"].map(_database)
+        counts = str(len(body)), str(chosen.sum())
+        copy.decisions.append(Decision("manifest", "rows", *counts, f"rows={source.rows}"))
+    if not lacking and len(cells):
+        named = [_named(*pair) for pair in zip(cells["database"], cells["subject"], strict=True)]
+        cells[["database", "subject"]] = pd.DataFrame(named, cells.index, dtype=str)
     for name in COLUMNS:
         if name not in cells:
             cells[name] = cells.get({"group": "ethnicity", "ethnicity": "group"}.get(name), "")
@@ -168,12 +153,12 @@ def _filled(template: str, body: pd.DataFrame, cells: pd.DataFrame) -> pd.Series
     return filled
 
 
-def _database(name: str) -> str:
-    with suppress(
-        StudyError
-    ):  # a database that is not one of the paper's has the name that the table gives it
-        return database_name(name, "")
-    return name
+def _named(database: str, subject: str) -> tuple[str, str]:
+    """Both as the paper's databases write them; those of others as the table does."""
+    with suppress(StudyError):
+        database = database_name(database, "")
+        subject = subject_name(database, subject, "")
+    return database, subject
 
 
 def _name_problems(clips: pd.DataFrame, table: Path) -> Iterator[Problem]:
@@ -189,23 +174,17 @@ def _name_problems(clips: pd.DataFrame, table: Path) -> Iterator[Problem]:
 
 
 def _add(
-    copy: Copy,
-    name: str,
-    clips: pd.DataFrame,
-    wrong: list[Problem],
-    table: Path,
-    folder: Path,
-    policies: Policies,
+    copy: Copy, name: str, clips: pd.DataFrame, wrong: list[Problem], source: Manifest, folder: Path
 ) -> None:
     """Add the clips of one database with their pictures."""
-    flow = copy.images is not None
+    flow, policies = copy.images is not None, source.policies
     if clips["action_units"].eq("").all():  # a database without them is not asked for them clip by clip
         wrong = [one for one in wrong if one.code != "no_action_units"]
     clips["group"] = clips["group"].replace("", pd.NA)
-    problem = partial(Problem, database=name, file=table)
+    problem = partial(Problem, database=name, file=source.table)
     without = clips[clips["group"].isna() & clips["kept"]]
     wrong += [problem("no_group_label", clip=row.clip_id, value=row.clip) for row in without.itertuples()]
-    wrong += two_groups(clips.dropna(subset="group"), name, table)
+    wrong += two_groups(clips.dropna(subset="group"), name, source.table)
     same = [clips["subject"].map(same_name), clips["clip"].map(same_name)]
     if listed := flow or clips["path"].ne("").any():
         default = clips["subject"] + ("_" if flow else "/") + clips["clip"] + (".png" if flow else "")
@@ -221,7 +200,7 @@ def _add(
     ]
     if flow:
         copy.problems += wrong
-        copy.coding[name], copy.clips[name] = table, clips
+        copy.coding[name], copy.clips[name] = source.table, clips
         add_missing(copy, name, list(_read_flow(copy, clips, folder)), policies)
         return
     if listed:
@@ -230,21 +209,18 @@ def _add(
     else:
         there = frame_folders(name, folder, clips, policies, copy.decisions)
         there = replace(there, fence=folder) if isinstance(there, FrameFolders) else there
-    settle(copy, name, clips, wrong, table, policies, there)
+    settle(copy, name, clips, wrong, source.table, policies, there)
 
 
 def _read_flow(copy: Copy, clips: pd.DataFrame, folder: Path) -> Iterator[Problem]:
-    """Read the flow images of clips into a copy; all have the size of the first."""
+    """Read the flow images of clips into a copy."""
     for row in clips.itertuples():
         path = folder / row.path
         near = path.with_name(f"{path.stem} {path.suffix}")  # as the published ones are called
         path = near if near.is_file() and not path.is_file() and is_inside(folder, near) else path
         image = flow_image(path) if path.is_file() else None
-        size = next(iter(copy.images.values())).shape if copy.images else getattr(image, "shape", None)
-        if image is None:
-            yield Problem("no_flow_image", row.database, row.clip_id, path, kept=row.kept)
-        elif isinstance(image, str) or image.shape != size:
-            found = image if isinstance(image, str) else f"{image.shape}, not {size}"
-            yield Problem("wrong_flow_image", row.database, row.clip_id, path, found, row.kept)
-        else:
+        if isinstance(image, np.ndarray):
             copy.images[row.clip_id] = image
+        else:
+            kind = "wrong_flow_image" if image else "no_flow_image"
+            yield Problem(kind, row.database, row.clip_id, path, image or "", row.kept)

@@ -7,21 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-#: Columns of a manifest, each as a template may use those before it.
-Column = Literal[
-    "database",
-    "subject",
-    "clip",
-    "emotion",
-    "onset",
-    "apex",
-    "offset",
-    "action_units",
-    "group",
-    "ethnicity",
-    "path",
-]
-
 
 @dataclass(frozen=True)
 class Policies:

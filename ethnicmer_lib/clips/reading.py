@@ -33,9 +33,10 @@ class Copy:
     """What was found in a copy of one or more databases. Everything is by the database's name.
 
     ``coding`` holds the coding files; ``clips`` every coded clip once, with ethnicity and group (<NA> without one),
-    its settled apex and ``kept`` (bool: whether the study uses it); ``images`` their flow by clip_id where the copy has
-    no frames; ``title`` says what the clips of a manifest are; ``groups`` the table of group labels, None where
-    there is none, and ``source`` where it comes from; ``root`` and ``marker`` those of a simulated cohort.
+    its settled apex and ``kept`` (bool: whether the study uses it); ``images`` their flow by clip_id where there are no
+    frames; ``title`` says what the clips of a manifest are, ``others`` whether they are not the paper's; ``groups`` the
+    table of group labels, None where there is none, and ``source`` where it comes from; ``root`` and ``marker`` those
+    of a simulated cohort.
     """
 
     coding: dict[str, Path] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Copy:
     folders: dict[str, FrameFolders] = field(default_factory=dict)
     images: dict[str, np.ndarray] | None = None
     title: str = ""
+    others: bool = False
     groups: pd.DataFrame | None = None
     source: str = ""
     root: Path | None = None

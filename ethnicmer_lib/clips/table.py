@@ -120,3 +120,39 @@ class Clips(ABC):
         Only for sources without frames; everything else computes flow in ``ethnicmer_lib.motion``.
         """
         raise StudyError(f"{self.provenance.source} has frames: compute the flow of {clip_id} from them")
+
+
+class FlowClips(Clips):
+    """Clips whose onset-to-apex flow is there as images, published ones of 28x28; there are no frames.
+
+    ``images`` is (n, H, W, 3) uint8, rows as in ``clips``, channels u, v, strain.
+    """
+
+    has_frames = False
+
+    def __init__(
+        self,
+        clips: pd.DataFrame,
+        provenance: Provenance,
+        images: np.ndarray,
+        decisions: Iterable[Decision] = (),
+    ):
+        super().__init__(clips, provenance, decisions)
+        self._images = images
+
+    def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
+        """Always StudyError: the published features hold no frame."""
+        self.row(clip_id)
+        raise StudyError(
+            f"{self.provenance.source}: no {moment} frame of {clip_id}, only its flow; "
+            "use data='licensed' or data='simulated' for what needs frames"
+        )
+
+    def flow(self, clip_id: str) -> np.ndarray:
+        """The optical flow image as a file holds it: (H, W, 3) float32 in [0, 1], channels u, v, strain (Eq. 7).
+
+        Of the published ones each channel was stretched to its own minimum and maximum before it was published, so
+        direction and size of the motion cannot be read off the values.
+        """
+        self.row(clip_id)
+        return self._images[self._row[clip_id]].astype(np.float32) / 255

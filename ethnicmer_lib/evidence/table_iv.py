@@ -99,14 +99,19 @@ def drawn_clips(
     return list(drawn[0]), np.array([[np.isin(rows, one[name]) for name in drawn[0]] for one in drawn])
 
 
-def difference_by_draw(names: list[str], negative: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Macro F1 of Mixed minus the mean of the mono scenarios in every draw, from :func:`scenario_svc.answers`."""
+def macro_by_draw(negative: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Macro F1 (draws, scenarios) of answers as of :func:`scenario_svc.answers`; a label nobody has counts as 0."""
     f1 = []
     for truth in (negative, ~negative):
         answer = (said == 1) if truth is negative else (said == 0)
         hits, marks = (answer & truth).sum(-1), answer.sum(-1) + ((said >= 0) & truth).sum(-1)
         f1.append(np.divide(2.0 * hits, marks, out=np.zeros(hits.shape), where=marks > 0))
-    macro, mixed = np.mean(f1, axis=0), names.index(MIXED)
+    return np.mean(f1, axis=0)
+
+
+def difference_by_draw(names: list[str], negative: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Macro F1 of Mixed minus the mean of the mono scenarios in every draw, from :func:`scenario_svc.answers`."""
+    macro, mixed = macro_by_draw(negative, said), names.index(MIXED)
     return macro[:, mixed] - np.delete(macro, mixed, axis=1).mean(axis=1)
 
 

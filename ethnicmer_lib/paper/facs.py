@@ -40,16 +40,16 @@ def in_words(clips: pd.DataFrame) -> str:
     return ", ".join(f"{group} {has.sum():.0f} of {len(has)}" for group, has in groups)
 
 
-def unit_claims() -> dict[str, Any]:
-    """What the released FACS codes say of each of :data:`CLAIMS`, as keywords for ``judge``.
+def unit_claims(of: pd.DataFrame | None = None) -> dict[str, Any]:
+    """What the FACS codes of clips (the released ones) say of each of :data:`CLAIMS`, as keywords for ``judge``.
 
     Groups are permuted between subjects, over all clips and within SAMM, the one database with both groups; p-values
     are adjusted for all these tests (Holm). A difference that is not there within SAMM may be one of the databases.
     """
-    clips, columns = released_clips(), ("has", "subject", "group")
+    clips, columns = released_clips() if of is None else of, ("has", "subject", "group")
     places = {"": clips, "_samm": clips[clips["database"] == SAMM]}
-    parts = {(key, place): coded(of, *CLAIMS[key][:3]) for key in CLAIMS for place, of in places.items()}
-    tests = {of: permutation_difference(*(part[name] for name in columns)) for of, part in parts.items()}
+    parts = {(key, place): coded(at, *CLAIMS[key][:3]) for key in CLAIMS for place, at in places.items()}
+    tests = {at: permutation_difference(*(part[name] for name in columns)) for at, part in parts.items()}
     p, found = holm(pd.DataFrame({"p": tests}))["p_holm"], {}
     for key, (unit, one_sided, label, more) in CLAIMS.items():
         pair = [parts[key, place] for place in places]

@@ -93,9 +93,9 @@ def rerun(
     if (source := getattr(p, "source", None)) and (reason := one.left_out(source)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
     notebook = _as_rerun(_run({one: p}, say)[one], written(one, p))
-    folder = workspace() / "reruns" / f"{name}-{execute.key(one, p)}"
+    folder = workspace() / "reruns" / f"{one.path.stem}-{execute.key(one, p)}"
     (folder / "results").mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, folder / f"{name}.ipynb")
+    nbformat.write(notebook, folder / f"{one.path.stem}.ipynb")
     (folder / "results" / "parameters.json").write_text(
         json.dumps({"chapter": name, **p.identity()}, indent=1)
     )

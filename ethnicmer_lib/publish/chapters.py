@@ -71,10 +71,15 @@ CHAPTERS = (
     Chapter("motion", "source flow_method scaling example seed", frames="to compute optical flow and strain"),
     Chapter("prima_facie", _DRAWN, two_groups=True, trains=True),
     Chapter("benchmark", _TRAINED, trains=True),
-    Chapter("activation_maps", _MAPPED, trains=True),
+    Chapter("activation_maps", _MAPPED, two_groups=True, trains=True),
     Chapter("audit", "lottery_seeds seed"),
 )
 INTRO = Chapter("intro", "source profile changes", reads_all=True)
+#: The course: lessons run on what ships with the book, whatever its source.
+LESSONS = tuple(
+    Chapter(f"course/{name}")
+    for name in ["faces", "two_frames", "evaluation", "results_table", "explaining", "culture"]
+)
 #: Pages that find nothing themselves: about tools, clips, the library, or about what the chapters have found.
 PAGES = (
     INTRO,
@@ -84,6 +89,7 @@ PAGES = (
     Chapter("protocol"),
     Chapter("data_card", "source seed"),
     Chapter("library"),
+    *LESSONS,
 )
 
 

@@ -19,7 +19,6 @@ from ethnicmer_lib import MORE, NETWORKS, ROOMS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.chapters import Chapter, code, opened, read, shown_by, written
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.sources import Licensed, Listed, Published
 from ethnicmer_lib.store import atomic, digest, fingerprint, lock, project_root, workspace
 
 
@@ -31,7 +30,7 @@ def key(one: Chapter, p: Parameters) -> str:
     """
     source = getattr(p, "source", None)
     # Simulated clips follow from their settings and the library; files of others may change under the same name.
-    files = isinstance(source, Licensed | Published | Listed)
+    files = source is not None and source.kind != "simulated"
     clips = opened(source).provenance.fingerprint if files else ""
     library = fingerprint(*ROOMS)  # a page shows what any of it may have drawn
     others = [key(*other) for other in shown_by(p)] if one.reads_all else []
@@ -44,7 +43,7 @@ def run(one: Chapter, p: Parameters, say: Callable[[str], None] = print) -> Note
 
     ``say`` is told how long that took.  StudyError when a cell fails, or the kernel dies.
     """
-    name = f"{one.name}-{key(one, p)}"
+    name = f"{one.name.replace('/', '-')}-{key(one, p)}"
     target = workspace() / "notebooks" / f"{name}.ipynb"
     with lock(f"notebook-{name}"):
         if target.exists():

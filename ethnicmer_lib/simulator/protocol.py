@@ -118,7 +118,7 @@ def _plan_subject(settings: SimulatorSettings, number: int, name: str, entry: En
         clip = f"EP{episode:02d}_{take:02d}" if entry.database == CASME2 else f"{name}_{episode}_{take}"
         written = _written(settings, number, k, emotion)
         action_units = _draw_action_units(draw, emotion, entry.database, expressivity, asymmetry, settings)
-        _group_effect(action_units, settings, (number, k), entry.group, labels.EMOTION_LABEL[emotion])
+        group_effect(action_units, settings, (number, k), entry.group, labels.EMOTION_LABEL[emotion])
         onset = int(draw.integers(20, 400 if entry.database == CASME2 else 6000))
         apex = onset + int(draw.integers(10, 45))
         offset = apex + int(draw.integers(10, 55))
@@ -200,7 +200,7 @@ def _draw_action_units(
     return drawn
 
 
-def _group_effect(
+def group_effect(
     units: dict[int, Sides], settings: SimulatorSettings, clip: tuple[int, int], group: str, label: str | None
 ) -> None:
     """Change ``units`` as the paper describes the groups (Figs 3-4), in a share ``action_unit_effect`` of clips.

@@ -270,8 +270,8 @@ GIVEN = {
 RELEASED_ONLY = {"emotion_differs"}
 #: Of manifests and flow features, planted in test_manifest.py.
 LISTED_ONLY = {
-    "no_manifest", "wrong_manifest", "flow_unreadable", "bad_name", "outside", "same_subject", "same_frames",
-    "no_flow_image", "wrong_flow_image",
+    "no_manifest", "wrong_manifest", "not_released", "label_differs", "bad_name", "outside", "same_subject",
+    "same_frames", "no_flow_image", "wrong_flow_image",
 }  # fmt: skip
 #: What is named with a kind: it cannot come alone.
 WITH = {

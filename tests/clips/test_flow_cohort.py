@@ -122,17 +122,17 @@ def test_a_missing_folder_says_how_to_get_it(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("EP02_01f", "EP99_01f", "clip CASME II/sub01/EP99_01f .* not among the kept clips"),
+        ("EP02_01f", "EP99_01f", "clip CASME II/sub01/EP99_01f: .* not among the kept clips"),
         (
             "EP02_01f",
             "EP03_02",
-            "clip CASME II/sub01/EP03_02 .* not among the kept clips",
+            "clip CASME II/sub01/EP03_02: .* not among the kept clips",
         ),  # emotion 'others'
-        ("EP02_01f,1", "EP02_01f,2", "clip CASME II/sub01/EP02_01f: label '2' .* is not 'Positive'"),
-        ("EP02_01f,1", "EP02_01f,", "line 3 .*'EP02_01f'.*: label is empty"),
-        ("casme2,", "casme3,", "database 'casme3'"),
-        ("sub01", "sub1x", "subject 'sub1x'"),
-        ("filename_o", "filename", r"lacks the columns \['filename_o'\]"),
+        ("EP02_01f,1", "EP02_01f,2", "clip CASME II/sub01/EP02_01f: another label .* Surprise, not Positive"),
+        ("EP02_01f,1", "EP02_01f,", "clip CASME II/sub01/EP02_01f: .* emotion '' .*row 3"),
+        ("casme2,", "casme3,", "clip casme3/sub01/EP02_01f: .*not among the kept clips"),
+        ("sub01", "sub1x", "clip CASME II/sub1x/EP02_01f"),
+        ("filename_o", "filename", r"clip \(filename_o: 0 times\)"),
     ],
 )
 def test_a_wrong_row_is_named(flow_dir, old, new, message):
@@ -152,7 +152,7 @@ def test_a_wrong_row_is_named(flow_dir, old, new, message):
 def test_a_wrong_image_is_named(flow_dir, image, message):
     write(flow_dir, "sub01_EP02_01f.png", image)
     with pytest.raises(
-        StudyError, match=rf"sub01/EP02_01f: .*sub01_EP02_01f\.png is {message}, not \(28, 28, 3\)"
+        StudyError, match=rf"clip CASME II/sub01/EP02_01f: not an image of three 8-bit channels .*{message}"
     ):
         open_flow(flow_dir)
 
@@ -160,10 +160,10 @@ def test_a_wrong_image_is_named(flow_dir, image, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read as CSV"),
-        (b"\xff\xfe\x00\x01\x02", "cannot be read as CSV"),
-        (b"dataset,sub,filename_o,label\n", "clips table is empty"),
-        (b"dataset,sub,filename_o,label\nsmic,s01,s01_ne_01,0\n", "clips table is empty"),
+        (b"", "no header row"),
+        (b"\xff\xfe\x00\x01\x02", "cannot be read"),
+        (b"dataset,sub,filename_o,label\n", "no clip with an emotion"),
+        (b"dataset,sub,filename_o,label\nsmic,s01,s01_ne_01,0\n", "no clip is left"),
     ],
 )
 def test_a_table_without_clips_is_refused(flow_dir, content, message):
@@ -176,10 +176,12 @@ def test_a_missing_or_broken_image_is_named(flow_dir):
     path = flow_dir / IMAGES / "sub01_EP02_01f.png"
     for content in (b"", b"no picture"):
         path.write_bytes(content)
-        with pytest.raises(StudyError, match=r"sub01_EP02_01f\.png is not a readable image"):
+        with pytest.raises(StudyError, match=r"not a readable image .*sub01_EP02_01f\.png"):
             open_flow(flow_dir)
     path.unlink()
-    with pytest.raises(StudyError, match=r"clip sub01/EP02_01f: no 'sub01_EP02_01f \.png'"):
+    with pytest.raises(
+        StudyError, match=r"clip CASME II/sub01/EP02_01f: no flow image .*sub01_EP02_01f\.png"
+    ):
         open_flow(flow_dir)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -300,35 +300,58 @@ def test_no_number_of_the_paper_stands_beside_other_clips(flow):
 HTNET = "dataset,sub,filename_o,label,apex,imagename,sub_filename"
 
 
-def test_smic_of_the_published_flow_by_the_recipe_of_the_book(tmp_path, workspace):
-    """The real names of the published list with made-up images: SMIC's own images are not part of this copy."""
-    folder = tmp_path / "datasets" / "STSNet_whole_norm_u_v_os"
-    folder.mkdir(parents=True)
-    lines, rng, codes = (
-        [HTNET, "casme2,sub01,EP02_01f,1,,,", "samm,006,006_1_2,0,,,"],
-        np.random.default_rng(0),
-        ["ne", "po", "sur"],
-    )
-    for subject in ("s01", "s03", "s08", "s20"):
-        for number, code in enumerate(codes * 2):
-            clip = f"{subject}_{code}_{number + 1:02d}"
-            lines.append(f"smic,{subject},{clip},{codes.index(code)},,,")
-            image = rng.integers(0, 60, (28, 28, 3), np.uint8) + np.uint8(60 * codes.index(code))
-            cv2.imwrite(str(folder / f"{subject}_{clip} .png"), image)
-    (tmp_path / "combined_3_class2_for_optical_flow.csv").write_text("\n".join(lines))
-    clips = open_clips(recipe("smic", tmp_path))
-    assert clips.table["database"].unique().tolist() == ["SMIC"]
-    assert clips.table.groupby("label")["clip_id"].size().tolist() == [8, 8, 8]
+#: SMIC's clips in the published list: subject -> how many are Negative, Positive, Surprise.
+SMIC = {
+    "s01": (3, 2, 1), "s02": (0, 1, 5), "s03": (22, 11, 6), "s04": (10, 4, 5), "s05": (1, 0, 1), "s06": (2, 0, 2),
+    "s08": (9, 4, 0), "s09": (0, 1, 3), "s11": (3, 3, 1), "s12": (0, 8, 1), "s13": (0, 10, 0), "s14": (3, 2, 5),
+    "s15": (1, 1, 2), "s18": (2, 0, 5), "s19": (0, 1, 1), "s20": (14, 3, 5),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def htnet(tmp_path_factory):
+    """The clone of the published flow, SMIC's names as they are and made-up images: the real ones are not here."""
+    folder, rng = tmp_path_factory.mktemp("htnet"), np.random.default_rng(0)
+    images = folder / "datasets" / "STSNet_whole_norm_u_v_os"
+    images.mkdir(parents=True)
+    lines = [HTNET, "casme2,sub01,EP02_01f,1,,,", "samm,006,006_1_2,0,,,"]
+    for subject, counts in SMIC.items():
+        for code, (name, count) in enumerate(zip(("ne", "po", "sur"), counts, strict=True)):
+            for number in range(1, count + 1):
+                clip = f"{subject}_{name}_{number:02d}"
+                lines.append(f"smic,{subject},{clip},{code},,{subject}_{clip}.jpg,")
+                image = rng.integers(0, 60, (28, 28, 3), np.uint8) + np.uint8(60 * code)
+                (images / f"{subject}_{clip} .png").write_bytes(cv2.imencode(".png", image)[1])
+    (folder / "combined_3_class2_for_optical_flow.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_smic_of_the_published_flow_is_read_by_the_recipe_of_the_book(htnet, workspace):
+    clips = open_clips(recipe("smic", htnet))
+    assert clips.provenance.source == "SMIC, flow images of a manifest"
+    assert clips.table["subject"].nunique() == 16
+    assert clips.table.groupby("label")["clip_id"].size().to_dict() == {
+        "Negative": 70,
+        "Positive": 51,
+        "Surprise": 43,
+    }
     images = motion_images(clips, size=28)
-    found = forest_baseline(images, clips.table, subject_folds(clips.table), seed=0)
+    found = forest_baseline(images, clips.table, subject_folds(clips.table, 3), seed=0)
     assert scores(found, by="arm")["macro"].iloc[0] > 0.5
 
 
 def recipe(name: str, folder: Path) -> dict[str, object]:
-    """A recipe as the page of the book prints it."""
-    import yaml
+    """A recipe as ``book/sources.yml`` has it; the page of the book prints the same."""
+    book = Path(__file__).parents[2] / "book"
+    text = (book / "sources.yml").read_text(encoding="utf-8")
+    page = (book / "your_database.md").read_text(encoding="utf-8")
+    printed = [yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert next(part[name] for part in printed if name in part) == yaml.safe_load(text)[name]
+    return yaml.safe_load(text.replace("$ETHNICMER_FLOW", str(folder)))[name]
 
+
+def test_every_recipe_of_the_book_is_a_source():
     page = (Path(__file__).parents[2] / "book" / "your_database.md").read_text(encoding="utf-8")
-    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
-    text = yaml.safe_dump(next(block[name] for block in blocks if name in block))
-    return yaml.safe_load(os.path.expandvars(text.replace("$ETHNICMER_FLOW", str(folder))))
+    for part in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        for source in yaml.safe_load(part).values():
+            assert source_of(source).kind == "manifest"

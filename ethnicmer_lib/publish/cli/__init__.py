@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +48,7 @@ def rerun(
 
     where.use(engine)
     folder = book.rerun(chapter, profile, overrides(**options), say=typer.echo)
-    typer.echo(f"notebook: {folder / (chapter + '.ipynb')}")
+    typer.echo(f"notebook: {folder / (Path(chapter).name + '.ipynb')}")
     typer.echo(f"page:     {folder / 'html' / 'book' / (chapter + '.html')}")
     typer.echo(f"results:  {folder / 'results'}")
 
@@ -61,6 +62,18 @@ def params(
 
     for name, value, allowed, meaning in chapters.resolve(chapters.chapter(chapter), profile).explained():
         typer.echo(f"{name} = {value}\n    {meaning} ({allowed})")
+
+
+@app.command()
+def course(
+    out: Annotated[Path, typer.Argument(help="Folder to write: student/ and instructor/.")],
+    word: Annotated[str | None, typer.Option(help="Decides the secret of the blind cohorts; random.")] = None,
+) -> None:
+    """Write the course to hand out: notebooks in two editions, small cohorts, a blind exercise and its key."""
+    from ethnicmer_lib.publish.course import write_course
+
+    for path in write_course(out, word):
+        typer.echo(path)
 
 
 app.command()(recordings.record)

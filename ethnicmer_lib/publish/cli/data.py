@@ -43,6 +43,8 @@ def check(
 
     try:
         given = {"kind": "licensed", "casme2": casme2, "samm": samm, "annotations": annotations}
+        if flow_dir and (casme2 or samm):
+            raise StudyError("one source at a time: give --flow-dir, or --casme2 and --samm")
         values = {"source": {"kind": "flow", "folder": flow_dir} if flow_dir else given}
         for name, value in typed(parameter).items():
             set_entry(

@@ -24,6 +24,9 @@ RECORDINGS = {
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",
     "statistics": "evidence.calibration:record_statistics",
+    "atlas": "evidence.atlas_runs:record_atlas",
+    "traps": "evidence.traps:record_traps",
+    "traps_simulated": "evidence.traps:record_traps_simulated",
 }
 _GIVEN = ("clips", "name", "command")
 

@@ -1,0 +1,186 @@
+"""What the paper's evidence looks like in studies whose truth is set: its rules and ours, applied to drawn studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ethnicmer_lib.clips.labels import GROUPS as ANNOTATED
+from ethnicmer_lib.design.scenarios import MIXED, NEGATIVE, NON_NEGATIVE
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence.map_groups import CLAIMS as MAPS
+from ethnicmer_lib.evidence.map_groups import map_claims, map_differences
+from ethnicmer_lib.evidence.pool import real_cells
+from ethnicmer_lib.evidence.scenario_svc import answers, distances
+from ethnicmer_lib.evidence.table_iv import drawn_clips, macro_by_draw
+from ethnicmer_lib.paper.facs import CLAIMS as UNITS
+from ethnicmer_lib.paper.facs import coded, unit_claims
+from ethnicmer_lib.paper.judging import KINDS, rules_of
+from ethnicmer_lib.paper.numbers import printed
+from ethnicmer_lib.simulator.roster import GROUPS
+from ethnicmer_lib.stats.draws import mean_over_draws
+from ethnicmer_lib.stats.scoring import MACRO
+
+PAPER, OURS = "paper", "ours"
+JOINT = "joint"  #: the design of both databases; any other is the name of the one database
+DROP, ALL_MAPS, ALL_UNITS = "mixed_drop", "all three maps", "all five units"
+#: The group that a simulated subject stands in for, by the names that the claims are written in.
+STANDS_FOR = {group: name for name, group in GROUPS.items()}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One truth and one design: what all studies of a cell share.
+
+    ``strength`` is the share of clips with the planted effect, ``confounding`` and ``shift`` are those of the
+    simulator; ``design`` is 'joint' or the one database that all subjects are of, half of them in either group;
+    ``subjects`` is how many there are (0: as many as in the real study).
+    """
+
+    strength: float = 0.0
+    confounding: float = 1.0
+    shift: float = 1.0
+    design: str = JOINT
+    subjects: int = 0
+
+    def sizes(self) -> dict[tuple[str, str], int]:
+        """Subjects by database and group."""
+        real = real_cells(self.confounding)
+        if self.design == JOINT:
+            return real_cells(self.confounding, self.subjects or None)
+        n = self.subjects or sum(size for (database, _), size in real.items() if database == self.design)
+        return {(self.design, "A"): n - n // 2, (self.design, "B"): n // 2}
+
+
+class Evidence(NamedTuple):
+    """What one rule says of one study."""
+
+    by: str  #: whose rule: :data:`PAPER` or :data:`OURS`
+    rule: str  #: key of the claim in ``claims.yml``, or what the paper's sentence rests on
+    value: float  #: the difference that the rule looks at
+    claimed: bool  #: whether the rule says that the paper's claim holds
+    opposite: bool = False  #: whether it says that the opposite holds
+
+
+def printed_gap() -> float:
+    """How far below the mean of the mono scenarios Mixed is in Table IV."""
+    macro = printed("table_iv")["macro"]
+    return float(macro.drop(MIXED).mean() - macro[MIXED])
+
+
+def scenario_size(study: pd.DataFrame) -> int:
+    """Subjects of a scenario as the paper chooses them: as many as the rarer group has, an even number."""
+    return int(study.groupby("group")["subject"].nunique().min()) // 2 * 2
+
+
+def bars(x: np.ndarray, study: pd.DataFrame, n_draws: int = 1, seed: int = 0) -> pd.DataFrame:
+    """Table IV of a study: macro F1 of SVC(C=100) by draw (rows) and scenario (columns).
+
+    ``x`` (n, d) has a row for every clip of ``study``, in its order.
+    """
+    names, _, said = _answered(x, study, n_draws, seed)
+    return pd.DataFrame(macro_by_draw((study["label"] == NEGATIVE).to_numpy(), said), columns=names)
+
+
+def _answered(
+    x: np.ndarray, study: pd.DataFrame, n_draws: int, seed: int
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    names, drawn = drawn_clips(study, scenario_size(study), n_draws, "as_described", seed)
+    number = np.unique(study["subject"], return_inverse=True)[1]
+    return names, drawn, answers(distances(x), number, (study["label"] == NEGATIVE).to_numpy(), drawn)
+
+
+def papers_rules(x: np.ndarray, study: pd.DataFrame, seed: int = 0) -> Iterator[Evidence]:
+    """What the paper would have written of a study: one draw of Table IV, signs of differences, no interval.
+
+    ``study`` has the columns of :func:`draw_study`, ``action_units`` and the measures of maps; of Table IV the rule is
+    that Mixed is the lowest bar and as far below the mean of the others as printed, or further.
+    """
+    first = bars(x, study, 1, seed).iloc[0]
+    mono = first.drop(MIXED)
+    gap = float(first[MIXED] - mono.mean())
+    yield Evidence(PAPER, DROP, gap, first[MIXED] < mono.min() and -gap >= printed_gap(), False)
+    yield from _signs(
+        MAPS, {key: _difference(study, *MAPS[key]) for key in MAPS}, "activation_maps", ALL_MAPS
+    )
+    yield from unit_signs(study)
+
+
+def unit_signs(study: pd.DataFrame) -> Iterator[Evidence]:
+    """Whether the codes of a study differ between the groups to the side that the paper says."""
+    shares = {key: _difference(coded(study, *UNITS[key][:3]), UNITS[key][2], "has") for key in UNITS}
+    yield from _signs(UNITS, shares, None, ALL_UNITS)
+
+
+def _difference(study: pd.DataFrame, label: str, measure: str) -> float:
+    """Mean of group B minus mean of group A; NaN where one of them has no such clip."""
+    mean = study.loc[study["label"] == label].groupby("group")[measure].mean()
+    return float(mean.get("B", np.nan) - mean.get("A", np.nan))
+
+
+def _signs(
+    keys: Mapping[str, Any], found: dict[str, float], chapter: str | None, both: str
+) -> Iterator[Evidence]:
+    """Every sign as the paper has it, and all of them together."""
+    if chapter:
+        sides = {key: rules_of(chapter)[key]["direction"] for key in keys}
+    else:
+        sides = {key: -1 if keys[key][3] == ANNOTATED[0] else 1 for key in keys}
+    right = {key: bool(sides[key] * found[key] > 0) for key in keys}
+    for key in keys:
+        yield Evidence(PAPER, key, found[key], right[key], bool(sides[key] * found[key] < 0))
+    yield Evidence(PAPER, both, float(np.mean(list(right.values()))), all(right.values()))
+
+
+def our_rules(
+    x: np.ndarray, study: pd.DataFrame, n_draws: int = 10, resamples: int = 500, seed: int = 0
+) -> Iterator[Evidence]:
+    """What this book's ledger would say of the same study: its own estimates, tests and rules of ``claims.yml``."""
+    names, drawn, said = _answered(x, study, n_draws, seed)
+    draw, arm, row = np.nonzero(drawn)
+    found = study.iloc[row][["subject", "group"]].reset_index(drop=True)
+    labels = np.array([NON_NEGATIVE, NEGATIVE])
+    found = found.assign(
+        draw=draw,
+        arm=np.array(names)[arm],
+        label=labels[(study["label"] == NEGATIVE).to_numpy().astype(int)[row]],
+        predicted=labels[(said[draw, arm, row] == 1).astype(int)],
+    )
+    weights = {name: 1.0 if name == MIXED else -0.5 for name in names}
+    yield _ruled(
+        "prima_facie", DROP, mean_over_draws(found, weights, MACRO, seed, resamples), {"draws": n_draws}
+    )
+    shown = study[study["label"].isin({label for label, _ in MAPS.values()})]
+    for key, given in map_claims(shown, map_differences({"maps": shown}, seed))[1].items():
+        yield _ruled("activation_maps", key, *given, without="seeds")
+    yield from unit_tests(study)
+
+
+def unit_tests(study: pd.DataFrame) -> Iterator[Evidence]:
+    """The tests of this book on the codes of a study."""
+    try:
+        units = unit_claims(study.assign(group=study["group"].map(STANDS_FOR)))
+    except StudyError:  # a group without any such clip: nothing can be said
+        units = dict.fromkeys(UNITS, (None, {}))
+    for key, given in units.items():
+        yield _ruled("audit", key, *given, sign=-1)
+
+
+def _ruled(
+    chapter: str, key: str, found: Any, words: Mapping[str, Any], without: str = "", sign: int = 1
+) -> Evidence:
+    """The verdict of a rule; what has too few subjects or draws for one claims nothing.
+
+    ``sign`` is -1 where the estimate is of the first group minus the second: a value is B minus A.
+    """
+    rule = rules_of(chapter)[key]
+    words = rule | words
+    least = {name: n for name, n in rule.get("least", {}).items() if name != without}
+    if found is None or any(words[name] < n for name, n in least.items()):
+        return Evidence(OURS, key, np.nan, False)
+    verdict = KINDS[rule["rule"]](found, words)
+    return Evidence(OURS, key, sign * found.value, verdict == "reproduced", verdict == "contradicted")

@@ -1,0 +1,232 @@
+"""The atlas, recorded: a pool that is rendered once, and thousands of studies drawn from it over a grid of truths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ethnicmer_lib.clips.labels import SAMM
+from ethnicmer_lib.evidence.atlas import JOINT, Cell, our_rules, papers_rules, unit_signs, unit_tests
+from ethnicmer_lib.evidence.atlas_pool import FEATURES, SEED, agreement, coded_pool, pool_table, pool_under
+from ethnicmer_lib.evidence.calibration import DESIGNS, better_by, draw, networks
+from ethnicmer_lib.evidence.made_up import real_clusters, runs_of
+from ethnicmer_lib.evidence.pool import (
+    METHOD,
+    draw_study,
+    rendered,
+)
+from ethnicmer_lib.networks import where
+from ethnicmer_lib.networks.maps import MEASURES
+from ethnicmer_lib.paper.numbers import printed
+from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.stats.confusions import class_f1
+from ethnicmer_lib.store import Provenance, Run, digest, record, recording
+
+BLOCK = 25  #: studies between two files: what an interruption can cost
+PRINTED_GAIN, PRINTED_ORDER = "gain_size", "rows_order"
+
+
+def record_atlas(
+    command: str,
+    part: Literal["pool", "studies", "codes"] = "studies",
+    repeats: int = 2,
+    shifts: Sequence[float] = (0.0, 1.0),
+    method: str = METHOD,
+    strengths: Sequence[float] = (0.0, 0.25, 0.5, 1.0),
+    confoundings: Sequence[float] = (0.0, 0.5, 1.0),
+    sizes: Sequence[int] = (28, 56),
+    coded_sizes: Sequence[int] = (28, 53, 112, 224, 448, 671),
+    n_studies: int = 1000,
+    n_ours: int = 200,
+    n_draws: int = 10,
+    resamples: int = 500,
+    seed: int = 0,
+) -> Path:
+    """Compute a part of the atlas and keep it in ``results/atlas/``; interrupted, it goes on.
+
+    'pool' renders ``repeats`` times the real roster under every database shift, with its agreement with cohorts that
+    are rendered as such.  'studies' draws from the recorded pool: at every strength, confounding and shift
+    ``n_studies`` of the real size, and of each of ``sizes`` within SAMM; the paper's rules judge all of them, ours
+    the first ``n_ours``.  'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of
+    ``coded_sizes`` in both databases, as confounded as the real ones, and within SAMM.
+
+    StudyError for a size that the pool cannot give.
+    """
+    if part == "pool":
+        asked = {"repeats": repeats, "shifts": list(shifts), "method": method, "seed": SEED}
+        settings = [
+            SimulatorSettings(seed=SEED + repeat, database_shift=shift)
+            for shift in shifts
+            for repeat in range(repeats)
+        ]
+        made = {one: rendered(one, method) for one in settings}
+        source = f"simulated pool: {repeats} times the real roster under database shifts {list(shifts)}"
+        provenance = Provenance(source, True, digest(asked))
+        tables = {"pool": pool_table(made), "agreement": agreement(made, method)}
+        return record("atlas", tables, provenance, command, asked)
+    pool = recording("atlas")
+    about = {
+        "n_studies": n_studies,
+        "n_ours": n_ours,
+        "n_draws": n_draws,
+        "resamples": resamples,
+        "seed": seed,
+    }
+    asked = {"strengths": list(strengths)}
+    if part == "codes":
+        grid = [
+            Cell(one, float(design == JOINT), 1.0, design, size)
+            for one, size, design in product(strengths, coded_sizes, (JOINT, SAMM))
+        ]
+        found = studies(
+            coded_pool(max(coded_sizes)), grid, **about | {"n_studies": n_ours}, work=judged_codes
+        )
+        return record(
+            "atlas", {"codes": found}, pool.provenance, command, about | asked | {"sizes": [*coded_sizes]}
+        )
+    grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes)
+    tables = {
+        "studies": studies(pool.table("pool"), grid, **about),
+        "table_v": table_v_rules(5 * n_studies, seed),
+    }
+    about |= asked | {"confoundings": list(confoundings), "sizes": list(sizes)}
+    return record("atlas", tables, pool.provenance, command, about)
+
+
+def cells(
+    strengths: Sequence[float], confoundings: Sequence[float], shifts: Sequence[float], sizes: Sequence[int]
+) -> list[Cell]:
+    """The grid: both databases at the real size, and within SAMM at every size (under the largest shift)."""
+    joint = [Cell(*truth) for truth in product(strengths, confoundings, shifts)]
+    return joint + [Cell(one, 0.0, max(shifts), SAMM, size) for one, size in product(strengths, sizes)]
+
+
+class Block(NamedTuple):
+    """Studies of a cell that are computed together."""
+
+    name: str
+    cell: Cell
+    numbers: range
+    about: dict[str, int]
+
+
+class Done(NamedTuple):
+    """A block with what was found."""
+
+    task: Block
+    rows: pd.DataFrame
+
+
+def studies(
+    pool: pd.DataFrame,
+    grid: Sequence[Cell],
+    n_studies: int = 1000,
+    n_ours: int = 200,
+    n_draws: int = 10,
+    resamples: int = 500,
+    seed: int = 0,
+    progress: bool = True,
+    work: where.Work | None = None,
+) -> pd.DataFrame:
+    """What all rules say of studies drawn from a pool, kept block by block, by any engine of ``networks.where``.
+
+    ``work`` is :func:`judged`, or :func:`judged_codes` for a pool that has codes alone.
+    One row per study and rule: the fields of :class:`Cell`, ``study``, and those of :class:`Evidence`.
+    """
+    about = {"n_ours": n_ours, "n_draws": n_draws, "resamples": resamples, "seed": seed}
+    run = Run.open(
+        "atlas", code=("clips", "stats", "design", "paper", "evidence"), inputs={"pool": pool, **about}
+    )
+    starts = range(0, n_studies, BLOCK)
+    blocks = [
+        Block(
+            f"{digest(asdict(cell))[:12]}-{start:06d}-{min(BLOCK, n_studies - start)}", cell, numbers, about
+        )
+        for cell in grid
+        for start in starts
+        for numbers in [range(start, min(start + BLOCK, n_studies))]
+    ]
+    left = [block for block in blocks if run.read(block.name) is None]
+    made = where.run(where.chosen("serial"), work or judged, left, pool)
+    for done in tqdm(made, desc="blocks of studies", total=len(left), disable=not progress):
+        run.write(done.task.name, done.rows)
+    table = pd.concat([run.read(block.name) for block in blocks], ignore_index=True)
+    return table.astype(
+        {"study": "uint32", "value": "float32", **dict.fromkeys(("design", "by", "rule"), "category")}
+    )
+
+
+def judged(block: Block, pool: pd.DataFrame) -> Done:
+    """One block: every study drawn and judged."""
+    asked = {name: n for name, n in block.about.items() if name in ("n_draws", "resamples")}
+    part, rows = pool_under(pool, block.cell.shift), []
+    for number in block.numbers:
+        x, study = study_of(*part, block.cell, block.about["seed"], number)
+        said = list(papers_rules(x, study, number))
+        if number < block.about["n_ours"]:
+            said += our_rules(x, study, **asked, seed=number)
+        rows += [{**asdict(block.cell), "study": number, **one._asdict()} for one in said]
+    return Done(block, pd.DataFrame(rows))
+
+
+def judged_codes(block: Block, pool: pd.DataFrame) -> Done:
+    """One block by the rules on FACS codes."""
+    part, rows = pool_under(pool, block.cell.shift), []
+    for number in block.numbers:
+        study = draw_study(part[1], block.cell.sizes(), block.cell.strength, block.about["seed"], number)
+        study = study.assign(action_units=part[0]["action_units"].to_numpy()[study["row"]])
+        said = [*unit_signs(study), *unit_tests(study)]
+        rows += [{**asdict(block.cell), "study": number, **one._asdict()} for one in said]
+    return Done(block, pd.DataFrame(rows))
+
+
+def study_of(
+    made: pd.DataFrame, clips: pd.DataFrame, cell: Cell, seed: int = 0, number: int = 0
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """One study of a cell from a pool as of :func:`pool_under`: features (n, WIDTH), and the study with its codes and
+    measures of maps, a row a clip."""
+    study = draw_study(clips, cell.sizes(), cell.strength, seed, number)
+    of = made.iloc[study["row"]].reset_index(drop=True)
+    return of[FEATURES].to_numpy(), study.assign(**of[["action_units", *MEASURES]])
+
+
+def table_v_rules(tables: int = 5000, seed: int = 0) -> pd.DataFrame:
+    """What the paper reads off Table V, from one run of each network, where all networks are alike or one is better.
+
+    Predictions are made up for subjects drawn from the real ones, by runs that differ as recorded ones do
+    (:mod:`evidence.made_up`).  One row per truth and rule: how many ``tables``, and in how many ``claimed``.
+    """
+    real, runs = real_clusters(), runs_of(networks())
+    macro = printed("table_v")["macro"].sort_values()
+    gain = macro["dual_motion"] - macro["resnet18"]
+    method, better = better_by(runs.better, real)
+    rows = []
+    for truth, sizes, of_motion in (
+        ("all networks alike", runs.usual, method),
+        ("all networks alike, runs as the most varied", runs.most, method),
+        ("the second branch adds the printed gain", runs.usual, better),
+    ):
+        made = np.empty((tables, len(macro)))
+        for table in range(tables):
+            rng = np.random.default_rng([seed, table])
+            counts = draw(DESIGNS[0], real, rng).counts
+            normal = rng.standard_normal((len(counts), 1 + len(real.labels)))
+            for arm, name in enumerate(macro.index):
+                process = of_motion if name == "dual_motion" else method
+                made[table, arm] = np.nanmean(
+                    class_f1(process.drawn(counts, normal, sizes, 1, rng)[0].sum(0))
+                )
+        found = pd.DataFrame(made, columns=macro.index)
+        claimed = {
+            PRINTED_GAIN: found["dual_motion"] - found["resnet18"] >= gain,
+            PRINTED_ORDER: (np.diff(made, axis=1) > 0).all(axis=1),
+        }
+        rows += [(truth, rule, tables, int(one.sum())) for rule, one in claimed.items()]
+    return pd.DataFrame(rows, columns=["truth", "rule", "tables", "claimed"])

@@ -1,0 +1,182 @@
+"""The atlas for the reader: how often each rule claims what the paper claims, what it takes to see it, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from scipy.stats import binomtest
+
+from ethnicmer_lib.clips.labels import SAMM
+from ethnicmer_lib.evidence.atlas import DROP, JOINT, OURS, PAPER
+from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, TEAL, WIDTH, figure
+from ethnicmer_lib.stats.intervals import POWER, Estimate
+from ethnicmer_lib.store import Recording
+
+TRUTH = ["design", "subjects", "confounding", "shift", "strength"]
+#: Rule -> how tables call it.
+CALLED = {
+    "mixed_drop": "Table IV: Mixed lower",
+    "map_sides": "Fig. 3: one-sided",
+    "map_size": "Fig. 3: smaller",
+    "map_height": "Fig. 4: lower in the face",
+    "all three maps": "Figs 3-4: all three signs",
+    "one_sided_smile": "codes: one-sided AU12",
+    "au26_surprise": "codes: AU26",
+    "au1_surprise": "codes: AU1",
+    "au2_surprise": "codes: AU2",
+    "au5_surprise": "codes: AU5",
+    "all five units": "codes: all five signs",
+}
+#: Rules whose power is drawn.
+SHOWN = (DROP, "map_height", "one_sided_smile", "au26_surprise")
+
+
+def share(hits: int, of: int) -> Estimate:
+    """A share of studies with its 95 % interval (Clopper & Pearson 1934, which holds its level for every share)."""
+    found = binomtest(int(hits), int(of)).proportion_ci(method="exact")
+    return Estimate(hits / of, float(found.low), float(found.high))
+
+
+def rates(studies: pd.DataFrame) -> pd.DataFrame:
+    """How often each rule claims, by truth, design and whose rule it is.
+
+    ``studies`` is as of ``atlas_runs.studies``.  Columns: those of TRUTH, by, rule, ``studies``, ``claimed`` and
+    ``opposite`` (Estimates of shares); ``value``, the mean of what the rule looks at; ``published``, its mean over the
+    studies that claim; ``wrong_sign``, the share of these on the other side than ``value``.
+    """
+    rows = []
+    for key, part in studies.groupby([*TRUTH, "by", "rule"], observed=True, sort=False):
+        claimed = part.loc[part["claimed"], "value"]
+        mean = float(part["value"].mean())
+        rows.append(
+            dict(zip([*TRUTH, "by", "rule"], key, strict=True))
+            | {"studies": len(part), "claimed": share(part["claimed"].sum(), len(part))}
+            | {"opposite": share(part["opposite"].sum(), len(part)), "value": mean}
+            | {"published": float(claimed.mean()), "wrong_sign": float((claimed * mean < 0).mean())}
+        )
+    return pd.DataFrame(rows)
+
+
+def at(found: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """The rows whose columns have the values that ``where`` says."""
+    return found[np.logical_and.reduce([found[name] == value for name, value in where.items()])]
+
+
+def table_of(found: pd.DataFrame, columns: str, **where: object) -> pd.DataFrame:
+    """``claimed`` of :func:`rates`: a row a rule, a column for every value of ``columns``, of the rows that ``where``
+    says."""
+    wide = at(found, **where).pivot(index="rule", columns=columns, values="claimed")
+    return wide.reindex([rule for rule in CALLED if rule in wide.index]).rename(index=CALLED)
+
+
+def smallest(strengths: Sequence[float], power: Sequence[float], wanted: float = POWER) -> float:
+    """The least strength from which on a rule claims in ``wanted`` of the studies: a line between the strengths tried.
+
+    NaN where it does not up to the largest.
+
+    Examples
+    --------
+    >>> from ethnicmer_lib.evidence.atlas_shown import smallest
+    >>> round(smallest([0, 0.5, 1], [0.05, 0.4, 0.9]), 2)
+    0.9
+    """
+    order = np.argsort(strengths)
+    x, y = np.asarray(strengths, float)[order], np.asarray(power, float)[order]
+    below = np.flatnonzero(y < wanted)
+    if not len(below):
+        return float(x[0])
+    last = below[-1]
+    if last == len(y) - 1:
+        return float("nan")
+    return float(x[last] + (wanted - y[last]) / (y[last + 1] - y[last]) * (x[last + 1] - x[last]))
+
+
+@figure
+def drop_by_strength(studies: pd.DataFrame, gap: float, of: Any) -> Figure:
+    """Mixed minus the mean of the mono scenarios in every study, by strength; ``gap`` is how far below is claimed."""
+    fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 0.6 * studies["strength"].nunique() + 1.4))
+    rows = studies.assign(strength=[f"{strength:.0%} of clips" for strength in studies["strength"]])
+    look = {"orient": "h", "size": 3, "alpha": 0.45, "jitter": 0.25}
+    sns.stripplot(
+        rows, x="value", y="strength", hue="claimed", palette={True: CORAL, False: GREY}, ax=ax, **look
+    )
+    ax.axvline(-gap, color=CORAL, lw=1, ls=":")
+    ax.set(xlabel="macro F1, Mixed minus mean of mono (one draw)", ylabel="effect planted in")
+    ax.legend(title="as in the paper", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return fig
+
+
+@figure
+def detection(found: pd.DataFrame, rules: Sequence[str], of: Any) -> Figure:
+    """How often a rule claims, against strength: the paper's and ours, of rows of :func:`rates` of one design."""
+    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
+    for ax, by, title in zip(
+        axes, (PAPER, OURS), ("as the paper decides", "as this book decides"), strict=True
+    ):
+        for rule, colour in zip(rules, (TEAL, CORAL, GOLD, GREY), strict=False):
+            part = at(found, by=by, rule=rule).sort_values("strength")
+            value, low, high = np.array([*part["claimed"]]).T
+            bars = {"yerr": (value - low, high - value), "capsize": 3, "marker": "o", "ms": 4}
+            ax.errorbar(part["strength"], value, color=colour, label=CALLED[rule], **bars)
+        ax.set(title=title, xlabel="share of clips with the effect", ylim=(-0.03, 1.03))
+        ax.yaxis.set_major_formatter(PercentFormatter(1))
+    axes[0].set_ylabel("studies in which it is claimed")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=2)
+    fig.tight_layout()
+    return fig
+
+
+def percent(found: Estimate) -> str:
+    """A share with its interval, in per cent, as prose has it."""
+    value, low, high = (100 * one for one in found)
+    return f"{value:.0f} % [{low:.0f}, {high:.0f}]"
+
+
+def needed_in_words(codes: pd.DataFrame, strength: float, rule: str = "au26_surprise") -> dict[str, str]:
+    """The subjects from which on our rule claims in 80 % of the studies of :func:`rates`, by design, for the prose."""
+    said = {}
+    for design, name in ((JOINT, "needed_joint"), (SAMM, "needed_one")):
+        part = at(codes, by=OURS, rule=rule, strength=strength, design=design)
+        sizes, power = part["subjects"].to_list(), [one.value for one in part["claimed"]]
+        least = smallest(sizes, power)
+        said[name] = (
+            f"about {least:.0f}" if np.isfinite(least) else f"more than the {max(sizes)} that were tried"
+        )
+    return said
+
+
+def in_words(recorded: Recording) -> dict[str, Any]:
+    """What the chapter's prose says of the recording, by name."""
+    studies, pool, agreement = (recorded.table(part) for part in ("studies", "pool", "agreement"))
+    found = rates(studies)
+    real = at(found, design=JOINT, confounding=1.0, shift=max(pool["shift"]))
+    claimed = real.set_index(["strength", "by", "rule"])["claimed"]
+    most, alike = max(studies["strength"]), recorded.table("table_v").set_index(["truth", "rule"])
+    gain = alike.loc[("all networks alike", "gain_size")]
+    return {
+        "studies": f"{studies.drop_duplicates([*TRUTH, 'study']).shape[0]:,}",
+        "n_studies": int(real["studies"].max()),
+        "n_ours": int(real.loc[real["by"] == OURS, "studies"].max()),
+        "pool_subjects": pool["subject"].nunique(),
+        "pool_rows": f"{len(pool):,}",
+        "shifts": ", ".join(f"{shift:g}" for shift in sorted(set(pool["shift"]))),
+        "alarm_drop": percent(claimed[0.0, PAPER, DROP]),
+        "alarm_drop_ours": percent(claimed[0.0, OURS, DROP]),
+        "alarm_maps": percent(claimed[0.0, PAPER, "all three maps"]),
+        "alarm_au26": percent(claimed[0.0, PAPER, "au26_surprise"]),
+        "alarm_au26_ours": percent(claimed[0.0, OURS, "au26_surprise"]),
+        "alarm_gain": percent(share(gain["claimed"], gain["tables"])),
+        "power_drop": percent(claimed[most, PAPER, DROP]),
+        "power_drop_ours": percent(claimed[most, OURS, DROP]),
+        "power_au26_ours": percent(claimed[most, OURS, "au26_surprise"]),
+        "most": f"{most:.0%}",
+        "agreeing": len(agreement),
+        "apart": f"{agreement['apart'].max():g}",
+    }

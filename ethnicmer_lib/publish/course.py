@@ -1,0 +1,137 @@
+"""Lessons as hand-outs: from one source a student's and an instructor's notebooks, cohorts, a blind exercise."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import secrets
+import shutil
+import zipfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from ethnicmer_lib.evidence import blind
+from ethnicmer_lib.evidence.exercises import quiz
+from ethnicmer_lib.publish.chapters import LESSONS, Chapter, read
+from ethnicmer_lib.sources import open_clips
+from ethnicmer_lib.store import project_root
+
+#: Cohorts that are handed out: small, and each with one knob turned.
+COHORTS = {
+    "base": {"size": "tiny"},
+    "unconfounded": {"size": "tiny", "confounding": 0, "database_shift": 0},
+    "marked": {"size": "tiny", "texture_cue": 1},
+    "label_noise": {"size": "tiny", "label_noise": 0.2},
+}
+_PLAIN = (
+    (r"\{(?:term|ref|doc|numref)\}`([^`<]+?)(?:\s*<[^`>]*>)?`", r"\1"),
+    (r"(?m)^\([\w-]+\)=\n", ""),
+    (r"(?m)^:{3,}\{\w+\} ?(.*)$", r"**\1**\n"),
+    (r"(?m)^:(?:class|open|name):.*\n", ""),
+    (r"(?m)^:{3,}$", ""),
+)
+
+
+def edition(one: Chapter, student: bool) -> NotebookNode:
+    """A lesson's notebook for students, with stubs in the place of solutions and no notes, or for instructors."""
+    notebook = read(one)
+    cells, code = [], [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in notebook.cells:
+        tags = cell.metadata.pop("tags", [])
+        cell.metadata = {"tags": tags} if tags else {}
+        if student and "instructor" in tags:
+            continue
+        if cell.cell_type == "markdown":
+            cell.source = plain(cell.source)
+            if cell.source.startswith(("# ", "## ")):  # jupyter nbconvert --to slides
+                cell.metadata["slideshow"] = {"slide_type": "slide"}
+        elif "quiz" in tags:
+            cell = new_markdown_cell(
+                eval(cell.source, {"quiz": quiz}).data, id=cell.id, metadata=cell.metadata
+            )
+        elif "solution" in tags and student:
+            cell.source = stub(cell.source, code[code.index(cell) + 1].source)
+        elif "check" in tags:
+            cell.metadata["jupyter"] = {"source_hidden": True}
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def stub(solution: str, check: str) -> str:
+    """What a student starts from: comments at the top and imports of a solution, its functions without their bodies,
+    and ``...`` for whatever else the check asks for."""
+    asked = {node.id for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Name)}
+    lines = [line for line in solution.splitlines() if line.startswith("#")]
+    for node in ast.parse(solution).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef):
+            about = node.body[:1] if ast.get_docstring(node) else []
+            node.body = [*about, ast.Expr(ast.Constant(...))]
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.Assign):
+            names = {
+                name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+            lines += [f"{name} = ..." for name in sorted(names & asked)]
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Text of the book as Jupyter reads it: roles as their words, references as (author, year), no directives."""
+    text = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda found: _cited(found[2], found[1] == "t"), text)
+    for pattern, words in _PLAIN:
+        text = re.sub(pattern, words, text)
+    return text.strip()
+
+
+def _cited(keys: str, in_text: bool) -> str:
+    bib = (project_root() / "book" / "references.bib").read_text(encoding="utf-8")
+    found = []
+    for key in keys.split(","):
+        entry = re.search(rf"@\w+\{{{key.strip()},(.*?)\n\}}", bib, re.DOTALL)[1]
+        who = re.search(r"author\s*=\s*\{(.*)\},", entry)[1].split(" and ")
+        year, first = re.search(r"year\s*=\s*\{(\d+)\}", entry)[1], re.sub("[{}]", "", who[0].split(",")[0])
+        name = first + (" et al." if len(who) > 2 else f" & {who[1].split(',')[0]}" if len(who) == 2 else "")
+        found.append(f"{name} ({year})" if in_text else f"{name}, {year}")
+    return "; ".join(found) if in_text else f"({'; '.join(found)})"
+
+
+def write_course(out: Path, word: str | None = None) -> list[Path]:
+    """Write both editions of every lesson, the cohorts, and the blind exercise with its key; what was written.
+
+    The archive of cohorts, unpacked beside the notebooks, lies where ``open_clips`` looks for them.  ``word`` decides
+    the secret settings of the blind cohorts; by default it is random, and only the key holds it.
+    """
+    student, instructor = (out / name for name in ("student", "instructor"))
+    written = []
+    for folder in (student, instructor):
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, one in enumerate(LESSONS, 1):
+            written.append(folder / f"{number}-{one.path.stem}.ipynb")
+            nbformat.write(edition(one, folder is student), written[-1])
+        for name in re.findall(r'em\.recording\("(\w+)"\)', "".join(one.path.read_text() for one in LESSONS)):
+            kept = project_root() / "results" / name
+            written.append(Path(shutil.copytree(kept, folder / "results" / name, dirs_exist_ok=True)))
+    word = word or secrets.token_hex(8)
+    for name, table in blind.cohorts(word).items():
+        written.append(student / f"blind-{name}.csv")
+        table.round(3).to_csv(written[-1], index=False)
+    key = f"word: {word}\n{blind.key(word).to_csv()}"
+    written += [instructor / "blind-key.txt", student / "blind-seal.txt"]
+    written[-2].write_text(key, encoding="utf-8")
+    written[-1].write_text(
+        f"SHA-256 of the key: {hashlib.sha256(key.encode()).hexdigest()}\n", encoding="utf-8"
+    )
+    written.append(student / "cohorts.zip")
+    with zipfile.ZipFile(written[-1], "w") as archive:  # pictures do not get smaller
+        for settings in COHORTS.values():
+            root = Path(open_clips(settings).root)
+            for path in sorted(one for one in root.rglob("*") if one.is_file()):
+                archive.write(path, Path("_build", "cohorts", root.name, path.relative_to(root)))
+    return written

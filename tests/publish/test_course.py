@@ -1,0 +1,118 @@
+"""The course: solutions pass their checks and stubs do not; editions differ in solutions and notes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+
+import matplotlib
+import nbformat
+import pytest
+from checkout import ROOT
+
+from ethnicmer_lib.evidence import blind, exercises
+from ethnicmer_lib.publish import course
+from ethnicmer_lib.publish.chapters import LESSONS, read
+
+NAMED = pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.path.stem)
+EDITIONS = pytest.mark.parametrize("student", [False, True], ids=["solutions", "stubs"])
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+@EDITIONS
+@NAMED
+def test_every_solution_passes_its_check_and_every_stub_fails_it(lesson, student, tiny, common, monkeypatch):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
+    check, found = exercises.check, []
+    monkeypatch.setattr(exercises, "check", lambda *asked: found.append(check(*asked)))
+    cells = course.edition(lesson, student).cells
+    space: dict = {}
+    for cell in cells:
+        if cell.cell_type == "code" and "instructor" not in tags(cell):
+            exec(cell.source, space)
+    assert len(found) == sum("check" in tags(cell) for cell in cells) >= 4
+    assert [one.text for one in found if one.right is student] == []
+
+
+@NAMED
+def test_editions_differ_in_solutions_and_notes_alone(lesson):
+    student, instructor = (course.edition(lesson, student).cells for student in (True, False))
+    shared = [cell for cell in instructor if "instructor" not in tags(cell)]
+    assert 2 <= len(instructor) - len(shared) <= 4
+    for mine, theirs in zip(student, shared, strict=True):
+        assert mine.id == theirs.id
+        assert (mine.source == theirs.source) is ("solution" not in tags(mine))
+
+
+@NAMED
+def test_a_lesson_has_what_a_teacher_needs_and_notebooks_hold_no_markup_of_the_book(lesson):
+    source = lesson.path.read_text(encoding="utf-8")
+    for words in ("After it you can", "Before it", "minutes of teaching", "What to take away"):
+        assert words in source, words
+    for words in ("Live coding", "Common wrong answers", "expected("):
+        assert words in source.partition('{"tags": ["instructor"]}')[2], words
+    exercises_in = len(re.findall(r"^### Exercise \d\.\d: ", source, re.MULTILINE))
+    assert exercises_in == source.count("[solution, hide-cell]") == source.count("[check, hide-input]") >= 4
+    questions = [cell for cell in read(lesson).cells if "quiz" in tags(cell)]
+    assert len(questions) >= 2
+    for cell in questions:
+        assert cell.source.count(f': "{exercises.RIGHT}.') == 1, cell.source
+    for cell in course.edition(lesson, True).cells:
+        assert not re.search(r"\{\w+(:\w)?\}`|^:::|^\([\w-]+\)=$", cell.source, re.MULTILINE), cell.source
+
+
+def test_what_is_handed_out_runs_anywhere_and_its_secret_is_sealed(tiny, common, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
+    monkeypatch.setattr(course, "COHORTS", {"base": {"size": "tiny"}})
+    course.write_course(tmp_path, "a word")
+    student, instructor = tmp_path / "student", tmp_path / "instructor"
+    for folder in (student, instructor):
+        assert len([nbformat.read(path, 4) for path in folder.glob("?-*.ipynb")]) == len(LESSONS)
+    names = zipfile.ZipFile(student / "cohorts.zip").namelist()
+    assert all(re.match(r"_build/cohorts/simulated-\w{16}/", name) for name in names)
+    assert len(names) > 3 * len(tiny)
+    key = (instructor / "blind-key.txt").read_bytes()
+    assert hashlib.sha256(key).hexdigest() in (student / "blind-seal.txt").read_text()
+    assert not [path for path in student.rglob("*") if path.is_file() and b"a word" in path.read_bytes()]
+    given = blind.opened(student)
+    assert [len(table) for table in given.values()] == [580] * 4
+    assert json.loads((student / "results" / "traps" / "record.json").read_text())
+
+
+def test_a_check_says_right_or_a_hint_and_never_raises():
+    assert exercises.check("1.1", (lambda: True, "no")).right
+    said = exercises.check("1.1", (lambda: True, "first"), (lambda: 1 / 0, "Divide by what is there."))
+    assert not said.right
+    assert repr(said).startswith(
+        "Exercise 1.1: not yet. Divide by what is there. (Python says: ZeroDivisionError"
+    )
+
+
+def test_a_stub_keeps_signatures_and_what_the_check_asks_for():
+    solution = '# think\nimport numpy as np\nhelp = 3\n\ndef f(x):\n    """Twice."""\n    return 2*x\n\na, b = f(1), 2'
+    stub = course.stub(solution, "check('1', (lambda: f(2) == 4 and a == 2, ''))")
+    assert stub.splitlines() == [
+        "# think",
+        "import numpy as np",
+        "def f(x):",
+        '    """Twice."""',
+        "    ...",
+        "a = ...",
+    ]
+
+
+def test_blind_answers_are_marked_against_what_was_planted():
+    truth = blind.key("w")["effect"]
+    assert sorted(truth) == ["no", "no", "yes", "yes"]
+    right = blind.mark(dict(truth), "w")
+    assert right["points"].sum() == 4
+    assert blind.mark({"north": "cannot tell"}, "w")["points"].tolist() == [0]
+    assert blind.settings("w") != blind.settings("v")
