@@ -24,6 +24,8 @@ from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resol
 from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.store import digest, project_root, workspace
 
+PROGRAM = Path(sys.executable).with_name("jupyter-book")
+
 
 def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], None] = print) -> Path:
     """Build the site of one source and return the folder with its ``index.html``; what is unchanged is not done again.
@@ -104,8 +106,9 @@ def rerun(
         shutil.copytree(
             workspace() / "runs" / run, folder / "results" / run, ignore=tables, dirs_exist_ok=True
         )
-    page = {f"book/{name}.ipynb": nbformat.writes(notebook)}
-    render(page, folder / ".stage", folder / "html", only=name)
+    if PROGRAM.exists():  # not in the small installation
+        page = {f"book/{name}.ipynb": nbformat.writes(notebook)}
+        render(page, folder / ".stage", folder / "html", only=name)
     return folder
 
 
@@ -147,8 +150,7 @@ def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | Non
     stamp = site / ".signature"
     if stamp.exists() and stamp.read_text() == signature:
         return False
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(source), "--path-output", str(stage), "-q"]
+    command = [str(PROGRAM), "build", str(source), "--path-output", str(stage), "-q"]
     strict = [] if only else ["-W", "-n", "--keep-going"]
     done = subprocess.run([*command, *strict], capture_output=True, text=True)
     if done.returncode:

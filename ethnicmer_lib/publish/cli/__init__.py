@@ -49,7 +49,10 @@ def rerun(
     where.use(engine)
     folder = book.rerun(chapter, profile, overrides(**options), say=typer.echo)
     typer.echo(f"notebook: {folder / (Path(chapter).name + '.ipynb')}")
-    typer.echo(f"page:     {folder / 'html' / 'book' / (chapter + '.html')}")
+    page = folder / "html" / "book" / f"{chapter}.html"
+    typer.echo(
+        f"page:     {page if page.exists() else 'not rendered: there is no Jupyter Book in this installation'}"
+    )
     typer.echo(f"results:  {folder / 'results'}")
 
 
