@@ -13,7 +13,7 @@ class Block(TinyVitBlock):
 
     Padding is not masked, so it is part of what the network computes; but all of it has the same key and value, and
     stands in a softmax as one token whose bias is the log of the summed exponentials of theirs.  The same outputs and
-    gradients, up to rounding; maps that fill a window or need several are timm's.
+    gradients, up to rounding (benchmarks/windows.py); maps that fill a window or need several are timm's.
     """
 
     def forward(self, x: Tensor) -> Tensor:
