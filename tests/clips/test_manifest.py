@@ -257,6 +257,17 @@ def test_policies_are_those_of_licensed_copies(frames):
     assert set(clips.decisions["rule"]) == {"missing_apex='offset'", "missing_frames='drop'"}
 
 
+def test_folders_are_found_below_and_in_other_spellings_where_the_exact_names_are_not_there(frames):
+    shutil.move(frames.root / "frames", frames.root / "inner")
+    (frames.root / "frames").mkdir()
+    shutil.move(frames.root / "inner", frames.root / "frames" / "Cropped")
+    (frames.root / "frames" / "Cropped" / "P 2" / "a b").rename(
+        frames.root / "frames" / "Cropped" / "P 2" / "A B"
+    )
+    assert frames.codes() == ["odd_folder_name"]
+    assert open_clips(frames.source).frames("Own/P 2/a b", "apex").shape == (40, 40, 3)
+
+
 def test_subjects_of_two_databases_are_told_apart(flow):
     flow.header.append("Labor")
     flow.rows = [[*row, "A" if number < 1 else "B"] for number, row in enumerate(flow.rows)]
