@@ -86,6 +86,7 @@ PAGES = (
     *CHAPTERS,
     Chapter("claims", "source profile changes", reads_all=True),
     Chapter("statistics", "seed"),
+    Chapter("atlas", "n_studies n_draws seed"),
     Chapter("protocol"),
     Chapter("data_card", "source seed"),
     Chapter("library"),
