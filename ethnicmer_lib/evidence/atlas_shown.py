@@ -106,12 +106,14 @@ def drop_by_strength(studies: pd.DataFrame, gap: float, of: Any) -> Figure:
     fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 0.6 * studies["strength"].nunique() + 1.4))
     rows = studies.assign(strength=[f"{strength:.0%} of clips" for strength in studies["strength"]])
     look = {"orient": "h", "size": 3, "alpha": 0.45, "jitter": 0.25}
+    rows["looks"] = np.where(rows["claimed"], "yes", "no")
     sns.stripplot(
-        rows, x="value", y="strength", hue="claimed", palette={True: CORAL, False: GREY}, ax=ax, **look
+        rows, x="value", y="strength", hue="looks", palette={"yes": CORAL, "no": GREY}, ax=ax, **look
     )
     ax.axvline(-gap, color=CORAL, lw=1, ls=":")
     ax.set(xlabel="macro F1, Mixed minus mean of mono (one draw)", ylabel="effect planted in")
     ax.legend(title="as in the paper", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    fig.tight_layout()
     return fig
 
 
