@@ -186,7 +186,8 @@ def _add(
     wrong += [problem("no_group_label", clip=row.clip_id, value=row.clip) for row in without.itertuples()]
     wrong += two_groups(clips.dropna(subset="group"), name, source.table)
     same = [clips["subject"].map(same_name), clips["clip"].map(same_name)]
-    if listed := flow or clips["path"].ne("").any():
+    exact = [os.path.isdir(folder / row.subject / row.clip) for row in clips.itertuples()]
+    if listed := flow or clips["path"].ne("").any() or all(exact):
         default = clips["subject"] + ("_" if flow else "/") + clips["clip"] + (".png" if flow else "")
         clips["path"] = clips["path"].mask(clips["path"] == "", default)
         out = [bool(_OUT.search(path)) or not is_inside(folder, folder / path) for path in clips["path"]]

@@ -91,7 +91,7 @@ class Clips(ABC):
 
     @property
     def groups(self) -> list[str]:
-        """The two group names, in alphabetical order ('A', 'B' or 'Asian', 'Non-Asian')."""
+        """The group names, two but for some manifests, in alphabetical order ('A', 'B' or 'Asian', 'Non-Asian')."""
         return sorted(self.table["group"].unique())
 
     @abstractmethod

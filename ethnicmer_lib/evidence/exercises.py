@@ -1,7 +1,8 @@
-"""What a lesson asks of a reader: checks that say right, or not yet and a hint; questions whose answers say why."""
+"""What a lesson asks: checks that say right, or not yet and a hint; questions whose answers say why; stubs."""
 
 from __future__ import annotations
 
+import ast
 import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -58,3 +59,23 @@ def expected(**repeated: Sequence[float]) -> pd.DataFrame:
     found = {name.replace("_", " "): np.asarray(values, dtype=float) for name, values in repeated.items()}
     rows = [(name, one.mean(), np.abs(one - one.mean()).max(), one.size) for name, one in found.items()]
     return pd.DataFrame(rows, columns=["number", "expected", "tolerance", "repetitions"]).round(3)
+
+
+def stub(solution: str, check: str) -> str:
+    """What a student starts from: comments at the top and imports of a solution, its functions without their bodies,
+    and ``...`` for whatever else the check asks for."""
+    asked = {node.id for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Name)}
+    lines = [line for line in solution.splitlines() if line.startswith("#")]
+    for node in ast.parse(solution).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef):
+            about = node.body[:1] if ast.get_docstring(node) else []
+            node.body = [*about, ast.Expr(ast.Constant(...))]
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.Assign):
+            names = {
+                name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+            lines += [f"{name} = ..." for name in sorted(names & asked)]
+    return "\n".join(lines)

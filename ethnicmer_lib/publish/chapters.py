@@ -55,7 +55,7 @@ class Chapter:
         if self.simulated_only and source.kind != "simulated":
             return "This chapter introduces the simulated cohort."
         if self.frames and (source.kind == "flow" or getattr(source, "flow", None)):
-            return f"There are no frames in flow features; this chapter needs them {self.frames}."
+            return f"Flow features hold no frames; this chapter needs them {self.frames}."
         if self.two_groups and source.kind == "manifest" and len(groups := opened(source).groups) != 2:
             return f"This chapter compares two groups; these clips have {len(groups)}: {', '.join(groups)}."
         return None
@@ -86,6 +86,7 @@ PAGES = (
     *CHAPTERS,
     Chapter("claims", "source profile changes", reads_all=True),
     Chapter("statistics", "seed"),
+    Chapter("atlas", "n_studies n_draws seed"),
     Chapter("protocol"),
     Chapter("data_card", "source seed"),
     Chapter("library"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 import secrets
@@ -15,7 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from ethnicmer_lib.evidence import blind
-from ethnicmer_lib.evidence.exercises import quiz
+from ethnicmer_lib.evidence.exercises import quiz, stub
 from ethnicmer_lib.publish.chapters import LESSONS, Chapter, read
 from ethnicmer_lib.sources import open_clips
 from ethnicmer_lib.store import project_root
@@ -62,26 +61,6 @@ def edition(one: Chapter, student: bool) -> NotebookNode:
     return notebook
 
 
-def stub(solution: str, check: str) -> str:
-    """What a student starts from: comments at the top and imports of a solution, its functions without their bodies,
-    and ``...`` for whatever else the check asks for."""
-    asked = {node.id for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Name)}
-    lines = [line for line in solution.splitlines() if line.startswith("#")]
-    for node in ast.parse(solution).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            lines.append(ast.unparse(node))
-        elif isinstance(node, ast.FunctionDef):
-            about = node.body[:1] if ast.get_docstring(node) else []
-            node.body = [*about, ast.Expr(ast.Constant(...))]
-            lines.append(ast.unparse(node))
-        elif isinstance(node, ast.Assign):
-            names = {
-                name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
-            }
-            lines += [f"{name} = ..." for name in sorted(names & asked)]
-    return "\n".join(lines)
-
-
 def plain(text: str) -> str:
     """Text of the book as Jupyter reads it: roles as their words, references as (author, year), no directives."""
     text = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda found: _cited(found[2], found[1] == "t"), text)
@@ -118,6 +97,9 @@ def write_course(out: Path, word: str | None = None) -> list[Path]:
         for name in re.findall(r'em\.recording\("(\w+)"\)', "".join(one.path.read_text() for one in LESSONS)):
             kept = project_root() / "results" / name
             written.append(Path(shutil.copytree(kept, folder / "results" / name, dirs_exist_ok=True)))
+    written.append(
+        Path(shutil.copy(project_root() / "book" / "course" / "handout.txt", student / "README.txt"))
+    )
     word = word or secrets.token_hex(8)
     for name, table in blind.cohorts(word).items():
         written.append(student / f"blind-{name}.csv")

@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from ethnicmer_lib.clips.check import FINE, UNUSABLE, WARNINGS
 from ethnicmer_lib.clips.table import COLUMNS
@@ -23,6 +24,7 @@ from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion import motion_images
 from ethnicmer_lib.paper import judge
 from ethnicmer_lib.paper.counted import count_tables
+from ethnicmer_lib.publish import cli
 from ethnicmer_lib.publish.chapters import chapter
 from ethnicmer_lib.sources import check_source, open_clips, source_of
 from ethnicmer_lib.stats import scores
@@ -257,6 +259,17 @@ def test_policies_are_those_of_licensed_copies(frames):
     assert set(clips.decisions["rule"]) == {"missing_apex='offset'", "missing_frames='drop'"}
 
 
+def test_folders_are_found_below_and_in_other_spellings_where_the_exact_names_are_not_there(frames):
+    shutil.move(frames.root / "frames", frames.root / "inner")
+    (frames.root / "frames").mkdir()
+    shutil.move(frames.root / "inner", frames.root / "frames" / "Cropped")
+    (frames.root / "frames" / "Cropped" / "P 2" / "a b").rename(
+        frames.root / "frames" / "Cropped" / "P 2" / "A B"
+    )
+    assert frames.codes() == ["odd_folder_name"]
+    assert open_clips(frames.source).frames("Own/P 2/a b", "apex").shape == (40, 40, 3)
+
+
 def test_subjects_of_two_databases_are_told_apart(flow):
     flow.header.append("Labor")
     flow.rows = [[*row, "A" if number < 1 else "B"] for number, row in enumerate(flow.rows)]
@@ -355,3 +368,19 @@ def test_every_recipe_of_the_book_is_a_source():
     for part in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         for source in yaml.safe_load(part).values():
             assert source_of(source).kind == "manifest"
+
+
+def test_the_command_checks_any_source_and_its_exit_code_tells(flow, tmp_path):
+    def check(*options):
+        return CliRunner().invoke(cli.app, ["data", "check", *options], catch_exceptions=False)
+
+    source = yaml.safe_dump({**flow.source, "table": str(flow.table), "flow": str(flow.entries["flow"])})
+    found = check("-p", f"source={source}")
+    assert (found.exit_code, "few_subjects" in found.stdout) == (WARNINGS, True)
+    (flow.root / "flow" / "Jörg_c.png").unlink()
+    lost = check("-p", f"source={source}")
+    assert (lost.exit_code, "Own/Jörg/c" in lost.stdout) == (UNUSABLE, True)
+    assert check("-p", f"source={source}", "-p", "missing_frames=drop").exit_code == WARNINGS
+    for wrong in (("--flow-dir", str(tmp_path)), ("--flow-dir", ".", "--samm", "."), ("-p", "source=tiny")):
+        refused = check(*wrong)
+        assert (refused.exit_code, refused.stderr.startswith("error: ")) == (UNUSABLE, True), wrong

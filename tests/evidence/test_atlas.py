@@ -1,5 +1,6 @@
 """The atlas: drawn studies are what the simulator would make, every rule can go both ways, a cell is computed again."""
 
+import json
 from functools import partial
 
 import numpy as np
@@ -202,3 +203,15 @@ def test_a_cell_of_the_recording_is_computed_again(recorded):
     assert done.rows["rule"].tolist() == rows["rule"].tolist()
     assert done.rows["claimed"].tolist() == rows["claimed"].tolist()
     assert np.allclose(done.rows["value"], rows["value"], atol=1e-5, equal_nan=True)
+
+
+def test_the_interactive_figure_carries_its_studies_and_says_simulated():
+    rows = pd.DataFrame(
+        {"strength": [0.0, 0.0, 1.0, 1.0], "confounding": 1.0, "value": [0.1, -0.1, -0.2, 0.0]}
+    )
+    html = atlas_shown.explorer(rows.assign(claimed=rows["value"] < -0.05), 0.029).data
+    data = json.loads(html.partition("<script type='application/json'>")[2].partition("</script>")[0])
+    assert data["strengths"] == [0, 1]
+    assert [len(cell["differences"]) for line in data["cells"] for cell in line] == [2, 2]
+    assert data["cells"][0][1]["claimed"].startswith("50 %")
+    assert "SIMULATED" in html

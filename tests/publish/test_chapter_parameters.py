@@ -81,7 +81,15 @@ def test_a_notebook_gives_its_plain_values_and_a_hidden_one_is_said():
         chapters.parameters("prima_facie", namespace | {"sead": 1})
 
 
-@pytest.mark.parametrize("kind", [{}, {"kind": "flow", "folder": "."}, {"kind": "licensed"}])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"kind": "flow", "folder": "."},
+        {"kind": "licensed"},
+        {"kind": "manifest", "table": "x.csv", "flow": "."},
+    ],
+)
 def test_every_parameter_of_every_chapter_says_what_it_is(kind):
     for page in chapters.PAGES:
         values = {"source": kind} if "source" in page.model.model_fields else {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import zipfile
 
 import matplotlib
@@ -14,7 +16,7 @@ from checkout import ROOT
 
 from ethnicmer_lib.evidence import blind, exercises
 from ethnicmer_lib.publish import course
-from ethnicmer_lib.publish.chapters import LESSONS, read
+from ethnicmer_lib.publish.chapters import LESSONS, code, read
 
 NAMED = pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.path.stem)
 EDITIONS = pytest.mark.parametrize("student", [False, True], ids=["solutions", "stubs"])
@@ -59,7 +61,7 @@ def test_a_lesson_has_what_a_teacher_needs_and_notebooks_hold_no_markup_of_the_b
     for words in ("Live coding", "Common wrong answers", "expected("):
         assert words in source.partition('{"tags": ["instructor"]}')[2], words
     exercises_in = len(re.findall(r"^### Exercise \d\.\d: ", source, re.MULTILINE))
-    assert exercises_in == source.count("[solution, hide-cell]") == source.count("[check, hide-input]") >= 4
+    assert exercises_in == source.count("tags: [solution,") == source.count("tags: [check,") >= 4
     questions = [cell for cell in read(lesson).cells if "quiz" in tags(cell)]
     assert len(questions) >= 2
     for cell in questions:
@@ -87,6 +89,40 @@ def test_what_is_handed_out_runs_anywhere_and_its_secret_is_sealed(tiny, common,
     assert json.loads((student / "results" / "traps" / "record.json").read_text())
 
 
+def test_lessons_need_no_deep_learning_library():
+    text = "\n".join(source for lesson in LESSONS for source, _ in code(lesson))
+    imports = re.findall(r"^(?:from|import) .+", text, re.MULTILINE)
+    used = [f"em.{name}" for name in sorted({*re.findall(r"\bem\.(\w+)", text)})]
+    program = "; ".join([*imports, *used, "import sys", "print('torch' in sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_links_to_terms_say_what_they_mean(tmp_path):
+    (tmp_path / "book").mkdir()
+    pages = {
+        "conf.py": f"import sys\nsys.path.append({str(ROOT / 'book' / '_ext')!r})\nextensions = ['hover']\n",
+        "index.rst": "A\n=\n\n:term:`apex` and :term:`so <apex>`\n\n.. toctree::\n\n   book/glossary\n",
+        "book/glossary.rst": "B\n=\n\n.. glossary::\n\n   apex\n      The largest.\n",
+    }
+    for name, text in pages.items():
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(tmp_path), str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (tmp_path / "out" / "index.html").read_text().count('title="The largest."') == 2
+
+
+def test_every_term_of_the_glossary_is_defined_once_and_every_link_has_one():
+    entries = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8").partition(":::{glossary}")[2]
+    terms = re.findall(r"^(\w.*)\n  \S", entries, re.MULTILINE)
+    assert len(terms) == len(set(terms)) > 30
+    text = entries + "".join(lesson.path.read_text(encoding="utf-8") for lesson in LESSONS)
+    links = {
+        (named or word).lower() for word, named in re.findall(r"\{term\}`([^<`]+?)(?:\s<([^>]+)>)?`", text)
+    }
+    assert links <= {term.lower() for term in terms}
+
+
 def test_a_check_says_right_or_a_hint_and_never_raises():
     assert exercises.check("1.1", (lambda: True, "no")).right
     said = exercises.check("1.1", (lambda: True, "first"), (lambda: 1 / 0, "Divide by what is there."))
@@ -98,7 +134,7 @@ def test_a_check_says_right_or_a_hint_and_never_raises():
 
 def test_a_stub_keeps_signatures_and_what_the_check_asks_for():
     solution = '# think\nimport numpy as np\nhelp = 3\n\ndef f(x):\n    """Twice."""\n    return 2*x\n\na, b = f(1), 2'
-    stub = course.stub(solution, "check('1', (lambda: f(2) == 4 and a == 2, ''))")
+    stub = exercises.stub(solution, "check('1', (lambda: f(2) == 4 and a == 2, ''))")
     assert stub.splitlines() == [
         "# think",
         "import numpy as np",
