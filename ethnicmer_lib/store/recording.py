@@ -81,7 +81,7 @@ def record(
     path = project_root() / "results" / name / "record.json"
     known = json.loads(path.read_text()) if path.is_file() else {"parts": {}}
     parts = {part: entry for part, entry in known["parts"].items() if part not in tables}
-    if parts and known["provenance"] != asdict(provenance):
+    if parts and Provenance(**known["provenance"]) != provenance:
         raise StudyError(
             f"{path} holds {', '.join(parts)} of other clips ({known['provenance']['fingerprint']}, these are "
             f"{provenance.fingerprint}); record all parts anew, or under another name"
