@@ -25,6 +25,8 @@ dependencies:
       # In place of the package that would overwrite OpenCV's contrib modules; see its comment.
       - ./stand-ins/opencv-python-headless
 """
+#: Extras of pyproject.toml that `make` installs; the small installation is not locked.
+EXTRAS = ("networks", "book", "dev")
 #: Packages that the lock resolves but never installs.
 REPLACED = {"opencv-python-headless"}
 
@@ -55,7 +57,7 @@ def main() -> None:
         "--generate-hashes",
     ]
     command += ["--no-emit-index-url", "--no-header", "--no-annotate"]
-    command += [word for extra in ("networks", "book", "dev") for word in ("--extra", extra)]
+    command += [word for extra in EXTRAS for word in ("--extra", extra)]
     subprocess.run([*command, "pyproject.toml", "--output-file", str(LOCK)], cwd=ROOT, check=True)
     (ROOT / "environment.yml").write_text(environment(LOCK.read_text()))
 

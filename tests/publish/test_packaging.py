@@ -29,7 +29,9 @@ def test_environment_yml_installs_what_the_lock_says():
 
 def test_the_lock_covers_every_declared_dependency_with_hashes_and_no_address():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *(d for e in project["optional-dependencies"].values() for d in e)]
+    extras = project["optional-dependencies"]
+    assert set(extras) == {*lock.EXTRAS, "student"}
+    declared = [*project["dependencies"], *(d for extra in lock.EXTRAS for d in extras[extra])]
     pinned = {canonicalize_name(r.name): r for r in map(Requirement, lock.pins(LOCK))}
     for requirement in map(Requirement, declared):
         version = next(iter(pinned[canonicalize_name(requirement.name)].specifier)).version
