@@ -84,7 +84,7 @@ def test_a_rerun_gives_a_notebook_a_page_and_results_and_plain_papermill_the_sam
     paths = {name: Path(place) for name, place in re.findall(r"^(\w+): +(\S+)$", said, re.MULTILINE)}
     shown = re.sub(r"<[^>]+>", "", paths["page"].read_text())
     assert "n_subjects = 6" in shown
-    assert shown.index("A rerun: what differs from the book") < shown.index("One draw, by hand")
+    assert shown.index("A rerun: what differs from the book") < shown.index("A draw takes whole subjects")
     parameters = json.loads((paths["results"] / "parameters.json").read_text())
     assert (parameters["n_subjects"], parameters["seed"]) == (6, 3)
     assert list(paths["results"].glob("*/*.parquet"))
