@@ -19,8 +19,7 @@ from ethnicmer_lib.evidence.scenario_svc import answers, distances
 from ethnicmer_lib.evidence.table_iv import drawn_clips, macro_by_draw
 from ethnicmer_lib.paper.facs import CLAIMS as UNITS
 from ethnicmer_lib.paper.facs import coded, unit_claims
-from ethnicmer_lib.paper.judging import KINDS, rules_of
-from ethnicmer_lib.paper.numbers import printed
+from ethnicmer_lib.paper.judging import KINDS, printed_effect, rules_of
 from ethnicmer_lib.simulator.roster import GROUPS
 from ethnicmer_lib.stats.draws import mean_over_draws
 from ethnicmer_lib.stats.scoring import MACRO
@@ -68,8 +67,7 @@ class Evidence(NamedTuple):
 
 def printed_gap() -> float:
     """How far below the mean of the mono scenarios Mixed is in Table IV."""
-    macro = printed("table_iv")["macro"]
-    return float(macro.drop(MIXED).mean() - macro[MIXED])
+    return -printed_effect("prima_facie", DROP)
 
 
 def scenario_size(study: pd.DataFrame) -> int:

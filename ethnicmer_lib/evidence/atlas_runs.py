@@ -24,6 +24,7 @@ from ethnicmer_lib.evidence.pool import (
 )
 from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.maps import MEASURES
+from ethnicmer_lib.paper.judging import printed_effect
 from ethnicmer_lib.paper.numbers import printed
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.stats.confusions import class_f1
@@ -205,7 +206,7 @@ def table_v_rules(tables: int = 5000, seed: int = 0) -> pd.DataFrame:
     """
     real, runs = real_clusters(), runs_of(networks())
     macro = printed("table_v")["macro"].sort_values()
-    gain = macro["dual_motion"] - macro["resnet18"]
+    gain = printed_effect("benchmark", PRINTED_GAIN)
     method, better = better_by(runs.better, real)
     rows = []
     for truth, sizes, of_motion in (

@@ -7,7 +7,7 @@ _PUBLIC = {
     "counted": "count_tables",
     "effects": "described_cells switch_effects",
     "facs": "unit_claims",
-    "judging": "cells judge rules_of",
+    "judging": "cells judge printed_effect rules_of",
     "ledger": "answered claims_ledger",
     "numbers": "printed",
     "on_labels": "label_claims",

@@ -60,6 +60,23 @@ def rules_of(chapter: str) -> dict[str, dict[str, Any]]:
     return {key: default | rule for key, rule in known[chapter].items() if key != "default"}
 
 
+def printed_effect(chapter: str, key: str) -> float:
+    """The difference that the paper prints for a claim of a chapter, by the weights of ``claims.yml``.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> round(em.paper.printed_effect("benchmark", "motion_context"), 4)
+    0.0429
+    """
+    return _weighed(rules_of(chapter)[key]["paper"])
+
+
+def _weighed(paper: Mapping[str, Any]) -> float:
+    column = printed(paper["table"])[paper["cell"]]
+    return float(sum(weight * column[row] for row, weight in paper["rows"].items()))
+
+
 def cells(table: str, scores: pd.DataFrame, prefix: str = "", **flags: pd.DataFrame) -> dict[str, Any]:
     """The printed cells of a table that ``scores`` holds, as keywords for :func:`judge`.
 
@@ -141,8 +158,7 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     sides = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
     words = {"side": sides[0], "other": sides[1], "says": "", **rule, **shared, **names, "key": key}
     if isinstance(words.get("paper"), Mapping):
-        column = printed(words["paper"]["table"])[words["paper"]["cell"]]
-        words["paper"] = float(sum(weight * column[row] for row, weight in words["paper"]["rows"].items()))
+        words["paper"] = _weighed(words["paper"])
     about = {"key": key, "source": source.source, "simulated": source.simulated, "mode": rule["mode"]}
     if isinstance(value, str):
         texts = _fill(words["question"], words), rule.get("missing", "Not measured.")

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -38,14 +39,18 @@ def key(one: Chapter, p: Parameters) -> str:
     return digest([one.name, p.identity(), clips, code(one), library, recorded, others])
 
 
+def kept_at(one: Chapter, p: Parameters) -> Path:
+    """Where the notebook of a run is kept, named by its :func:`key`."""
+    return workspace() / "notebooks" / f"{one.name.replace('/', '-')}-{key(one, p)}.ipynb"
+
+
 def run(one: Chapter, p: Parameters, say: Callable[[str], None] = print) -> NotebookNode:
     """A chapter's notebook with its outputs: from papermill, or kept from a run with the same :func:`key`.
 
     ``say`` is told how long that took.  StudyError when a cell fails, or the kernel dies.
     """
-    name = f"{one.name.replace('/', '-')}-{key(one, p)}"
-    target = workspace() / "notebooks" / f"{name}.ipynb"
-    with lock(f"notebook-{name}"):
+    target = kept_at(one, p)
+    with lock(f"notebook-{target.stem}"):
         if target.exists():
             say(f"{one.name}: up to date")
         else:

@@ -110,5 +110,6 @@ def _of_the_book(rerun: Path) -> Path:
     from ethnicmer_lib.publish import chapters, execute
 
     one = chapters.chapter(rerun.stem.rpartition("-")[0])
-    execute.run(one, chapters.resolve(one))
-    return workspace() / "notebooks" / f"{one.name}-{execute.key(one, chapters.resolve(one))}.ipynb"
+    p = chapters.resolve(one)
+    execute.run(one, p)
+    return execute.kept_at(one, p)
