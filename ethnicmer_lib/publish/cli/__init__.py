@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.publish.cli import data, recordings, runs
+from ethnicmer_lib.publish.cli import data, predict, recordings, runs
 from ethnicmer_lib.publish.cli.options import Engine, Profile, from_clips, overrides
 
 INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
@@ -81,6 +81,7 @@ def course(
 
 app.command()(recordings.record)
 app.command()(data.simulate)
+app.command()(predict.predict)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 
