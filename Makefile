@@ -10,13 +10,17 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint format lock serve clean
+.PHONY: help book site.zip test lint format lock serve clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
 
 book: $(READY) ## build the study as a website from the simulated cohort
 	@$(BIN)/ethnicmer build
+
+site.zip: book ## the website as one file, to hand on or to put on any web server
+	@$(BIN)/python -c 'import shutil; shutil.make_archive("site", "zip", "_build/html")'
+	@echo "the site as one file: $@"
 
 test: $(READY) ## run the tests
 	@ETHNICMER_TEST_WORKSPACE=_build/tests $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -54,6 +54,20 @@ def test_the_readme_names_the_two_commands_and_ci_runs_the_test_command():
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_workflows_run_what_is_there_and_publish_what_the_build_makes():
+    targets = re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    flows = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")
+    }
+    assert {"publish", "weekly"} <= set(flows)
+    steps = [step for flow in flows.values() for job in flow["jobs"].values() for step in job["steps"]]
+    said = [step["run"].removeprefix("make ") for step in steps if "run" in step]
+    assert said
+    assert all(one in targets or (ROOT / one).is_file() for one in said)
+    published = next(step for step in steps if "upload-pages-artifact" in step.get("uses", ""))
+    assert published["with"]["path"] == "_build/html"
+
+
 @pytest.mark.parametrize("name", ["LICENSE", "LICENSE-TEXT.md", "CITATION.cff"])
 def test_licences_and_citation_are_there(name):
     assert len((ROOT / name).read_text()) > 500
