@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable
 
@@ -32,7 +33,7 @@ _SCRIPT = """
 
 
 def ledger(found: pd.DataFrame) -> HTML:
-    """All claims, each unfolding to its answers, with fields that filter them; and the same as JSON, folded.
+    """All claims, each unfolding to its answers, with fields that filter them; and the same as files.
 
     ``found`` is a table of ``paper.claims_ledger``.
     """
@@ -44,11 +45,17 @@ def ledger(found: pd.DataFrame) -> HTML:
         + "<output class='ledger-count'></output></form>"
     )
     rows = "".join(_claim(answers) for _, answers in found.groupby("key", sort=False))
-    text = html.escape(found.to_json(orient="records", indent=1, force_ascii=False))
+    files = {"csv": found.to_csv(index=False), "json": found.to_json(orient="records", indent=1)}
+    links = " ".join(_download(name, text) for name, text in files.items())
     return HTML(
-        f"<div class='findings ledger'>{form}{rows}<script>{_SCRIPT}</script></div>"
-        f"<details class='provenance'><summary>The ledger as JSON</summary><pre>{text}</pre></details>"
+        f"<div class='findings ledger'>{form}{rows}<script>{_SCRIPT}</script></div><p>The ledger as a file: {links}</p>"
     )
+
+
+def _download(kind: str, text: str) -> str:
+    """A link to a file that is in the page itself."""
+    data = base64.b64encode(text.encode()).decode()
+    return f"<a download='claims.{kind}' href='data:text/{kind};base64,{data}'>{kind.upper()}</a>"
 
 
 def _field(title: str, name: str, values: Iterable[str]) -> str:
@@ -58,16 +65,21 @@ def _field(title: str, name: str, values: Iterable[str]) -> str:
 
 def _claim(answers: pd.DataFrame) -> str:
     claim = answers[answers["decides"]].iloc[0]
-    printed = ""
-    if pd.notna(claim["printed"]):
-        printed = f"printed {claim['printed']:{'g' if claim['printed'] >= 1 else '.4f'}}"
+    numbers = [] if pd.isna(claim["printed"]) else [f"printed {_short(claim['printed'])}"]
+    if pd.notna(claim["value"]):
+        numbers.append(f"found {_short(claim['value'])}")
     return (
         f"<details class='finding' id='{claim['key']}' data-verdict='{html.escape(claim['verdict'])}' "
         f"data-place='{html.escape(claim['place'])}'>"
-        + summary(f"{claim['where']}: {claim['says']}", printed, claim["verdict"])
+        + summary(f"{claim['where']}: {claim['says']}", ", ".join(numbers), claim["verdict"])
         + "".join(_answer(one) for one in answers.itertuples())
         + f"<p class='note'>More in <a href='{claim['page']}.html'>{claim['page'].replace('_', ' ')}</a>.</p></details>"
     )
+
+
+def _short(value: float) -> str:
+    """A score or a difference to the four digits that the paper prints, a count as it is."""
+    return f"{value:g}" if abs(value) >= 1 or not value else f"{value:.4f}"
 
 
 def _answer(one: tuple) -> str:

@@ -1,7 +1,11 @@
 """The ledger: complete, from what ships, by key, and moved by what it is measured from."""
 
 import json
+import re
+from base64 import b64decode
+from io import BytesIO
 
+import pandas as pd
 import pytest
 
 from ethnicmer_lib.clips.labels import SAMM, released_clips
@@ -235,14 +239,23 @@ def test_a_claim_about_the_released_draw_is_judged_on_it_alone(on_labels):
     assert same["verdict"].tolist() == [drawn["released_shares"]] == ["contradicted"]
 
 
-def test_the_page_holds_every_entry_its_filters_and_the_ledger_as_json(ledger):
+def test_the_page_holds_every_entry_its_filters_and_the_ledger_as_files(ledger):
     text = shown_ledger(ledger).data
     deciding = ledger[ledger["decides"]]
     assert text.count("class='finding'") == len(deciding)
     for verdict, count in deciding["verdict"].value_counts().items():
         assert text.count(f"data-verdict='{verdict}'") == count
-    inside = text.partition("<pre>")[2].partition("</pre>")[0].replace("&quot;", '"').replace("&#x27;", "'")
-    assert {row["key"] for row in json.loads(inside)} == set(ledger["key"])
+    csv, rows = (b64decode(re.search(rf"text/{kind};base64,(.*?)'", text)[1]) for kind in ("csv", "json"))
+    assert {row["key"] for row in json.loads(rows)} == set(ledger["key"])
+    pd.testing.assert_series_equal(pd.read_csv(BytesIO(csv))["printed"], ledger["printed"], check_index=False)
+
+
+def test_what_is_printed_and_what_is_found_stand_side_by_side(ledger):
+    numbers = dict(re.findall(r"id='(\w+)'.*?class='estimate'>(.*?)<", shown_ledger(ledger).data))
+    one = ledger[ledger["decides"] & ledger["printed"].notna() & ledger["value"].notna()].iloc[0]
+    printed, found = re.fullmatch(r"printed ([\d.]+), found ([-\d.]+)", numbers[one["key"]]).groups()
+    assert float(printed) == pytest.approx(one["printed"], abs=1e-4)
+    assert float(found) == pytest.approx(one["value"], abs=1e-4)
 
 
 def test_one_question_has_one_answer_on_landing_page_and_ledger(on_labels):
