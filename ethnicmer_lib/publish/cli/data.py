@@ -73,7 +73,10 @@ def annotate(
     corrections: Annotated[Path | None, typer.Option(help="Corrected ethnic codes, for groups.")] = None,
     **options: Any,
 ) -> None:
-    """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there."""
+    """Annotate ethnicity, gender and age of every kept clip with FaceXFormer; interrupted, it goes on from there.
+
+    Class 2 is named Asian and 3 Indian, as in the paper's release; the order is disputed, see the dataset chapter.
+    """
     from ethnicmer_lib.annotate.annotation import write_annotation
     from ethnicmer_lib.annotate.faces import open_detector
     from ethnicmer_lib.clips.labels import CASME2, SAMM
