@@ -1,34 +1,26 @@
-"""Activation maps recorded run after run: of trained networks, and of networks that cannot know what they show."""
+"""One fold's activation maps: of the trained network, and of networks that cannot know what theirs show."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ethnicmer_lib.clips.table import LABELS
-from ethnicmer_lib.design import subject_folds
-from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.networks import training, where
+from ethnicmer_lib.networks import training
 from ethnicmer_lib.networks.cells import MAPPED, class_cells
 from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, one_thread
-from ethnicmer_lib.networks.folds import planned
 from ethnicmer_lib.networks.maps import LABELLED
 from ethnicmer_lib.networks.models import EthnicNet, build_network
-from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
-from ethnicmer_lib.networks.switches import AS_DESCRIBED
-from ethnicmer_lib.networks.training import CODE, Inputs
-from ethnicmer_lib.store import Run, record
+from ethnicmer_lib.networks.training import Inputs
 
 LAYERS = ("layer1", "layer2", "layer3")  #: stages that see an image of 28 px as more than one cell
 TRAINED, SHUFFLED = "trained", "labels shuffled"
@@ -36,48 +28,6 @@ TRAINED, SHUFFLED = "trained", "labels shuffled"
 STAGES = ("head", "layer4", "layer3", "layer2", "layer1", "conv1")
 DELETED = 75  #: percentile of relevance: what is above, a quarter of the image, is deleted
 DRAWS = 10  #: random choices of cells that a map's choice is compared with
-
-
-def record_maps(
-    clips: Any,
-    command: str,
-    folds: Literal["loso"] | int = "loso",
-    n_seeds: int = 5,
-    image_size: int = 28,
-    flow_method: str = "micro",
-    scaling: str = "robust",
-    recipe: Recipe = AS_PRINTED,
-    weights: str = "none",
-    seed: int = 0,
-) -> Path:
-    """Keep the maps of every held-out Positive and Surprise clip in ``results/maps``, as of :func:`mapped`; finished
-    folds are kept, and an interrupted run goes on with the next."""
-    images = motion_images(clips, flow_method, scaling, image_size)
-    splits = subject_folds(clips.table, folds, seed=seed)
-    seeds = range(seed, seed + n_seeds)
-    networks = [(MAPPED, AS_DESCRIBED)]
-    data, _, tasks = planned(networks, images, None, clips, splits, recipe, seeds, weights)
-    shown = data.table["label"].isin(LABELLED).to_numpy()
-    tasks = [task for task in tasks if shown[task.fold[1]].any()]
-    inputs = {"clips": data.table[COLUMNS], "images": images, "recipe": recipe, "weights": weights}
-    run = Run.open("maps", code=(*CODE, "evidence/map_runs"), inputs=inputs, provenance=clips.provenance)
-    missing = [task for task in tasks if run.read(task.name) is None]
-    done = where.run(where.chosen("processes"), mapped, missing, data)
-    for one in tqdm(done, "folds", len(missing)):
-        run.write(one.task.name, one.table, one.seconds)
-    table = pd.concat([run.read(task.name) for task in tasks], ignore_index=True)
-    parameters = {
-        "folds": folds,
-        "n_seeds": n_seeds,
-        "image_size": image_size,
-        "seed": seed,
-        "weights": weights,
-    }
-    parameters |= {"flow_method": flow_method, "scaling": scaling, "layers": LAYERS}
-    parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED)}
-    seconds = run.seconds()
-    spent = round(sum(seconds[task.name] for task in tasks))
-    return record("maps", {"maps": table}, clips.provenance, command, parameters, seconds=spent)
 
 
 class Mapped(NamedTuple):
