@@ -32,7 +32,8 @@ def map_differences(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.D
     """First group minus second in every measure of every table of :func:`measure_maps`: one family of tests.
 
     Measure by measure, so that a clip that lacks one counts for the others.  Columns: ``of``, the name of the table,
-    label, measure, ``difference`` (an :class:`Estimate` over subjects), ``p``, and ``p_holm`` over all rows.
+    label, measure, ``difference`` (an :class:`Estimate` over subjects, and over runs where a table has a ``seed``),
+    ``p``, and ``p_holm`` over all rows.
     """
     rows = []
     for name, table in measured.items():
@@ -63,8 +64,13 @@ def negative(one: Estimate) -> Estimate:
 def by_group(measured: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Mean of every column of ``names`` by label and group, with the numbers of clips and subjects."""
     cells = measured.groupby(["label", "group"])
-    counts = cells["subject"].agg(clips="size", subjects="nunique")
+    counts = cells.agg(clips=("clip_id", "nunique"), subjects=("subject", "nunique"))
     return counts.join(cells[names].mean())
+
+
+def runs_of(measured: pd.DataFrame) -> int:
+    """How many training runs a table of maps is of."""
+    return measured["seed"].nunique() if "seed" in measured else 1
 
 
 def map_claims(measured: pd.DataFrame, tested: pd.DataFrame) -> tuple[dict[str, str], dict[str, Any]]:
@@ -83,7 +89,7 @@ def map_claims(measured: pd.DataFrame, tested: pd.DataFrame) -> tuple[dict[str, 
             continue
         mean = measured[measured["label"] == label].groupby("group")[measure].mean()
         words = {f"mean_{name}": mean[group] for name, group in groups.items()}
-        words |= {"p_holm": rows["p_holm"][label, measure], "family": family, "seeds": 1}
+        words |= {"p_holm": rows["p_holm"][label, measure], "family": family, "seeds": runs_of(measured)}
         words |= {"meaning": MEASURES[measure].split(",")[0]}
         claims[key] = (rows["difference"][label, measure], words)
     return groups, claims

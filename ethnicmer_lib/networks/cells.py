@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,13 @@ from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.networks.models import EthnicNet
 from ethnicmer_lib.networks.training import Inputs
 
-STRIDES = {"layer3": 16, "layer4": 32}  #: ResNet-18 stage -> image px per cell of its map
+STRIDES = {
+    "layer1": 4,
+    "layer2": 8,
+    "layer3": 16,
+    "layer4": 32,
+}  #: ResNet-18 stage -> image px per cell of its map
+KEPT = ("layer3", "layer4")  #: stages whose maps every fold keeps
 MAPPED = "resnet18"  #: plain ResNet-18 without ethnic context, as in the paper
 _BATCH = 32
 
@@ -18,7 +26,7 @@ _BATCH = 32
 def grad_cam(network: EthnicNet, images: np.ndarray, layer: str = "layer4") -> np.ndarray:
     """Where the emotion branch found evidence for the class that it predicts.
 
-    The maps of a stage ('layer3' or 'layer4') are weighted by the mean gradient of the class's logit, summed, cut at
+    The maps of a stage ('layer1' to 'layer4') are weighted by the mean gradient of the class's logit, summed, cut at
     zero, enlarged to the image (bilinear) and stretched to [0, 1] clip by clip; so a map shows where, never how much.
 
     ``images`` are (n, 3, S, S) float32 optical flow images. Returns (n, S, S) float32 in [0, 1], all zeros where the
@@ -33,20 +41,33 @@ def grad_cam(network: EthnicNet, images: np.ndarray, layer: str = "layer4") -> n
     """
     map_side(layer, images.shape[-1])
     tensor = torch.from_numpy(np.array(images, dtype=np.float32)).to(next(network.parameters()).device)
-    return enlarged(class_cells(network.eval(), tensor, layer), images.shape[-1])
+    return enlarged(class_cells(network.eval(), tensor, [layer])[layer], images.shape[-1])
 
 
-def class_cells(network: EthnicNet, images: Tensor, layer: str) -> np.ndarray:
-    """(n, h, w) float32 evidence for the predicted class in each cell of a stage; the network stays as it is."""
+def class_cells(
+    network: EthnicNet, images: Tensor, layers: Sequence[str], target: Tensor | None = None
+) -> dict[str, np.ndarray]:
+    """(n, h, w) float32 evidence for a class in each cell of every stage: the predicted one, or (n,) ``target``.
+
+    The network stays as it is.
+    """
     seen: list[Tensor] = []
-    hook = getattr(network.emotion, layer).register_forward_hook(lambda *called: seen.append(called[2]))
+    hooks = [
+        getattr(network.emotion, layer).register_forward_hook(lambda *called: seen.append(called[2]))
+        for layer in layers
+    ]
     try:
         logits = network.emotion_head(network.emotion(images))
     finally:
-        hook.remove()
-    (gradient,) = torch.autograd.grad(logits.max(1).values.sum(), seen[0])
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    return torch.relu((weights * seen[0]).sum(1)).detach().cpu().numpy()
+        for hook in hooks:
+            hook.remove()
+    score = logits.max(1).values if target is None else logits.gather(1, target[:, None])
+    slopes = [one.mean(dim=(2, 3), keepdim=True) for one in torch.autograd.grad(score.sum(), seen)]
+    cells = [
+        torch.relu((slope * one).sum(1)).detach().cpu().numpy()
+        for slope, one in zip(slopes, seen, strict=True)
+    ]
+    return dict(zip(layers, cells, strict=True))
 
 
 def enlarged(cells: np.ndarray, size: int) -> np.ndarray:
@@ -79,5 +100,5 @@ def cell_columns(network: EthnicNet, inputs: Inputs, rows: np.ndarray) -> dict[s
     if network.variant != MAPPED:
         return {}
     images = [inputs.batch(part)[0] for part in torch.from_numpy(rows).split(_BATCH)]
-    found = {layer: np.concatenate([class_cells(network, one, layer) for one in images]) for layer in STRIDES}
-    return {f"cells_{layer}": [one.tobytes() for one in cells] for layer, cells in found.items()}
+    found = [class_cells(network, one, KEPT) for one in images]
+    return {f"cells_{layer}": [one.tobytes() for part in found for one in part[layer]] for layer in KEPT}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -107,16 +107,12 @@ def predicted(job: Training, data: Data) -> Done:
 def computed(job: Training, data: Data) -> Done:
     """Per task one row per test clip, as :func:`folds.train_and_predict` has them, and of plain ResNet-18 map cells.
 
-    It computes on one thread, here or elsewhere: the sums of several threads add up in another order, and with them
-    predictions would depend on the machine's cores.
+    It computes on one thread, here or elsewhere.
     """
     start = time.perf_counter()
     first, clips = job.tasks[0], data.table
     (train, test), size = first.fold, first.recipe.batch_size
-    with ExitStack() as after:
-        after.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(1)
-        after.enter_context(threadpool_limits(1))
+    with one_thread():
         about = data.motion, data.faces, clips, first.switches, first.seed
         inputs = training.prepare(first.variant, *about)
         by = first.recipe, first.seed, first.number, first.weights, first.switches
@@ -132,6 +128,19 @@ def computed(job: Training, data: Data) -> Done:
             tables.append(rows.reset_index(drop=True).assign(**said, **shared))
             seconds.append(time.perf_counter() - start - sum(seconds))
     return Done(job, tables, seconds, network)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it sums are made on one thread: those of several add up in another order, and with them predictions would
+    depend on the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _said(outputs: Outputs, inputs: Inputs, test: np.ndarray, ethnic_loss: bool) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.networks.cells import MAPPED, enlarged, map_side
+from ethnicmer_lib.errors import StudyError, check_name
+from ethnicmer_lib.networks.cells import KEPT, MAPPED, enlarged, map_side
 from ethnicmer_lib.networks.folds import COLUMNS, fold_tables, planned
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
@@ -71,6 +71,7 @@ def activation_maps(
     >>> sorted(maps.table["label"].unique())
     ['Positive', 'Surprise']
     """
+    check_name("layer", layer, KEPT)
     side = map_side(layer, images.shape[-1])
     networks = [(MAPPED, AS_DESCRIBED)]
     data, run, tasks = planned(networks, images, None, clips, splits, recipe, [seed], weights)

@@ -44,8 +44,9 @@ def group_difference(
 
     Whole subjects are resampled within their group for the interval, and given each other's group for the p-value.
     ``measured`` has the columns ``subject``, ``group`` (two groups, in sorted order), ``by`` and ``measures``; clips
-    without a measure (NaN) are left out.  Columns of the result: ``by``, ``measure``, ``difference`` (an
-    :class:`Estimate`), ``p``; NaN where a group has fewer than two subjects.
+    without a measure (NaN) are left out.  With a column ``seed`` a clip has a row for every training run: the interval
+    is over subjects and runs, the p-value that of the clip's mean over runs.  Columns of the result: ``by``,
+    ``measure``, ``difference`` (an :class:`Estimate`), ``p``; NaN where a group has fewer than two subjects.
 
     Examples
     --------
@@ -59,23 +60,30 @@ def group_difference(
         part = cell.dropna(subset=list(measures))
         enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
-            columns = (part[measure], part["subject"], part["group"], resamples, seed)
-            estimate = _mean_difference(*columns) if enough else Estimate(np.nan, np.nan, np.nan)
+            of = {measure: "mean", "subject": "first", "group": "first"}
+            estimate = _mean_difference(part, measure, resamples, seed) if enough else Estimate(*[np.nan] * 3)
+            once = part.groupby("clip_id").agg(of) if "seed" in part else part
+            columns = (once[measure], once["subject"], once["group"], resamples, seed)
             p = permutation_difference(*columns) if enough else np.nan
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
 
 
-def _mean_difference(
-    values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int, seed: int
-) -> Estimate:
-    """Mean over the clips of the first of two groups minus that of the second; subjects resampled within theirs."""
-    sums, counts, first = _by_subject(values, subjects, groups)
-    weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first)
+def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Estimate:
+    """Mean over the clips of the first of two groups minus that of the second, and over runs where there are several;
+    subjects resampled within their group."""
+    runs = part["seed"] if "seed" in part else pd.Series(0, part.index)
+    cells = part.groupby([runs, "subject"])[measure]
+    sums, counts = (cells.agg(how).unstack(fill_value=0).to_numpy(dtype=float) for how in ("sum", "size"))
+    first = (part.groupby("subject")["group"].first() == part["group"].min()).to_numpy()
+    weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first).T
     sides = (first, ~first)
-    one, other = ((weights[:, part] @ sums[part]) / (weights[:, part] @ counts[part]) for part in sides)
+    with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
+        one, other = (sums[:, side] @ weights[side] / (counts[:, side] @ weights[side]) for side in sides)
     # The group that has fewer effective subjects: the careful choice for a difference of two.
-    return interval(one - other, min(effective_subjects(counts[part]) for part in sides))
+    return interval(
+        over_runs(one - other, seed), min(effective_subjects(counts[:, side].sum(0)) for side in sides)
+    )
 
 
 def _by_subject(

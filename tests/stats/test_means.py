@@ -74,6 +74,31 @@ def test_a_table_of_measures_is_compared_label_by_label():
     assert np.isnan(table.loc[1, "p"])
 
 
+def test_training_runs_widen_the_interval_of_a_difference_by_what_they_share():
+    values, subject, group = study()
+    clip = pd.DataFrame({"clip_id": np.arange(len(values)), "subject": subject, "group": group, "label": "x"})
+
+    def found(apart: float) -> pd.Series:
+        """Five runs, each of which moves one group by so much."""
+        lean = apart * np.array([-2, -1, 0, 1, 2])
+        runs = [clip.assign(seed=s, value=values + one * (group == "A")) for s, one in enumerate(lean)]
+        return group_difference(pd.concat(runs), ["value"], "label").loc[0]
+
+    once = compared(values, subject, group)
+    alike, apart = found(0), found(0.5)
+    assert alike["difference"] == pytest.approx(once["difference"])
+    assert alike["p"] == apart["p"] == once["p"]  # of the mean over runs
+    assert apart["difference"].value == pytest.approx(once["difference"].value)
+    grown = [one["difference"].high - one["difference"].low for one in (alike, apart)]
+    # Five runs whose means spread by 0.79 add a standard error of 0.35, of Student's t with 4 degrees of freedom.
+    assert grown[1] > np.hypot(grown[0], 2 * 1.96 * 0.35)
+    missing = pd.concat([clip.assign(seed=s, value=values) for s in range(5)]).reset_index(drop=True)
+    missing.loc[[0, 1, 2, 3], "value"] = np.nan  # blank maps of one subject in one run
+    assert group_difference(missing, ["value"], "label").loc[0, "difference"].value == pytest.approx(
+        once["difference"].value, abs=0.05
+    )
+
+
 def test_permutation_test_equals_enumeration():
     values = np.array([1.0, 2.0, 2.5, 4.0, 4.5, 6.0, 0.5])
     subjects = np.array(list("aabcdef"))

@@ -1,0 +1,144 @@
+"""One fold's activation maps: of the trained network, and of networks that cannot know what theirs show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.networks import training
+from ethnicmer_lib.networks.cells import MAPPED, class_cells
+from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, one_thread
+from ethnicmer_lib.networks.maps import LABELLED
+from ethnicmer_lib.networks.models import EthnicNet, build_network
+from ethnicmer_lib.networks.training import Inputs
+
+LAYERS = ("layer1", "layer2", "layer3")  #: stages that see an image of 28 px as more than one cell
+TRAINED, SHUFFLED = "trained", "labels shuffled"
+#: Parts of ResNet-18 from the top: below each the weights are trained, in it and above they are new.
+STAGES = ("head", "layer4", "layer3", "layer2", "layer1", "conv1")
+DELETED = 75  #: percentile of relevance: what is above, a quarter of the image, is deleted
+DRAWS = 10  #: random choices of cells that a map's choice is compared with
+
+
+class Mapped(NamedTuple):
+    """A finished fold."""
+
+    task: Task
+    table: pd.DataFrame
+    seconds: float
+
+
+def mapped(task: Task, data: Data) -> Mapped:
+    """The maps of a fold's held-out Positive and Surprise clips, a row for every clip and network (``arm``).
+
+    Arms are the trained network; the same with its parts made new one after the other from the top (Adebayo et al.
+    2018); and one trained alike, from the same start, on labels that were shuffled among the training clips.  All
+    explain ``predicted``, the class that the trained network predicts, of which ``p`` is the arm's probability.
+    ``cells_<layer>`` are bytes of float32; ``gradient`` is that of the input, the largest of its channels, over its
+    maximum, bytes of (S, S) float16, of the two that were trained to the end; ``drop_*`` see :func:`drops`.
+    """
+    start = time.perf_counter()
+    train, test = task.fold
+    rows = test[data.table["label"].iloc[test].isin(LABELLED)]
+    about = data.table[COLUMNS].iloc[rows].reset_index(drop=True)
+    with one_thread():
+        inputs = training.prepare(MAPPED, data.motion, None, data.table)
+        fit = partial(training.train_fold, rows=train, recipe=task.recipe, seed=task.seed, fold=task.number)
+        fit = partial(fit, MAPPED, weights=task.weights)
+        network = fit(inputs=inputs)
+        images = inputs.batch(torch.from_numpy(rows))[0]
+        target = network(images).emotion.argmax(1)
+        seen = partial(_seen, images=images, target=target)
+        found = {TRAINED: seen(network) | gradients(network, images, target)}
+        found[TRAINED] |= drops(network, images, target, np.random.default_rng([task.seed, task.number, 5]))
+        for stage, other in randomised(network, [task.seed, task.number, 6]):
+            found[f"random from {stage}"] = seen(other)
+        other = fit(inputs=shuffled(inputs, train, [task.seed, task.number, 4]))
+        found[SHUFFLED] = seen(other) | gradients(other, images, target)
+    about = about.assign(predicted=np.asarray(LABELS, dtype=object)[target.numpy()])
+    tables = [about.assign(arm=arm, **columns) for arm, columns in found.items()]
+    first = {"seed": task.seed, "fold": task.number}
+    return Mapped(task, pd.concat(tables, ignore_index=True).assign(**first), time.perf_counter() - start)
+
+
+def _seen(network: EthnicNet, images: Tensor, target: Tensor) -> dict[str, Any]:
+    cells = class_cells(network, images, LAYERS, target)
+    columns = {f"cells_{layer}": [one.tobytes() for one in found] for layer, found in cells.items()}
+    p = torch.softmax(network(images).emotion, 1).gather(1, target[:, None])
+    return {"p": p[:, 0].detach().numpy(), **columns}
+
+
+def gradients(network: EthnicNet, images: Tensor, target: Tensor) -> dict[str, list[bytes]]:
+    """How much every pixel of (n, 3, S, S) images changes the score of the class, over the most that one does."""
+    images = images.clone().requires_grad_()
+    score = network(images).emotion.gather(1, target[:, None])
+    slope = torch.autograd.grad(score.sum(), images)[0].abs().amax(1)
+    shown = slope / slope.amax((1, 2), keepdim=True).clamp_min(1e-20)
+    return {"gradient": [one.tobytes() for one in shown.numpy().astype(np.float16)]}
+
+
+def shuffled(inputs: Inputs, train: np.ndarray, seed: list[int]) -> Inputs:
+    """The same clips, the labels of those in training dealt out among them anew (label randomisation)."""
+    label = inputs.label.clone()
+    label[train] = inputs.label[np.random.default_rng(seed).permutation(train)]
+    return replace(inputs, label=label)
+
+
+def randomised(network: EthnicNet, seed: list[int]) -> Iterator[tuple[str, EthnicNet]]:
+    """The network, changed in place, with new weights from the top down to every one of :data:`STAGES`."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(np.random.default_rng(seed).integers(2**63)))
+        new = build_network(MAPPED)
+    for stage in STAGES:
+        old, fresh = (
+            (one.emotion_head if stage == "head" else getattr(one.emotion, stage)) for one in (network, new)
+        )
+        old.load_state_dict(fresh.state_dict())
+        yield stage, network
+
+
+def drops(
+    network: EthnicNet, images: Tensor, target: Tensor, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """How far the probability of the class falls when a quarter of the image shows no motion: ``drop_<by>_<layer>``.
+
+    Deleted are the cells of a layer's grid with the highest relevance (``map``), with most strain (``strain``), or any
+    (``random``: mean of :data:`DRAWS`).  NaN where a map is blank.
+    """
+    from pytorch_grad_cam.metrics.perturbation_confidence import (
+        PerturbationConfidenceMetric,
+        RemoveMostRelevantFirst,
+    )
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+
+    metric = PerturbationConfidenceMetric(RemoveMostRelevantFirst(DELETED, lambda image, keep: image * keep))
+    targets = [ClassifierOutputSoftmaxTarget(int(one)) for one in target]
+
+    def drop(cells: np.ndarray) -> np.ndarray:
+        ranks = (cells + 1e-9 * rng.random(cells.shape)).reshape(len(cells), -1).argsort(1).argsort(1)
+        ranks = ranks.reshape(cells.shape).astype(np.float32)
+        enlarge = partial(cv2.resize, dsize=images.shape[2:], interpolation=cv2.INTER_NEAREST)
+        return -metric(
+            images, np.stack([*map(enlarge, ranks)]), targets, lambda batch: network(batch).emotion
+        )
+
+    found = {}
+    for layer, cells in class_cells(network, images, LAYERS, target).items():
+        shape = cells.shape[1:]
+        strain = np.stack(
+            [cv2.resize(one, shape, interpolation=cv2.INTER_AREA) for one in images[:, 2].numpy()]
+        )
+        found[f"drop_map_{layer}"] = np.where(cells.max((1, 2)) > 0, drop(cells), np.nan)
+        found[f"drop_strain_{layer}"] = drop(strain)
+        found[f"drop_random_{layer}"] = np.mean([drop(rng.random(cells.shape)) for _ in range(DRAWS)], axis=0)
+    return found

@@ -1,0 +1,127 @@
+"""Recorded maps: the measures of Figs 3-4 on them, and whether a map can be believed.
+
+Beside the maps of trained networks stand those of networks that cannot know (Adebayo et al. 2018) and the strain that
+both were given, in the same cells.  The tables are those of ``results/maps``, as ``evidence.map_recording`` makes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
+from ethnicmer_lib.evidence.map_runs import LAYERS, SHUFFLED, STAGES, TRAINED
+from ethnicmer_lib.evidence.regions import PUBLISHED, clip_regions
+from ethnicmer_lib.networks.cells import enlarged, map_side
+from ethnicmer_lib.networks.fold_task import COLUMNS
+from ethnicmer_lib.networks.maps import Maps, measure_maps
+from ethnicmer_lib.stats.means import bootstrap_mean
+from ethnicmer_lib.store import Recording
+
+STRAIN = "input"
+GRADIENT = "gradient"
+ADDED = "what the labels add: another run minus shuffled"  #: row of :func:`likeness`
+
+
+def recorded(real: Recording, arm: str, layer: str) -> Maps:
+    """The maps of an arm at a layer, or its input 'gradient', or the 'input': the strain of the clips in these cells.
+
+    A clip has a map for every training run, ``seed`` in the table; the input has one.
+    """
+    size = real.parameters["image_size"]
+    rows = real.table("maps").query("arm == @arm")
+    if arm == STRAIN:
+        rows = real.table("strain").assign(predicted=lambda table: table["label"])
+    side, column, kind = map_side(layer, size) if layer in LAYERS else size, f"cells_{layer}", np.float32
+    if layer == GRADIENT:
+        column, kind = GRADIENT, np.float16
+    cells = np.frombuffer(b"".join(rows[column]), kind).reshape(-1, side, side).astype(np.float32)
+    names = [name for name in (*COLUMNS, "predicted", "seed") if name in rows]
+    return Maps(enlarged(cells, size), rows[names].reset_index(drop=True), side)
+
+
+def measured(real: Recording, arm: str, layer: str) -> pd.DataFrame:
+    """:func:`measure_maps` of :func:`recorded`, in the crop of the published flow."""
+    maps = recorded(real, arm, layer)
+    crops = dict.fromkeys(maps.table["database"], PUBLISHED)
+    return measure_maps(maps, clip_regions(maps.table, maps.array.shape[-1], crops))
+
+
+def readings(real: Recording, layer: str, within: str = "SAMM", seed: int = 0) -> pd.DataFrame:
+    """Each claim's difference, first minus second group, read in other ways: of the clips that were recognised, within
+    the one database that holds both groups, and at every layer.  A row a reading, a column a claim; Estimates, without
+    a test.
+    """
+    maps = {one: measured(real, TRAINED, one) for one in (*LAYERS, GRADIENT)}
+    judged = maps.pop(layer)
+    tables = {f"{layer}, all clips": judged, f"{layer}, recognised": judged[judged["correct"]]}
+    tables[f"{layer}, {within} alone"] = judged[judged["database"] == within]
+    tables |= {"input gradient" if one == GRADIENT else one: table for one, table in maps.items()}
+    found = {}
+    for name, table in tables.items():
+        rows = map_differences({name: table}, seed).set_index(["label", "measure"])["difference"]
+        found[name] = {
+            f"{measure}, {label}": rows.get((label, measure)) for label, measure in CLAIMS.values()
+        }
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("maps of")
+
+
+def likeness(real: Recording, layer: str) -> dict[str, np.ndarray]:
+    """Spearman's correlation of every trained network's map of every clip with others, (runs, clips) by what is other.
+
+    Where several others are meant, it is their mean; 0 where one of the two is blank.
+    """
+    ranks = {arm: _ranks(rows, layer) for arm, rows in real.table("maps").groupby("arm")}
+    ours, theirs = ranks[TRAINED], ranks[SHUFFLED]
+    runs, clips, _ = ours.shape
+    others = {
+        "the same clip, another run": (ours.sum(0) - ours) / (runs - 1),
+        "another clip": (ours.sum(1, keepdims=True) - ours) / (clips - 1),
+        "labels shuffled, another run": (theirs.sum(0) - theirs) / (runs - 1),
+        "labels shuffled, the same start": theirs,
+        **{f"new weights down to {stage}": ranks[f"random from {stage}"] for stage in STAGES},
+        "strain of the clip": _ranks(real.table("strain").assign(seed=0), layer),
+    }
+    found = {name: (ours * other).sum(-1) for name, other in others.items()}
+    of_labels = found["the same clip, another run"] - found["labels shuffled, another run"]
+    return found | {ADDED: of_labels}
+
+
+def _ranks(rows: pd.DataFrame, layer: str) -> np.ndarray:
+    """(runs, clips, cells) ranks of the cells of maps, of mean 0 and length 1; all 0 where a map is blank."""
+    rows = rows.sort_values(["seed", "clip_id"])
+    cells = np.frombuffer(b"".join(rows[f"cells_{layer}"]), np.float32)
+    cells = cells.reshape(rows["seed"].nunique(), rows["clip_id"].nunique(), -1)
+    ranks = rankdata(cells, axis=-1) - (cells.shape[-1] + 1) / 2
+    length = np.sqrt((ranks**2).sum(-1, keepdims=True))
+    return ranks / np.where(length > 0, length, 1)
+
+
+def likeness_table(real: Recording, seed: int = 0) -> pd.DataFrame:
+    """Mean over clips of :func:`likeness` at every layer, Estimates over subjects and runs."""
+    subjects = real.table("strain").sort_values("clip_id")["subject"]
+    found = {
+        layer: {name: bootstrap_mean(r, subjects, seed=seed) for name, r in likeness(real, layer).items()}
+        for layer in LAYERS
+    }
+    return pd.DataFrame(found).rename_axis("trained map beside that of")
+
+
+def deletion_table(real: Recording, seed: int = 0) -> pd.DataFrame:
+    """How far the probability of the predicted class falls when the quarter of the image shows no motion that has most
+    relevance (``map``), most ``strain``, or any, at every layer; and the first minus the others.  Estimates over
+    subjects and runs; a blank map, which chooses no place, counts as choosing any."""
+    rows = real.table("maps").query("arm == @TRAINED").sort_values(["seed", "clip_id"])
+    runs = rows["seed"].nunique()
+    subjects = rows["subject"].to_numpy()[: len(rows) // runs]
+    found = {}
+    for layer in LAYERS:
+        fell = {by: rows[f"drop_{by}_{layer}"] for by in ("map", "strain", "random")}
+        fell["map"] = fell["map"].fillna(fell["random"])
+        fell |= {f"map - {by}": fell["map"] - fell[by] for by in ("strain", "random")}
+        found[layer] = {
+            by: bootstrap_mean(one.to_numpy().reshape(runs, -1), subjects, seed=seed)
+            for by, one in fell.items()
+        }
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("cells of")
