@@ -89,10 +89,7 @@ def enlarged(box: np.ndarray, width: int, height: int) -> Box | None:
 def open_detector(name: str, model: Path | None = None) -> FaceDetector:
     """The detector called ``name`` with its model file.
 
-    Raises
-    ------
-    StudyError
-        Unknown name; a model file that is not given, missing or not readable as this detector's.
+    StudyError for an unknown name, or a model file that is not given, missing or not readable as this detector's.
     """
     if name not in DETECTORS:
         raise StudyError(f"no face detector {name!r}; allowed: {', '.join(DETECTORS)}")

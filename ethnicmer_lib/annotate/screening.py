@@ -21,12 +21,6 @@ LOG_COLUMNS = ["database", "subject", "clip", "old", "new", "rule", "reason", "a
 class Rules:
     """How a subject's clips become one code; clips without one do not vote.
 
-    Attributes
-    ----------
-    vote : 'majority', the most frequent code; 'first', the code of the first clip that has one.
-    tie : of equally frequent codes 'first' takes the one that occurs first; 'none' gives none.
-    conflict : a subject whose clips have different codes is kept ('flag') or gets no code ('none').
-
     Examples
     --------
     >>> import ethnicmer_lib as em
@@ -34,24 +28,23 @@ class Rules:
     'first'
     """
 
+    #: 'majority', the most frequent code; 'first', the code of the first clip that has one.
     vote: Literal["majority", "first"] = "majority"
+    #: Of equally frequent codes 'first' takes the one that occurs first; 'none' gives none.
     tie: Literal["first", "none"] = "first"
+    #: A subject whose clips have different codes is kept ('flag') or gets no code ('none').
     conflict: Literal["flag", "none"] = "flag"
 
 
 @dataclass(frozen=True, eq=False)
 class Screening:
-    """The outcome of :func:`screen`.
+    """The outcome of :func:`screen`."""
 
-    Attributes
-    ----------
-    subjects : one row a subject: database, subject, clips, failed, votes ('0 x 2, 4 x 1', most frequent first),
-        share (of the votes for the code), conflict, tie, flagged (bool), code ('' where none), rule.
-    log : every clip whose code the screening changed or ignored, every subject that was left without a code, and
-        every correction, in this order: :data:`LOG_COLUMNS`, text.
-    """
-
+    #: One row a subject: database, subject, clips, failed, votes ('0 x 2, 4 x 1', most frequent first), share (of the
+    #: votes for the code), conflict, tie, flagged (bool), code ('' where none), rule.
     subjects: pd.DataFrame
+    #: Every clip whose code the screening changed or ignored, every subject that was left without a code, and every
+    #: correction, in this order: :data:`LOG_COLUMNS`, text.
     log: pd.DataFrame
 
 
@@ -152,11 +145,8 @@ def _corrected(subjects: pd.DataFrame, corrections: pd.DataFrame) -> tuple[pd.Da
 def read_corrections(path: Path) -> pd.DataFrame:
     """Read a reader's corrections: a CSV with the columns :data:`CORRECTION_COLUMNS`, one row a subject.
 
-    Raises
-    ------
-    StudyError
-        No such file, a missing column, an empty cell (a correction needs a reason and an author), an unknown
-        code, database or subject, a subject given twice.
+    StudyError for no such file, a missing column, an empty cell (a correction needs a reason and an author), an unknown
+    code, database or subject, a subject given twice.
     """
     table = label_tables.read_csv(path, CORRECTION_COLUMNS, "corrections", "subject")
     unknown = table[~table["code"].isin(list(labels.RACE_CODES))]

@@ -12,9 +12,8 @@ from pydantic import BeforeValidator, Field
 class Policies:
     """Each field is one kind of quirk; the defaults change what a coder wrote only where it is a known typing error."""
 
-    known_errors: Literal["corrected", "as_is"] = (
-        "corrected"  #: typing errors of published files, in known.yml
-    )
+    #: typing errors of published files, in known.yml
+    known_errors: Literal["corrected", "as_is"] = "corrected"
     #: an apex outside its clip's onset and offset, or on its onset
     apex: Literal["as_is", "midpoint", "offset", "drop"] = "as_is"
     missing_apex: Literal["midpoint", "offset", "drop"] = "midpoint"  #: a clip that has no apex

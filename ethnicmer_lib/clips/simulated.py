@@ -6,7 +6,6 @@ exist. So the simulator seals each file as it writes it, and whoever opens the f
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import Any
 from ethnicmer_lib.clips.problems import Problem
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import atomic
+from ethnicmer_lib.store.identity import file_digest
 
 MARKER = "SIMULATED.json"
 SEAL = "SIMULATED.sha256"  #: a line a file, as ``sha256sum`` writes them; only ever added to
@@ -62,7 +62,7 @@ def sealed(root: Path, path: Path) -> Iterator[Path]:
     """
     with atomic(path) as part:
         yield part
-        line = f"{_sha256(part)}  {path.relative_to(root).as_posix()}\n".encode()
+        line = f"{file_digest(part)}  {path.relative_to(root).as_posix()}\n".encode()
         with (root / SEAL).open("ab", buffering=0) as seals:
             seals.write(line)
 
@@ -82,7 +82,7 @@ def unsealed(root: Path, given: Mapping[str, Path]) -> list[Problem]:
             continue
         if inside not in known:
             found.append(_problem("foreign_file", path, given))
-        elif f"{_sha256(path)}  {inside}" not in seals:
+        elif f"{file_digest(path)}  {inside}" not in seals:
             found.append(_problem("changed_file", path, given))
     return found
 
@@ -95,8 +95,3 @@ def _problem(code: str, path: Path, given: Mapping[str, Path]) -> Problem:
             clip = "/".join((name, *inside[-3:-1])) if len(inside) > 2 else ""
             return Problem(code, name, clip, path, path.name)
     return Problem(code, " and ".join(given), "", path, path.name)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.clips.labels import GROUPS as ANNOTATED
-from ethnicmer_lib.design.scenarios import MIXED, NEGATIVE, NON_NEGATIVE
+from ethnicmer_lib.design.scenarios import MIXED, NEGATIVE
+from ethnicmer_lib.design.studies import mixed_minus_mono
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence.map_groups import CLAIMS as MAPS
 from ethnicmer_lib.evidence.map_groups import map_claims, map_differences
 from ethnicmer_lib.evidence.pool import real_cells
-from ethnicmer_lib.evidence.scenario_svc import answers, distances
-from ethnicmer_lib.evidence.table_iv import drawn_clips, macro_by_draw
+from ethnicmer_lib.evidence.table_iv import drawn_clips, macro_by_draw, said_by_svc, svc_predictions
 from ethnicmer_lib.paper.facs import CLAIMS as UNITS
 from ethnicmer_lib.paper.facs import coded, unit_claims
 from ethnicmer_lib.paper.judging import KINDS, printed_effect, rules_of
@@ -70,9 +70,10 @@ def printed_gap() -> float:
     return -printed_effect("prima_facie", DROP)
 
 
-def scenario_size(study: pd.DataFrame) -> int:
-    """Subjects of a scenario as the paper chooses them: as many as the rarer group has, an even number."""
-    return int(study.groupby("group")["subject"].nunique().min()) // 2 * 2
+def _drawn(study: pd.DataFrame, n_draws: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """``drawn_clips`` of as many subjects as the paper chooses: as many as the rarer group has, an even number."""
+    size = int(study.groupby("group")["subject"].nunique().min()) // 2 * 2
+    return drawn_clips(study, size, n_draws, "as_described", seed)
 
 
 def bars(x: np.ndarray, study: pd.DataFrame, n_draws: int = 1, seed: int = 0) -> pd.DataFrame:
@@ -80,16 +81,9 @@ def bars(x: np.ndarray, study: pd.DataFrame, n_draws: int = 1, seed: int = 0) ->
 
     ``x`` (n, d) has a row for every clip of ``study``, in its order.
     """
-    names, _, said = _answered(x, study, n_draws, seed)
-    return pd.DataFrame(macro_by_draw((study["label"] == NEGATIVE).to_numpy(), said), columns=names)
-
-
-def _answered(
-    x: np.ndarray, study: pd.DataFrame, n_draws: int, seed: int
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    names, drawn = drawn_clips(study, scenario_size(study), n_draws, "as_described", seed)
-    number = np.unique(study["subject"], return_inverse=True)[1]
-    return names, drawn, answers(distances(x), number, (study["label"] == NEGATIVE).to_numpy(), drawn)
+    names, drawn = _drawn(study, n_draws, seed)
+    negative = (study["label"] == NEGATIVE).to_numpy()
+    return pd.DataFrame(macro_by_draw(negative, said_by_svc(x, study, drawn)), columns=names)
 
 
 def papers_rules(x: np.ndarray, study: pd.DataFrame, seed: int = 0) -> Iterator[Evidence]:
@@ -102,16 +96,16 @@ def papers_rules(x: np.ndarray, study: pd.DataFrame, seed: int = 0) -> Iterator[
     mono = first.drop(MIXED)
     gap = float(first[MIXED] - mono.mean())
     yield Evidence(PAPER, DROP, gap, first[MIXED] < mono.min() and -gap >= printed_gap(), False)
-    yield from _signs(
-        MAPS, {key: _difference(study, *MAPS[key]) for key in MAPS}, "activation_maps", ALL_MAPS
-    )
+    rules, maps = rules_of("activation_maps"), {key: _difference(study, *MAPS[key]) for key in MAPS}
+    yield from _signs(maps, {key: rules[key]["direction"] for key in MAPS}, ALL_MAPS)
     yield from unit_signs(study)
 
 
 def unit_signs(study: pd.DataFrame) -> Iterator[Evidence]:
     """Whether the codes of a study differ between the groups to the side that the paper says."""
     shares = {key: _difference(coded(study, *UNITS[key][:3]), UNITS[key][2], "has") for key in UNITS}
-    yield from _signs(UNITS, shares, None, ALL_UNITS)
+    sides = {key: -1 if more == ANNOTATED[0] else 1 for key, (*_, more) in UNITS.items()}
+    yield from _signs(shares, sides, ALL_UNITS)
 
 
 def _difference(study: pd.DataFrame, label: str, measure: str) -> float:
@@ -120,35 +114,21 @@ def _difference(study: pd.DataFrame, label: str, measure: str) -> float:
     return float(mean.get("B", np.nan) - mean.get("A", np.nan))
 
 
-def _signs(
-    keys: Mapping[str, Any], found: dict[str, float], chapter: str | None, both: str
-) -> Iterator[Evidence]:
-    """Every sign as the paper has it, and all of them together."""
-    if chapter:
-        sides = {key: rules_of(chapter)[key]["direction"] for key in keys}
-    else:
-        sides = {key: -1 if keys[key][3] == ANNOTATED[0] else 1 for key in keys}
-    right = {key: bool(sides[key] * found[key] > 0) for key in keys}
-    for key in keys:
-        yield Evidence(PAPER, key, found[key], right[key], bool(sides[key] * found[key] < 0))
-    yield Evidence(PAPER, both, float(np.mean(list(right.values()))), all(right.values()))
+def _signs(found: dict[str, float], sides: dict[str, int], together: str) -> Iterator[Evidence]:
+    """Whether every difference is on the side that the paper says, and whether all of them are."""
+    signed = {key: sides[key] * value for key, value in found.items()}
+    for key, value in found.items():
+        yield Evidence(PAPER, key, value, bool(signed[key] > 0), bool(signed[key] < 0))
+    right = [value > 0 for value in signed.values()]
+    yield Evidence(PAPER, together, float(np.mean(right)), all(right))
 
 
 def our_rules(
     x: np.ndarray, study: pd.DataFrame, n_draws: int = 10, resamples: int = 500, seed: int = 0
 ) -> Iterator[Evidence]:
     """What this book's ledger would say of the same study: its own estimates, tests and rules of ``claims.yml``."""
-    names, drawn, said = _answered(x, study, n_draws, seed)
-    draw, arm, row = np.nonzero(drawn)
-    found = study.iloc[row][["subject", "group"]].reset_index(drop=True)
-    labels = np.array([NON_NEGATIVE, NEGATIVE])
-    found = found.assign(
-        draw=draw,
-        arm=np.array(names)[arm],
-        label=labels[(study["label"] == NEGATIVE).to_numpy().astype(int)[row]],
-        predicted=labels[(said[draw, arm, row] == 1).astype(int)],
-    )
-    weights = {name: 1.0 if name == MIXED else -0.5 for name in names}
+    found = svc_predictions(x, study, *_drawn(study, n_draws, seed))
+    weights = mixed_minus_mono(found)
     yield _ruled(
         "prima_facie", DROP, mean_over_draws(found, weights, MACRO, seed, resamples), {"draws": n_draws}
     )

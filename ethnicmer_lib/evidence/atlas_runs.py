@@ -17,11 +17,7 @@ from ethnicmer_lib.evidence.atlas import JOINT, Cell, our_rules, papers_rules, u
 from ethnicmer_lib.evidence.atlas_pool import FEATURES, SEED, agreement, coded_pool, pool_table, pool_under
 from ethnicmer_lib.evidence.calibration import DESIGNS, better_by, draw, networks
 from ethnicmer_lib.evidence.made_up import real_clusters, runs_of
-from ethnicmer_lib.evidence.pool import (
-    METHOD,
-    draw_study,
-    rendered,
-)
+from ethnicmer_lib.evidence.pool import METHOD, draw_study, rendered
 from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.maps import MEASURES
 from ethnicmer_lib.paper.judging import printed_effect
@@ -72,33 +68,23 @@ def record_atlas(
         provenance = Provenance(source, True, digest(asked))
         tables = {"pool": pool_table(made), "agreement": agreement(made, method)}
         return record("atlas", tables, provenance, command, asked)
-    pool = recording("atlas")
-    about = {
-        "n_studies": n_studies,
-        "n_ours": n_ours,
-        "n_draws": n_draws,
-        "resamples": resamples,
-        "seed": seed,
-    }
-    asked = {"strengths": list(strengths)}
+    pool, about = recording("atlas"), {"n_studies": n_studies, "n_ours": n_ours}
+    about |= {"n_draws": n_draws, "resamples": resamples, "seed": seed}
+    asked = about | {"strengths": list(strengths)}
     if part == "codes":
         grid = [
             Cell(one, float(design == JOINT), 1.0, design, size)
             for one, size, design in product(strengths, coded_sizes, (JOINT, SAMM))
         ]
-        found = studies(
-            coded_pool(max(coded_sizes)), grid, **about | {"n_studies": n_ours}, work=judged_codes
-        )
-        return record(
-            "atlas", {"codes": found}, pool.provenance, command, about | asked | {"sizes": [*coded_sizes]}
-        )
-    grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes)
-    tables = {
-        "studies": studies(pool.table("pool"), grid, **about),
-        "table_v": table_v_rules(5 * n_studies, seed),
-    }
-    about |= asked | {"confoundings": list(confoundings), "sizes": list(sizes)}
-    return record("atlas", tables, pool.provenance, command, about)
+        coded = coded_pool(max(coded_sizes))
+        tables = {"codes": studies(coded, grid, **about | {"n_studies": n_ours})}
+        asked |= {"sizes": list(coded_sizes)}
+    else:
+        grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes)
+        tables = {"studies": studies(pool.table("pool"), grid, **about)}
+        tables["table_v"] = table_v_rules(5 * n_studies, seed)
+        asked |= {"confoundings": list(confoundings), "sizes": list(sizes)}
+    return record("atlas", tables, pool.provenance, command, asked)
 
 
 def cells(
@@ -134,28 +120,22 @@ def studies(
     resamples: int = 500,
     seed: int = 0,
     progress: bool = True,
-    work: where.Work | None = None,
 ) -> pd.DataFrame:
     """What all rules say of studies drawn from a pool, kept block by block, by any engine of ``networks.where``.
 
-    ``work`` is :func:`judged`, or :func:`judged_codes` for a pool that has codes alone.
     One row per study and rule: the fields of :class:`Cell`, ``study``, and those of :class:`Evidence`.
     """
     about = {"n_ours": n_ours, "n_draws": n_draws, "resamples": resamples, "seed": seed}
     run = Run.open(
         "atlas", code=("clips", "stats", "design", "paper", "evidence"), inputs={"pool": pool, **about}
     )
-    starts = range(0, n_studies, BLOCK)
+    parts = [range(n_studies)[start : start + BLOCK] for start in range(0, n_studies, BLOCK)]
     blocks = [
-        Block(
-            f"{digest(asdict(cell))[:12]}-{start:06d}-{min(BLOCK, n_studies - start)}", cell, numbers, about
-        )
-        for cell in grid
-        for start in starts
-        for numbers in [range(start, min(start + BLOCK, n_studies))]
+        Block(f"{digest(asdict(cell))[:12]}-{part[0]:06d}-{len(part)}", cell, part, about)
+        for cell, part in product(grid, parts)
     ]
     left = [block for block in blocks if run.read(block.name) is None]
-    made = where.run(where.chosen("serial"), work or judged, left, pool)
+    made = where.run(where.chosen("serial"), judged, left, pool)
     for done in tqdm(made, desc="blocks of studies", total=len(left), disable=not progress):
         run.write(done.task.name, done.rows)
     table = pd.concat([run.read(block.name) for block in blocks], ignore_index=True)
@@ -165,25 +145,15 @@ def studies(
 
 
 def judged(block: Block, pool: pd.DataFrame) -> Done:
-    """One block: every study drawn and judged."""
+    """One block: every study drawn and judged; of a pool that has codes alone, by the rules on codes."""
     asked = {name: n for name, n in block.about.items() if name in ("n_draws", "resamples")}
     part, rows = pool_under(pool, block.cell.shift), []
     for number in block.numbers:
         x, study = study_of(*part, block.cell, block.about["seed"], number)
-        said = list(papers_rules(x, study, number))
-        if number < block.about["n_ours"]:
-            said += our_rules(x, study, **asked, seed=number)
-        rows += [{**asdict(block.cell), "study": number, **one._asdict()} for one in said]
-    return Done(block, pd.DataFrame(rows))
-
-
-def judged_codes(block: Block, pool: pd.DataFrame) -> Done:
-    """One block by the rules on FACS codes."""
-    part, rows = pool_under(pool, block.cell.shift), []
-    for number in block.numbers:
-        study = draw_study(part[1], block.cell.sizes(), block.cell.strength, block.about["seed"], number)
-        study = study.assign(action_units=part[0]["action_units"].to_numpy()[study["row"]])
-        said = [*unit_signs(study), *unit_tests(study)]
+        papers, ours = unit_signs(study), unit_tests(study)
+        if x.size:
+            papers, ours = papers_rules(x, study, number), our_rules(x, study, **asked, seed=number)
+        said = [*papers, *(ours if number < block.about["n_ours"] else ())]
         rows += [{**asdict(block.cell), "study": number, **one._asdict()} for one in said]
     return Done(block, pd.DataFrame(rows))
 
@@ -192,10 +162,10 @@ def study_of(
     made: pd.DataFrame, clips: pd.DataFrame, cell: Cell, seed: int = 0, number: int = 0
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """One study of a cell from a pool as of :func:`pool_under`: features (n, WIDTH), and the study with its codes and
-    measures of maps, a row a clip."""
+    measures of maps, a row a clip; of a pool without pictures (n, 0) and no measures."""
     study = draw_study(clips, cell.sizes(), cell.strength, seed, number)
     of = made.iloc[study["row"]].reset_index(drop=True)
-    return of[FEATURES].to_numpy(), study.assign(**of[["action_units", *MEASURES]])
+    return of.filter(FEATURES).to_numpy(), study.assign(**of.filter(["action_units", *MEASURES]))
 
 
 def table_v_rules(tables: int = 5000, seed: int = 0) -> pd.DataFrame:

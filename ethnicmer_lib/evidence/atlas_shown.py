@@ -169,7 +169,6 @@ def in_words(recorded: Recording) -> dict[str, Any]:
         "n_studies": int(real["studies"].max()),
         "n_ours": int(real.loc[real["by"] == OURS, "studies"].max()),
         "pool_subjects": pool["subject"].nunique(),
-        "pool_rows": f"{len(pool):,}",
         "shifts": ", ".join(f"{shift:g}" for shift in sorted(set(pool["shift"]))),
         "alarm_drop": percent(claimed[0.0, PAPER, DROP]),
         "alarm_drop_ours": percent(claimed[0.0, OURS, DROP]),

@@ -49,7 +49,6 @@ from ethnicmer_lib.evidence.made_up import (
     Clusters,
     Process,
     Runs,
-    RunSizes,
     macro_of_runs,
     real_clusters,
     run_variances,
@@ -63,7 +62,7 @@ from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
 from ethnicmer_lib.stats.permutation import swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference_interval, f1_intervals
-from ethnicmer_lib.store import Provenance, Recording, digest, kept, record, recording
+from ethnicmer_lib.store import Provenance, digest, kept, record, recording
 
 UNIT = -2.0  #: log odds of a coded unit in a clip of an average subject
 FIRST = 5  #: tables of the first design that are recorded, to see whether today's code makes the same
@@ -286,12 +285,6 @@ def record_statistics(command: str, tables: int = 1000, resamples: int = 500, se
 def networks() -> pd.DataFrame:
     """Predictions of the recorded networks, whose runs show how much runs differ."""
     return recording("table_v").predictions
-
-
-def recorded_runs(recorded: Recording) -> Runs:
-    """The sizes with which a recorded calibration was made."""
-    asked = recorded.parameters["runs"]
-    return Runs(RunSizes(*asked["usual"]), RunSizes(*asked["most"]), asked["better"])
 
 
 @kept("stats", "evidence")

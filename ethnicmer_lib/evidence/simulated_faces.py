@@ -16,9 +16,8 @@ from ethnicmer_lib.simulator.protocol import SubjectPlan
 #: Action Units of the sheet, by their FACS number; 0 is the neutral face.
 SHEET_UNITS = (0, 1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26)
 ONE_SIDED = 12  #: the Action Unit that the sheet shows on each side alone, too
-SHEET_PX = (
-    10.0  #: peak displacement in the sheet, px; far more than a micro-expression, so that it can be seen
-)
+#: Peak displacement in the sheet, px; far more than a micro-expression, so that it can be seen.
+SHEET_PX = 10.0
 ARROW_STEP = 14  #: px between the arrows of the sheet
 
 
@@ -55,8 +54,6 @@ def action_unit_sheet(subject: SubjectPlan, texture_cue: float) -> np.ndarray:
 def displacements(subject: SubjectPlan) -> np.ndarray:
     """True displacement in the pictures of :data:`SHEET`, at every ``ARROW_STEP``-th pixel of the neutral face.
 
-    Returns
-    -------
     (len(SHEET), h, w, 2) float32, px, x right and y down; NaN where there is no face.
     """
     fields = []

@@ -17,12 +17,8 @@ from ethnicmer_lib.stats.confusions import labels_in, paired_confusions
 from ethnicmer_lib.stats.scoring import difference_interval
 from ethnicmer_lib.store import kept
 
-COUNTS = [
-    "negative",
-    "negative_right",
-    "other",
-    "other_right",
-]  #: a subject's clips by class, and how many were right
+#: A subject's clips by class, and how many were right.
+COUNTS = ["negative", "negative_right", "other", "other_right"]
 _CONTROLS = ("as_described", "two_databases", "balanced")
 _RESAMPLES = 2000
 #: Arm with a second branch, arm without -> what that branch is taught.

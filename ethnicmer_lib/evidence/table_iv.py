@@ -11,12 +11,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ethnicmer_lib.clips.labels import LEFT_OUT, coded_clips
+from ethnicmer_lib.clips.labels import LEFT_OUT, binary_labels, coded_clips
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.design.classifiers import ABOUT
 from ethnicmer_lib.design.features import FLOW_SIZE, features
 from ethnicmer_lib.design.permutation import WITHIN, permuted_groups
-from ethnicmer_lib.design.scenarios import MIXED, NEGATIVE, draw_scenarios, repeat_scenarios, subjects_in
+from ethnicmer_lib.design.scenarios import (
+    MIXED,
+    NEGATIVE,
+    NON_NEGATIVE,
+    draw_scenarios,
+    repeat_scenarios,
+    subjects_in,
+)
 from ethnicmer_lib.design.studies import DESCRIBED, STUDIES, TESTED
 from ethnicmer_lib.evidence.scenario_svc import answers, distances
 from ethnicmer_lib.evidence.specifications import Specification, counts, specifications
@@ -97,6 +104,23 @@ def drawn_clips(
     drawn = [draw_scenarios(table, n_subjects, control, seed, draw) for draw in range(n_draws)]
     rows = np.arange(len(table))
     return list(drawn[0]), np.array([[np.isin(rows, one[name]) for name in drawn[0]] for one in drawn])
+
+
+def said_by_svc(x: np.ndarray, table: pd.DataFrame, drawn: np.ndarray) -> np.ndarray:
+    """What SVC(C=100) says of Negative in drawn scenarios, as of :func:`scenario_svc.answers`."""
+    number = np.unique(table["subject"].astype(str), return_inverse=True)[1]
+    return answers(distances(x), number, (table["label"] == NEGATIVE).to_numpy(), drawn)
+
+
+def svc_predictions(
+    x: np.ndarray, table: pd.DataFrame, names: Sequence[str], drawn: np.ndarray
+) -> pd.DataFrame:
+    """:func:`said_by_svc` as predictions, a row per clip of a scenario: draw, arm, subject, group, label, predicted."""
+    draw, arm, row = np.nonzero(drawn)
+    clips = table.iloc[row].assign(label=lambda rows: binary_labels(rows["label"]), draw=draw)
+    said = np.where(said_by_svc(x, table, drawn)[draw, arm, row] == 1, NEGATIVE, NON_NEGATIVE)
+    clips = clips.assign(arm=np.array(names)[arm], predicted=said).reset_index(drop=True)
+    return clips[["draw", "arm", "subject", "group", "label", "predicted"]]
 
 
 def macro_by_draw(negative: np.ndarray, said: np.ndarray) -> np.ndarray:
@@ -192,17 +216,6 @@ def scenarios_of(
     return table, rows, min(n_subjects, most)
 
 
-def specified(x: np.ndarray, table: pd.DataFrame, names: Sequence[str], drawn: np.ndarray) -> pd.DataFrame:
-    """Held-out answers of SVC(C=100) in drawn scenarios, as of ``specifications.counts``."""
-    number = np.unique(table["subject"].astype(str), return_inverse=True)[1]
-    negative = (table["label"] == NEGATIVE).to_numpy()
-    said = answers(distances(x), number, negative, drawn)
-    draw, arm, row = np.nonzero(drawn)
-    answer = np.where(said[draw, arm, row] == 1, NEGATIVE, "")
-    found = table.iloc[row][["subject", "group", "label"]].reset_index(drop=True)
-    return counts(found.assign(draw=draw, arm=np.array(names)[arm], predicted=answer))
-
-
 def _mappings(clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, seed: int) -> pd.DataFrame:
     """All specifications, one under the other."""
     inputs, tables = _inputs(clips, seed, ["flow", "resnet18"]), []
@@ -220,7 +233,7 @@ def _mappings(clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, se
             x = inputs[of.features][rows]
             return counts(repeat_scenarios(x, table, n, forest_draws, of.control, "forest", seed=seed))
         table, rows, names, drawn = drawn_by(of._replace(features=""))
-        return specified(inputs[of.features][rows], table, names, drawn)
+        return counts(svc_predictions(inputs[of.features][rows], table, names, drawn))
 
     for of in tqdm(specifications(), desc="specifications"):
         draws = forest_draws if of.classifier == "forest" else n_draws

@@ -126,10 +126,8 @@ def cohorts_table(predictions: pd.DataFrame) -> pd.DataFrame:
         values = np.array([estimate.value for estimate in one["inflation"]])
         half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
         change = Estimate(values.mean(), values.mean() - half, values.mean() + half)
-        means = one[[HONEST, "trapped", "noise"]].mean().to_dict()
-        rows.append({"trap": trap, HONEST: means[HONEST], "trapped": means["trapped"], "inflation": change})
-        rows[-1]["noise"] = means["noise"]
-    return pd.DataFrame(rows)
+        rows.append({"trap": trap, **one[[HONEST, "trapped", "noise"]].mean(), "inflation": change})
+    return pd.DataFrame(rows)[tables[0].columns]
 
 
 def measure_traps(
@@ -140,10 +138,7 @@ def measure_traps(
     for run in range(seed, seed + n_seeds):
         noise = np.random.default_rng([run, 5]).normal(size=np.shape(x))
         for kind, measures in (("flow", x), ("noise", noise)):
-            for trap in (
-                HONEST,
-                *(one for one in traps if one != "mean"),
-            ):  # 'mean' is another score of the same
+            for trap in (HONEST, *(one for one in traps if one != "mean")):  # 'mean' scores the same anew
                 tables.append(predict(measures, table, trap, run).assign(trap=trap, measures=kind))
     return pd.concat(tables, ignore_index=True)
 
@@ -152,24 +147,17 @@ def record_traps(clips: Any, command: str, n_seeds: int = 5, seed: int = 0) -> P
     """Measure every trap on the flow images of clips, kept in ``results/traps``."""
     x = motion_images(clips, "dis", size=SIZE).reshape(len(clips), -1)
     tables = {"predictions": measure_traps(x, clips.table, n_seeds=n_seeds, seed=seed)}
-    return record(
-        "traps", tables, clips.provenance, command, {"n_seeds": n_seeds, "seed": seed, "size": SIZE}
-    )
+    asked = {"n_seeds": n_seeds, "seed": seed, "size": SIZE}
+    return record("traps", tables, clips.provenance, command, asked)
 
 
 def record_traps_simulated(command: str, n_cohorts: int = 8, seed: int = 0) -> Path:
     """Measure every trap on cohorts that share nothing but the law they are drawn from: ``results/traps_simulated``."""
     found = [measured_cohort(number) for number in range(seed, seed + n_cohorts)]
-    source = Provenance(
-        "simulated cohorts as a tracker measures them", True, fingerprint("simulator", "evidence")
-    )
-    return record(
-        "traps_simulated",
-        {"predictions": pd.concat(found, ignore_index=True)},
-        source,
-        command,
-        {"n_cohorts": n_cohorts, "seed": seed},
-    )
+    code = fingerprint("simulator", "evidence")
+    source = Provenance("simulated cohorts as a tracker measures them", True, code)
+    tables = {"predictions": pd.concat(found, ignore_index=True)}
+    return record("traps_simulated", tables, source, command, {"n_cohorts": n_cohorts, "seed": seed})
 
 
 def measured_cohort(number: int) -> pd.DataFrame:

@@ -24,6 +24,8 @@ def judge(
 ) -> list[Finding]:
     """Findings of a chapter, one per keyword, by the rules of ``claims.yml``.
 
+    StudyError for a key that the chapter does not have, or a name that its words need and nobody gave.
+
     Parameters
     ----------
     chapter : e.g. 'prima_facie'.
@@ -32,11 +34,6 @@ def judge(
     about : names that the words of all these findings may use.
     **estimates : key in ``claims.yml`` -> an Estimate, a number, None where only words tell, or, as a text, why
         nothing was measured; alone or with names for the words: ``(estimate, {"draws": 10})``.
-
-    Raises
-    ------
-    StudyError
-        For a key that the chapter does not have, or a name that its words need and nobody gave.
 
     Examples
     --------

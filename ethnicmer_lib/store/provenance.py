@@ -15,9 +15,8 @@ class Provenance:
     source: str  #: one line a reader understands, e.g. 'CASME II + SAMM, published flow features'
     simulated: bool
     fingerprint: str  #: 16 hex digits; changes with any clip, label or frame
-    others: bool = (
-        False  #: clips that a reader listed: no printed number and no claim of the paper is about them
-    )
+    #: Clips that a reader listed: no printed number and no claim of the paper is about them.
+    others: bool = False
 
 
 def provenance_of(thing: Any) -> Provenance:

@@ -26,7 +26,7 @@ def images():
 @pytest.fixture(scope="module")
 def found(network, images):
     with torch.inference_mode():
-        return {head: values.numpy() for head, values in network(images, segmentation=True).items()}
+        return {head: values.numpy() for head, values in network(images).items()}
 
 
 def test_every_tensor_has_the_published_name_shape_and_type(shared):
@@ -41,19 +41,17 @@ def test_every_tensor_has_the_published_name_shape_and_type(shared):
     )
 
 
-@pytest.mark.parametrize("head", [*HEADS, "seg"])
+@pytest.mark.parametrize("head", HEADS)
 def test_outputs_equal_the_golden_ones(found, shared, head):
     golden = np.load(shared / "golden" / "facexformer_golden.npz")[head]
-    ours = found[head][:, :, ::8, ::8] if head == "seg" else found[head]
-    assert ours.shape == golden.shape
-    assert np.abs(ours - golden).max() <= 1e-4
+    assert found[head].shape == golden.shape
+    assert np.abs(found[head] - golden).max() <= 1e-4
 
 
 def test_outputs_have_the_documented_shapes(found):
-    assert {head: values.shape for head, values in found.items() if head != "seg"} == {
+    assert {head: values.shape for head, values in found.items()} == {
         head: (2, n) for head, n in SHAPES.items()
     }
-    assert found["seg"].shape == (2, 11, SIDE, SIDE)
     assert {values.dtype for values in found.values()} == {np.dtype(np.float32)}
 
 

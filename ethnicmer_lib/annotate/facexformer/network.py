@@ -47,16 +47,16 @@ class FaceXFormer(nn.Module):
         )
         self.linear_fuse = nn.Conv2d(len(_SWIN_WIDTHS) * WIDTH, WIDTH, kernel_size=1, bias=False)
 
-    def forward(self, images: Tensor, segmentation: bool = False) -> dict[str, Tensor]:
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The heads' raw outputs (logits, not probabilities), float32, of images as of ``pixels.prepare``.
 
         images (n, 3, 224, 224) give landmark (n, 136), headpose (n, 3), attribute (n, 40), visibility (n, 29), age
-        (n, 8), gender (n, 2), race (n, 5); if asked for, seg (n, 11, 224, 224).  StudyError for another shape.
+        (n, 8), gender (n, 2), race (n, 5).  StudyError for another shape.
         """
         if tuple(images.shape[1:]) != (3, SIDE, SIDE):
             raise StudyError(f"images are {tuple(images.shape)}; FaceXFormer needs (n, 3, {SIDE}, {SIDE})")
         fused = self._fused(images)
-        return self.face_decoder(fused, self.pe_layer(*fused.shape[2:]), segmentation)
+        return self.face_decoder(fused, self.pe_layer(*fused.shape[2:]))
 
     def _fused(self, images: Tensor) -> Tensor:
         """One feature map of the four scales, (n, 256, 56, 56).
@@ -70,7 +70,9 @@ class FaceXFormer(nn.Module):
         for scale, (project, share) in enumerate(zip(self.linear_c, shares, strict=True)):
             x = stages[2 * scale + 1](stages[2 * scale](x))  # patches are embedded or merged, then blocks
             mixed = functional.linear(project["proj"](x), share).permute(0, 3, 1, 2)
-            fused = fused + (_enlarged(mixed, fused.shape[2:]) if scale else mixed)
+            if scale:
+                mixed = functional.interpolate(mixed, fused.shape[2:], mode="bilinear", align_corners=False)
+            fused = fused + mixed
         return fused
 
 
@@ -80,6 +82,7 @@ class Decoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.transformer = TwoWayTransformer(WIDTH)
+        # Its segmentation is not asked for here; the other tokens see the tokens of its masks.
         self.mask_tokens = nn.Embedding(MASKS, WIDTH)
         self.output_upscaling = nn.Sequential(
             nn.ConvTranspose2d(WIDTH, WIDTH // 4, kernel_size=2, stride=2),
@@ -93,20 +96,15 @@ class Decoder(nn.Module):
             setattr(self, f"{name}_token", nn.Embedding(1, WIDTH))
             setattr(self, f"{name}_prediction_head", Head(n))
 
-    def forward(self, fused: Tensor, place: Tensor, segmentation: bool) -> dict[str, Tensor]:
+    def forward(self, fused: Tensor, place: Tensor) -> dict[str, Tensor]:
         """Outputs of the heads from the features (n, 256, h, w) and the places of their pixels (1, h * w, 256)."""
         tokens = [getattr(self, f"{name}_token").weight for name, _ in HEADS.values()]
         tokens = torch.cat([*tokens, self.mask_tokens.weight]).expand(len(fused), -1, -1)
-        tokens, image = self.transformer(tokens, fused.flatten(2).transpose(1, 2), place)
-        found = {
+        tokens, _ = self.transformer(tokens, fused.flatten(2).transpose(1, 2), place)
+        return {
             head: getattr(self, f"{name}_prediction_head")(tokens[:, i])
             for i, (head, (name, _)) in enumerate(HEADS.items())
         }
-        if segmentation:
-            large = self.output_upscaling(image.transpose(1, 2).unflatten(2, fused.shape[2:]))
-            filters = self.output_hypernetwork_mlps(tokens[:, len(HEADS) :])
-            found["seg"] = _enlarged(torch.einsum("nmc,nchw->nmhw", filters, large), (SIDE, SIDE))
-        return found
 
 
 class Head(nn.Module):
@@ -120,7 +118,3 @@ class Head(nn.Module):
         for layer in self.layers[:-1]:
             x = functional.relu(layer(x))
         return self.layers[-1](x)
-
-
-def _enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
