@@ -1,11 +1,15 @@
-"""Links to the glossary say what the term means when a pointer rests on them: the definition becomes their title."""
+"""Links to the glossary say what the term means when a pointer rests on them, and every badge SIMULATED is one."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 GLOSSARY = "book/glossary"
+BADGE = re.compile(r"<span class='simulated-badge'>(\w+)</span>")  #: as show.tables writes it
 
 
 def definitions(app: Sphinx) -> dict[str, str]:
@@ -28,7 +32,17 @@ def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
             link["reftitle"] = meanings[term]
 
 
+def link_badges(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Make every badge of the tables on a page a link to what SIMULATED means."""
+    if GLOSSARY in app.env.found_docs:
+        link = f"{app.builder.get_relative_uri(page, GLOSSARY)}#term-SIMULATED"
+        context["body"] = BADGE.sub(
+            rf"<a class='simulated-badge' href='{link}'>\1</a>", context.get("body", "")
+        )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
+    app.connect("html-page-context", link_badges)
     app.connect("doctree-resolved", explain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

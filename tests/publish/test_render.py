@@ -15,7 +15,7 @@ from ethnicmer_lib.publish import build as book
 def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monkeypatch):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     extensions = {"extensions": config["sphinx"]["config"]["extensions"]}
-    ours = {"hover": str(ROOT / "book" / "_ext")}
+    ours = dict.fromkeys(config["sphinx"]["local_extensions"], str(ROOT / "book" / "_ext"))
     sphinx = {"sphinx": {"recursive_update": True, "local_extensions": ours, "config": extensions}}
     (tmp_path / "_config.yml").write_text(
         yaml.safe_dump({"title": "t", "bibtex_bibfiles": ["book/references.bib"]} | sphinx)
