@@ -18,6 +18,7 @@ from ethnicmer_lib.clips.check import UNUSABLE, check
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.sources import check_source, open_clips
 
 CHOICES = {one.name: get_args(get_type_hints(Policies)[one.name]) for one in fields(Policies)}
 CHOICES |= {"nearest_within": (1, 3), "coding_file": ("only", "newest", "0508", "2019")}
@@ -162,3 +163,16 @@ def test_the_nearest_frame_is_taken_within_a_distance(trees):
         study.casme2, study.samm, policies=Policies(missing_frames="nearest", nearest_within=2)
     ).text()
     assert "apex frame 59, the folder holds frames 45 to 86" in near
+
+
+def test_the_check_reads_by_the_mapping_of_the_source(tmp_path):
+    study = Study(tmp_path).write()
+    groups = study.write_groups(tmp_path / "groups.csv")
+    source = {"kind": "licensed", "casme2": study.casme2, "samm": study.samm, "annotations": groups}
+    assert "maps the released labels" not in check_source(source, progress=False).text()
+    mapped = source | {"mapping": "asian_only"}
+    with pytest.raises(StudyError, match="maps the released labels"):
+        open_clips(mapped, progress=False)
+    report = check_source(mapped, progress=False)
+    assert report.exit_code == UNUSABLE
+    assert "maps the released labels" in report.text()
