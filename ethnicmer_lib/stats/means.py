@@ -73,9 +73,10 @@ def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Est
     """Mean over the clips of the first of two groups minus that of the second, and over runs where there are several;
     subjects resampled within their group."""
     runs = part["seed"] if "seed" in part else pd.Series(0, part.index)
-    cells = part.groupby([runs, "subject"])[measure]
+    subjects = part["subject"].astype(str)  # in the order of their names, as everywhere here
+    cells = part.groupby([runs, subjects])[measure]
     sums, counts = (cells.agg(how).unstack(fill_value=0).to_numpy(dtype=float) for how in ("sum", "size"))
-    first = (part.groupby("subject")["group"].first() == part["group"].min()).to_numpy()
+    first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
     weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first).T
     sides = (first, ~first)
     with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run

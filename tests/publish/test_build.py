@@ -124,6 +124,7 @@ def test_flow_builds_what_needs_motion_only_and_says_why_the_rest_is_missing(bui
     for name in ("prima_facie", "benchmark", "activation_maps"):
         text = (site / f"{name}.html").read_text()
         assert "published flow features" in text, name
-        # Measures of maps are tried on simulated motion whose truth is known; nothing else is simulated.
-        assert text.count("simulated-badge") == text.count("true motion of simulated cohorts"), name
+        # Measures of maps, and rules for networks, are tried where the truth is known; nothing else is simulated.
+        tried = text.count("true motion of simulated cohorts") + text.count("Source: simulated cohort")
+        assert text.count("simulated-badge") == tried, name
         assert str(shared) not in text, f"{name} shows where the data lie on this machine"
