@@ -121,10 +121,8 @@ def check_source(source: Any, n_subjects: int | None = None, progress: bool = Tr
     none, or simulated.
     """
     from ethnicmer_lib.clips import check
-    from ethnicmer_lib.clips.labels import CASME2, SAMM
     from ethnicmer_lib.clips.manifest import read_manifest
     from ethnicmer_lib.clips.published import read_flow
-    from ethnicmer_lib.clips.reading import read_copy
 
     wanted = source_of(source)
     if isinstance(wanted, Published):
@@ -132,9 +130,8 @@ def check_source(source: Any, n_subjects: int | None = None, progress: bool = Tr
     if isinstance(wanted, Manifest):
         return check.report(read_manifest(wanted), wanted.policies, progress, n_subjects)
     if isinstance(wanted, Licensed):
-        copies = {CASME2: wanted.casme2, SAMM: wanted.samm}
-        found = read_copy(copies, wanted.annotations, wanted.policies, wanted.mapping)
-        return check.report(found, wanted.policies, progress, n_subjects)
+        copies = (wanted.casme2, wanted.samm, wanted.annotations, wanted.policies)
+        return check.check(*copies, progress, n_subjects, wanted.mapping)
     raise StudyError("simulated clips are made, and checked whenever they are opened: check your own copies")
 
 

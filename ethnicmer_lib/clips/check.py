@@ -86,6 +86,7 @@ def check(
     policies: Policies = AS_WRITTEN,
     progress: bool = False,
     n_subjects: int | None = None,
+    mapping: str = "paper",
 ) -> Report:
     """Check the reader's CASME II and SAMM folders (one or both), and collect all problems.
 
@@ -93,9 +94,8 @@ def check(
     policies settle it) and offset. Arguments and errors are those of ``open_licensed``, but what is wrong with a copy
     is reported, not raised. ``n_subjects`` is how many subjects of each group a scenario of the study takes.
     """
-    return report(
-        read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies), policies, progress, n_subjects
-    )
+    copy = read_copy({CASME2: casme2_dir, SAMM: samm_dir}, groups, policies, mapping)
+    return report(copy, policies, progress, n_subjects)
 
 
 def report(copy: Copy, policies: Policies, progress: bool = False, n_subjects: int | None = None) -> Report:

@@ -20,9 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.book]
 
 #: How a page is looked at, in this order: width in px, theme.
 MODES = {"phone": (390, "light"), "desktop": (1366, "light"), "dark": (1366, "dark")}
-HEAVIEST = (
-    2_000_000  #: bytes of a page with its own pictures; theme and MathJax are loaded once for all pages
-)
+#: Bytes of a page with its own pictures; theme and MathJax are loaded once for all pages.
+HEAVIEST = 2_000_000
 
 _TYPESET = """
 const done = arguments[0];
