@@ -38,14 +38,15 @@ class Mapped(NamedTuple):
     seconds: float
 
 
-def mapped(task: Task, data: Data) -> Mapped:
+def mapped(task: Task, data: Data, checks: bool = True) -> Mapped:
     """The maps of a fold's held-out Positive and Surprise clips, a row for every clip and network (``arm``).
 
     Arms are the trained network; the same with its parts made new one after the other from the top (Adebayo et al.
     2018); and one trained alike, from the same start, on labels that were shuffled among the training clips.  All
     explain ``predicted``, the class that the trained network predicts, of which ``p`` is the arm's probability.
     ``cells_<layer>`` are bytes of float32; ``gradient`` is that of the input, the largest of its channels, over its
-    maximum, bytes of (S, S) float16, of the two that were trained to the end; ``drop_*`` see :func:`drops`.
+    maximum, bytes of (S, S) float16, of the two that were trained to the end; ``drop_*`` see :func:`drops`.  Without
+    ``checks`` the trained network is alone, and has cells only.
     """
     start = time.perf_counter()
     train, test = task.fold
@@ -59,12 +60,16 @@ def mapped(task: Task, data: Data) -> Mapped:
         images = inputs.batch(torch.from_numpy(rows))[0]
         target = network(images).emotion.argmax(1)
         seen = partial(_seen, images=images, target=target)
-        found = {TRAINED: seen(network) | gradients(network, images, target)}
-        found[TRAINED] |= drops(network, images, target, np.random.default_rng([task.seed, task.number, 5]))
-        for stage, other in randomised(network, [task.seed, task.number, 6]):
-            found[f"random from {stage}"] = seen(other)
-        other = fit(inputs=shuffled(inputs, train, [task.seed, task.number, 4]))
-        found[SHUFFLED] = seen(other) | gradients(other, images, target)
+        found = {TRAINED: seen(network)}
+        if checks:
+            found[TRAINED] |= gradients(network, images, target)
+            found[TRAINED] |= drops(
+                network, images, target, np.random.default_rng([task.seed, task.number, 5])
+            )
+            for stage, other in randomised(network, [task.seed, task.number, 6]):
+                found[f"random from {stage}"] = seen(other)
+            other = fit(inputs=shuffled(inputs, train, [task.seed, task.number, 4]))
+            found[SHUFFLED] = seen(other) | gradients(other, images, target)
     about = about.assign(predicted=np.asarray(LABELS, dtype=object)[target.numpy()])
     tables = [about.assign(arm=arm, **columns) for arm, columns in found.items()]
     first = {"seed": task.seed, "fold": task.number}

@@ -12,7 +12,7 @@ import pandas as pd
 from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import apex_images, motion_images
-from ethnicmer_lib.networks.arms import VARIANTS, left_out
+from ethnicmer_lib.networks.arms import ARMS, VARIANTS, left_out
 from ethnicmer_lib.networks.fold_task import fold_name
 from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
@@ -49,8 +49,8 @@ def record_table_v(
 ) -> Path:
     """Train Table V, or its controls, and keep the predictions in ``results/<name>``: clips of one source to a name.
 
-    Runs that are recorded there already, of these clips and under these parameters, are taken from it: with more
-    ``arms`` or a larger ``n_seeds`` those that are missing are trained.
+    Runs that are recorded there already, of these clips and under these parameters, stay: of ``arms`` and ``n_seeds``
+    only what is missing is trained.
 
     ``arms`` are by default all of the part that these clips allow; ``command`` is what the reader typed.
     """
@@ -61,11 +61,11 @@ def record_table_v(
     splits = subject_folds(clips.table, folds, seed=seed)
     seeds = range(seed, seed + n_seeds)
     wanted = [arm for arm in wanted if arm not in left]
-    parameters = {"variants": wanted, "folds": folds, "n_seeds": n_seeds, "image_size": image_size}
+    parameters = {"folds": folds, "image_size": image_size}
     parameters |= {"flow_method": flow_method, "scaling": scaling, "weights": weights, "seed": seed}
     parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED), "n_trees": n_trees}
     done, seconds = _recorded(name, part, clips, parameters)
-    done = done[done["seed"].isin(seeds) & done["arm"].isin(wanted)]
+    done = done[done["arm"].isin([arm for arm, net in ARMS.items() if net.variant in VARIANTS])]
     known, networks = set(zip(done["arm"], done["seed"], strict=True)), []
     missing = {one: [arm for arm in wanted if (arm, one) not in known] for one in seeds}
     for one, new in missing.items():
@@ -76,24 +76,26 @@ def record_table_v(
     trained = {f"seed{one}-{cut}" for one, new in missing.items() if new for cut in cuts}
     spent = [entry for run in used_runs() for entry in run.seconds().items()]
     seconds += sum(time for fold, time in spent if fold.split("-", 2)[-1] in trained)
-    forests = [forest_baseline(images, clips.table, splits, one, n_trees) for one in seeds]
-    table = pd.concat(
-        [done, *networks, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True
-    )
+    table = pd.concat([done, *networks], ignore_index=True)
+    parameters |= {"variants": [arm for arm in ARMS if arm in set(table["arm"])]}
+    parameters |= {"n_seeds": table["seed"].nunique()}
+    forests = [
+        forest_baseline(images, clips.table, splits, one, n_trees) for one in sorted(set(table["seed"]))
+    ]
+    table = pd.concat([table, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True)
     more = {"left_out": left, "seconds": round(seconds)}
     return record(name, {part: table}, clips.provenance, command, parameters, **more)
 
 
 def _recorded(name: str, part: str, clips: Any, parameters: Mapping[str, Any]) -> tuple[pd.DataFrame, float]:
-    """What is recorded of a part on these clips, where all parameters but arms and runs are these, and the seconds
-    that it took; else no row."""
+    """What is recorded of a part on these clips under these parameters, which leave arms and runs open, and the
+    seconds that it took; else no row."""
     try:
         known = recording(name)
         asked = known.parts[part]["parameters"]
     except (StudyError, KeyError):  # nothing is recorded yet
         return pd.DataFrame(columns=["seed", "arm"]), 0
-    grow = ("variants", "n_seeds")
-    same = all(asked.get(key) == value for key, value in parameters.items() if key not in grow)
+    same = all(asked.get(key) == value for key, value in parameters.items())
     table = known.table(part)
     if same and known.provenance == clips.provenance:
         return table, known.parts[part].get("seconds", 0)

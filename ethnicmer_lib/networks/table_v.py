@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ethnicmer_lib.networks.arms import compared
+from ethnicmer_lib.networks.arms import ARMS, VARIANTS, compared
 from ethnicmer_lib.networks.probes import group_accuracy, learnt
 from ethnicmer_lib.networks.recipe import AS_PRINTED
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
@@ -110,14 +110,31 @@ def claims(
 
 def contrasts(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Macro F1 of every arm minus those it is compared with (``arms.yml``), as of :func:`stats.difference`, and the
-    swap test's p-value adjusted for all of them: one family, on the page and in the claims that rest on its rows."""
-    return holm(difference(predictions, compared(predictions["arm"].unique()), seed=seed))
+    swap test's p-value adjusted for all of them: one family, on the page and in the claims that rest on its rows.
+
+    Two networks are compared in the runs that both have.
+    """
+    pairs = compared(predictions["arm"].unique())
+    rows = [difference(_shared_runs(predictions, pair), [pair], seed=seed) for pair in pairs]
+    return holm(pd.concat(rows or [difference(predictions, [])], ignore_index=True))
+
+
+def _shared_runs(predictions: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
+    """The predictions of two arms; of two networks those of the seeds with which both were trained."""
+    both = predictions[predictions["arm"].isin(pair)]
+    if not {ARMS[arm].variant for arm in pair} <= {*VARIANTS}:
+        return both  # one run of a method without chance stands for any number
+    arms_with = both.groupby("seed")["arm"].nunique()
+    return both[both["seed"].map(arms_with) == 2]
 
 
 def _by_pair(predictions: pd.DataFrame, seed: int) -> dict[tuple[str, str], tuple[Estimate, dict[str, Any]]]:
     """:func:`contrasts` by the pair, with the names that the words of a claim use."""
     rows = contrasts(predictions, seed)
-    return {(r.a, r.b): (r.difference, {"p_holm": r.p_holm, "family": len(rows)}) for r in rows.itertuples()}
+    return {
+        (r.a, r.b): (r.difference, {"p_holm": r.p_holm, "family": len(rows), "seeds": r.runs})
+        for r in rows.itertuples()
+    }
 
 
 def _by_key(predictions: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Any]:

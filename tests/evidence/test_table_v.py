@@ -89,17 +89,20 @@ def test_more_runs_are_added_to_those_recorded(monkeypatch):
         monkeypatch.setattr(table_v, name, stub)
     asked = {"arms": ["resnet18", "dual_motion"], "image_size": 28}
     both = ("resnet18", "dual_motion")
-    for more, expected in (
-        ({"n_seeds": 2}, [(*both, 0), (*both, 1)]),
-        ({"n_seeds": 3}, [(*both, 2)]),
-        ({"n_seeds": 2}, []),
-        ({"n_seeds": 2, "arms": [*both, "shared"]}, [("shared", 0), ("shared", 1)]),
-        ({"n_seeds": 1, "recipe": Recipe(epochs=3)}, [(*both, 0)]),
+    for more, expected, kept in (
+        ({"n_seeds": 2}, [(*both, 0), (*both, 1)], [2, 2]),
+        ({"n_seeds": 3}, [(*both, 2)], [3, 3]),
+        ({"n_seeds": 2}, [], [3, 3]),
+        ({"n_seeds": 2, "arms": ["shared"]}, [("shared", 0), ("shared", 1)], [3, 3, 2]),
+        ({"n_seeds": 1, "recipe": Recipe(epochs=3)}, [(*both, 0)], [1, 1]),
     ):
         trained.clear()
         table_v.record_table_v(clips, "typed", **(asked | more))
         assert trained == expected
         nets = written["now"].predictions.query("arm not in ['forest', 'majority']")
         assert not nets.duplicated(["arm", "seed", "clip_id"]).any()
-        assert set(nets["arm"]) == set(more.get("arms", both))
-        assert set(nets["seed"]) == set(range(more["n_seeds"]))
+        runs = nets.groupby("arm", sort=False)["seed"].unique()
+        assert {arm: sorted(seeds) for arm, seeds in runs.items()} == {
+            arm: [*range(n)] for arm, n in zip((*both, "shared"), kept, strict=False)
+        }
+        assert written["now"].parameters["variants"] == list(runs.index)

@@ -1,0 +1,43 @@
+"""What Table V's claims are judged by: two networks are compared in the runs that both have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ethnicmer_lib.networks.table_v import contrasts, released_claims
+
+
+@pytest.fixture
+def made():
+    """A run of the plain network as released on 12 subjects, and what any arm and seed made of it."""
+    clips = pd.DataFrame({"subject": [f"s{i // 4:02d}" for i in range(48)]})
+    clips = clips.assign(clip_id=clips["subject"] + [f"/{i % 4}" for i in range(48)])
+    clips["label"] = np.resize(["Negative", "Positive", "Surprise"], 48)
+
+    def run(arm, seed, wrong):
+        said = clips["label"].where(np.arange(48) >= wrong, "Negative")
+        return clips.assign(arm=arm, seed=seed, predicted=said)
+
+    return run
+
+
+def test_runs_that_one_network_lacks_do_not_count(made):
+    plain = [made("plain_released", seed, 12 + seed) for seed in range(5)]
+    some = pd.concat([*plain, *(made("dual_released", seed, 3) for seed in (0, 3))])
+    both = contrasts(some).set_index(["a", "b"]).loc[("dual_released", "plain_released")]
+    trimmed = contrasts(some[some["seed"].isin([0, 3])]).set_index(["a", "b"])
+    assert both["runs"] == 2
+    assert both["difference"] == trimmed["difference"]["dual_released", "plain_released"]
+    assert released_claims(some)["released_branch"][1]["seeds"] == 2
+
+
+def test_one_run_of_a_method_without_chance_stands_for_all(made):
+    some = pd.concat([*(made("plain", seed, 3 + seed) for seed in range(5)), made("majority", 0, 48)])
+    found = contrasts(some).set_index(["a", "b"])
+    assert found.loc[("majority", "plain"), "runs"] == 5
+
+
+def test_one_arm_alone_is_compared_with_nothing(made):
+    assert contrasts(made("plain", 0, 3)).empty
