@@ -129,12 +129,12 @@ def our_rules(
     """What this book's ledger would say of the same study: its own estimates, tests and rules of ``claims.yml``."""
     found = svc_predictions(x, study, *_drawn(study, n_draws, seed))
     weights = mixed_minus_mono(found)
-    yield _ruled(
+    yield ruled(
         "prima_facie", DROP, mean_over_draws(found, weights, MACRO, seed, resamples), {"draws": n_draws}
     )
     shown = study[study["label"].isin({label for label, _ in MAPS.values()})]
     for key, given in map_claims(shown, map_differences({"maps": shown}, seed))[1].items():
-        yield _ruled("activation_maps", key, *given, without="seeds")
+        yield ruled("activation_maps", key, *given, without="seeds")
     yield from unit_tests(study)
 
 
@@ -145,10 +145,10 @@ def unit_tests(study: pd.DataFrame) -> Iterator[Evidence]:
     except StudyError:  # a group without any such clip: nothing can be said
         units = dict.fromkeys(UNITS, (None, {}))
     for key, given in units.items():
-        yield _ruled("audit", key, *given, sign=-1)
+        yield ruled("audit", key, *given, sign=-1)
 
 
-def _ruled(
+def ruled(
     chapter: str, key: str, found: Any, words: Mapping[str, Any], without: str = "", sign: int = 1
 ) -> Evidence:
     """The verdict of a rule; what has too few subjects or draws for one claims nothing.

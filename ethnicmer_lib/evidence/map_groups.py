@@ -73,14 +73,16 @@ def runs_of(measured: pd.DataFrame) -> int:
     return measured["seed"].nunique() if "seed" in measured else 1
 
 
-def map_claims(measured: pd.DataFrame, tested: pd.DataFrame) -> tuple[dict[str, str], dict[str, Any]]:
+def map_claims(
+    measured: pd.DataFrame, tested: pd.DataFrame, of: str = "maps"
+) -> tuple[dict[str, str], dict[str, Any]]:
     """The names of the two groups, first and second, and what each claim on Figs 3-4 is judged by.
 
     ``measured`` are the maps as of :func:`measure_maps`, ``tested`` the whole family as of :func:`map_differences`, of
     which the rows of 'maps' are judged.
     """
     first, second = first_and_second(measured)
-    rows, family = tested[tested["of"] == "maps"].set_index(["label", "measure"]), int(tested["p"].count())
+    rows, family = tested[tested["of"] == of].set_index(["label", "measure"]), int(tested["p"].count())
     groups = {"first": first, "second": second}
     claims: dict[str, Any] = {}
     for key, (label, measure) in CLAIMS.items():

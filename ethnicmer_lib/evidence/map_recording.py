@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from ethnicmer_lib.networks.folds import planned
 from ethnicmer_lib.networks.maps import LABELLED
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
-from ethnicmer_lib.networks.training import CODE
+from ethnicmer_lib.networks.training import CODE, Fold
 from ethnicmer_lib.store import Run, record
 
 
@@ -41,18 +43,7 @@ def record_maps(
     strain in the same cells; finished folds are kept, and an interrupted run goes on with the next."""
     images = motion_images(clips, flow_method, scaling, image_size)
     splits = subject_folds(clips.table, folds, seed=seed)
-    seeds = range(seed, seed + n_seeds)
-    networks = [(MAPPED, AS_DESCRIBED)]
-    data, _, tasks = planned(networks, images, None, clips, splits, recipe, seeds, weights)
-    shown = data.table["label"].isin(LABELLED).to_numpy()
-    tasks = [task for task in tasks if shown[task.fold[1]].any()]
-    inputs = {"clips": data.table[COLUMNS], "images": images, "recipe": recipe, "weights": weights}
-    run = Run.open("maps", code=(*CODE, "evidence/map_runs"), inputs=inputs, provenance=clips.provenance)
-    missing = [task for task in tasks if run.read(task.name) is None]
-    done = where.run(where.chosen("processes"), mapped, missing, data)
-    for one in tqdm(done, "folds", len(missing)):
-        run.write(one.task.name, one.table, one.seconds)
-    maps = pd.concat([run.read(task.name) for task in tasks], ignore_index=True)
+    maps, spent = kept_maps(clips, images, splits, recipe, range(seed, seed + n_seeds), weights)
     parameters = {
         "folds": folds,
         "n_seeds": n_seeds,
@@ -62,11 +53,44 @@ def record_maps(
     }
     parameters |= {"flow_method": flow_method, "scaling": scaling, "layers": LAYERS}
     parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED)}
-    seconds = run.seconds()
-    spent = round(sum(seconds[task.name] for task in tasks))
-    tables = {"maps": maps, "strain": strain_cells(images, data.table, np.flatnonzero(shown))}
+    shown = clips.table["label"].isin(LABELLED)
+    tables = {"maps": maps, "strain": strain_cells(images, clips.table, np.flatnonzero(shown))}
     tables["mean_strain"] = pd.DataFrame({"cells": [images[:, 2].mean(axis=0).tobytes()]})
-    return record("maps", tables, clips.provenance, command, parameters, seconds=spent)
+    return record("maps", tables, clips.provenance, command, parameters, seconds=round(spent))
+
+
+def kept_maps(
+    clips: Any,
+    images: np.ndarray,
+    splits: Sequence[Fold],
+    recipe: Recipe = AS_PRINTED,
+    seeds: Sequence[int] = (0,),
+    weights: str = "none",
+    checks: bool = True,
+) -> tuple[pd.DataFrame, float]:
+    """The maps of every fold and run, as of :func:`mapped`, and the seconds that they took; finished folds are kept.
+
+    ``clips`` (Clips, or a table of them), ``images`` and ``splits`` are as of ``networks.train_and_predict``.
+    """
+    networks = [(MAPPED, AS_DESCRIBED)]
+    data, _, tasks = planned(networks, images, None, clips, splits, recipe, seeds, weights)
+    shown = data.table["label"].isin(LABELLED).to_numpy()
+    tasks = [task for task in tasks if shown[task.fold[1]].any()]
+    inputs = {"clips": data.table[COLUMNS], "images": images, "recipe": recipe, "weights": weights}
+    inputs |= {} if checks else {"checks": checks}
+    run = Run.open(
+        "maps",
+        code=(*CODE, "evidence/map_runs"),
+        inputs=inputs,
+        provenance=getattr(clips, "provenance", None),
+    )
+    missing = [task for task in tasks if run.read(task.name) is None]
+    done = where.run(where.chosen("processes"), partial(mapped, checks=checks), missing, data)
+    for one in tqdm(done, "folds", len(missing)):
+        run.write(one.task.name, one.table, one.seconds)
+    seconds = run.seconds()
+    maps = pd.concat([run.read(task.name) for task in tasks], ignore_index=True)
+    return maps, sum(seconds[task.name] for task in tasks)
 
 
 def strain_cells(images: np.ndarray, table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -62,14 +62,14 @@ def mapped(task: Task, data: Data, checks: bool = True) -> Mapped:
         seen = partial(_seen, images=images, target=target)
         found = {TRAINED: seen(network)}
         if checks:
-            found[TRAINED] |= gradients(network, images, target)
-            found[TRAINED] |= drops(
-                network, images, target, np.random.default_rng([task.seed, task.number, 5])
-            )
-            for stage, other in randomised(network, [task.seed, task.number, 6]):
-                found[f"random from {stage}"] = seen(other)
             other = fit(inputs=shuffled(inputs, train, [task.seed, task.number, 4]))
             found[SHUFFLED] = seen(other) | gradients(other, images, target)
+            theirs = class_cells(other, images, LAYERS, target)
+            rng = np.random.default_rng([task.seed, task.number, 5])
+            found[TRAINED] |= gradients(network, images, target)
+            found[TRAINED] |= drops(network, images, target, theirs, rng)
+            for stage, new in randomised(network, [task.seed, task.number, 6]):
+                found[f"random from {stage}"] = seen(new)
     about = about.assign(predicted=np.asarray(LABELS, dtype=object)[target.numpy()])
     tables = [about.assign(arm=arm, **columns) for arm, columns in found.items()]
     first = {"seed": task.seed, "fold": task.number}
@@ -113,12 +113,17 @@ def randomised(network: EthnicNet, seed: list[int]) -> Iterator[tuple[str, Ethni
 
 
 def drops(
-    network: EthnicNet, images: Tensor, target: Tensor, rng: np.random.Generator
+    network: EthnicNet,
+    images: Tensor,
+    target: Tensor,
+    others: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """How far the probability of the class falls when a quarter of the image shows no motion: ``drop_<by>_<layer>``.
 
-    Deleted are the cells of a layer's grid with the highest relevance (``map``), with most strain (``strain``), or any
-    (``random``: mean of :data:`DRAWS`).  NaN where a map is blank.
+    Deleted are the cells of a layer's grid with the highest relevance (``map``), with most strain (``strain``), any
+    (``random``: mean of :data:`DRAWS`), or those with the highest relevance for another network (``shuffled``), whose
+    ``others`` are its maps by layer.  NaN where a map is blank.
     """
     from pytorch_grad_cam.metrics.perturbation_confidence import (
         PerturbationConfidenceMetric,
@@ -146,4 +151,6 @@ def drops(
         found[f"drop_map_{layer}"] = np.where(cells.max((1, 2)) > 0, drop(cells), np.nan)
         found[f"drop_strain_{layer}"] = drop(strain)
         found[f"drop_random_{layer}"] = np.mean([drop(rng.random(cells.shape)) for _ in range(DRAWS)], axis=0)
+    for layer, cells in others.items():
+        found[f"drop_shuffled_{layer}"] = np.where(cells.max((1, 2)) > 0, drop(cells), np.nan)
     return found

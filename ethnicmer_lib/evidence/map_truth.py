@@ -80,17 +80,27 @@ def pointed(measured: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
 
     ``measured`` has the shares of :func:`measure_maps` and the columns of :func:`part_px`.  Clips of which no part
     moved, and blank maps, are left out.  ``clips`` is how many there are, ``hits`` the share of them where it is, with
-    an interval over subjects, ``exchanged`` what is expected when maps are dealt to other clips.
+    an interval over subjects, ``exchanged`` what is expected when maps are dealt to other clips.  ``mass`` and
+    ``mass_exchanged`` are the same for the share of a map on the parts that moved half as far as the most or further
+    (relevance mass; Arras et al. 2022).
     """
     cover = {name: float(mask.mean()) for name, mask in au_regions(112).items()}
     regions = {part: [name for name in REGIONS if name.partition("_")[0] == part] for part in PARTS}
-    dense = {
-        part: measured[names].sum(axis=1, skipna=False) / sum(cover[name] for name in names)
-        for part, names in regions.items()
-    }
-    dense, moved = pd.DataFrame(dense), measured[[f"{part}_px" for part in PARTS]].set_axis([*PARTS], axis=1)
-    counted = (moved.max(axis=1) > 0) & dense.notna().all(axis=1)
-    point, true = dense[counted].idxmax(axis=1), moved[counted].idxmax(axis=1)
+    shares = {part: measured[names].sum(axis=1, skipna=False) for part, names in regions.items()}
+    shares, moved = (
+        pd.DataFrame(shares),
+        measured[[f"{part}_px" for part in PARTS]].set_axis([*PARTS], axis=1),
+    )
+    counted = (moved.max(axis=1) > 0) & shares.notna().all(axis=1)
+    shares, moved, subjects = shares[counted], moved[counted], measured.loc[counted, "subject"]
+    dense = shares / pd.Series({part: sum(cover[name] for name in names) for part, names in regions.items()})
+    point, true = dense.idxmax(axis=1), moved.idxmax(axis=1)
     exchanged = (point.value_counts(normalize=True) * true.value_counts(normalize=True)).sum()
-    hits = bootstrap_mean((point == true).astype(float), measured.loc[counted, "subject"], seed=seed)
-    return {"clips": int(counted.sum()), "hits": hits, "exchanged": float(exchanged)}
+    most = moved.ge(moved.max(axis=1) / 2, axis=0)
+    return {
+        "clips": int(counted.sum()),
+        "hits": bootstrap_mean((point == true).astype(float), subjects, seed=seed),
+        "exchanged": float(exchanged),
+        "mass": bootstrap_mean((shares * most).sum(axis=1), subjects, seed=seed),
+        "mass_exchanged": float((shares.mean() * most.mean()).sum()),
+    }

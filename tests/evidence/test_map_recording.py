@@ -63,7 +63,7 @@ def test_every_clip_has_a_map_of_every_network_and_run_and_finished_folds_stay(t
         fell.loc["layer1", "map"].value - fell.loc["layer1", "strain"].value
     )
 
-    monkeypatch.setattr(map_recording, "mapped", None)  # nothing is left to train
+    monkeypatch.setattr(map_recording, "mapped", lambda *task, checks: pytest.fail("trained again"))
     map_recording.record_maps(tiny, "typed", **made)
     pd.testing.assert_frame_equal(recording("maps").table("maps"), maps)
 
@@ -134,7 +134,12 @@ def test_deleting_what_a_network_rests_on_hurts_most_and_a_blank_map_says_nothin
     images = torch.zeros(2, 3, 28, 28)
     images[0, 2, 8:16, 12:20] = 1  # four cells of layer1
     images[0, 0] = 0.01
-    fell = map_runs.drops(Sums(), images, torch.tensor([2, 2]), np.random.default_rng(0))
+    elsewhere = np.zeros((2, 7, 7), np.float32)
+    elsewhere[:, 5:, :2] = 1  # where nothing moves
+    fell = map_runs.drops(
+        Sums(), images, torch.tensor([2, 2]), {"layer1": elsewhere}, np.random.default_rng(0)
+    )
+    assert fell["drop_shuffled_layer1"][0] < fell["drop_random_layer1"][0]
     assert fell["drop_map_layer1"][0] == pytest.approx(fell["drop_strain_layer1"][0], abs=0.02)
     assert fell["drop_map_layer1"][0] > fell["drop_random_layer1"][0] + 0.1
     assert np.isnan(fell["drop_map_layer1"][1])  # no strain, no evidence

@@ -21,6 +21,7 @@ RECORDINGS = {
     "table_v_simulated": "evidence.table_v:record_table_v",  # nothing planted
     "table_v_marked": "evidence.table_v:record_table_v",  # a texture tells the groups apart
     "maps": "evidence.map_recording:record_maps",
+    "map_power": "evidence.map_power:record_map_power",
     "image_size": "evidence.image_size:record_image_size",
     "motion": "evidence.flow_accuracy:record_motion",
     "simulator": "evidence.simulator:record_simulator",

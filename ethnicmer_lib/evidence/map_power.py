@@ -1,0 +1,199 @@
+"""How often activation maps show what Figs 3-4 claim, where it is planted and where it is not; recorded.
+
+Networks are trained on cohorts of known truth.  A study is a draw of as many subjects as the real one has from all
+cohorts of a truth, with the maps of networks that have not seen them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from ethnicmer_lib.design import subject_folds
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence.atlas import Cell, ruled
+from ethnicmer_lib.evidence.comparison import SIDE
+from ethnicmer_lib.evidence.map_groups import CLAIMS, map_claims, map_differences
+from ethnicmer_lib.evidence.map_recording import kept_maps
+from ethnicmer_lib.evidence.map_runs import TRAINED
+from ethnicmer_lib.evidence.map_trust import STRAIN
+from ethnicmer_lib.evidence.pool import METHOD, as_rendered, images, pooled, rendered
+from ethnicmer_lib.evidence.regions import PARTS, REGIONS, clip_regions, simulated_crops
+from ethnicmer_lib.evidence.true_strain import true_strain
+from ethnicmer_lib.networks.cells import enlarged, map_side
+from ethnicmer_lib.networks.fold_task import COLUMNS
+from ethnicmer_lib.networks.maps import MEASURES, Maps, input_maps, measure_maps
+from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
+from ethnicmer_lib.paper.judging import rules_of
+from ethnicmer_lib.simulator.settings import SimulatorSettings
+from ethnicmer_lib.store import Provenance, digest, kept, record
+
+SEED = 4000  #: of the first cohort; no other cohort of this book has it
+MOVED = [f"{part}_px" for part in PARTS]  #: how far each part of a face really moved
+DELETED_BY = ("map", "strain", "random", "shuffled")  #: how :func:`map_runs.drops` chooses what it deletes
+_KEPT = [*COLUMNS, "fold", "predicted", "p", "correct", *REGIONS, *MEASURES]
+
+
+class Cohort(NamedTuple):
+    """A simulated cohort that was never written as frames."""
+
+    table: pd.DataFrame
+    provenance: Provenance
+
+
+def record_map_power(
+    command: str,
+    cohorts: int = 3,
+    strengths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    confoundings: Sequence[float] = (0.0, 1.0),
+    folds: int = 5,
+    n_studies: int = 200,
+    size: str = "full",
+    subjects: int = 0,
+    recipe: Recipe = AS_PRINTED,
+    weights: str = "none",
+    seed: int = 0,
+) -> Path:
+    """Keep in ``results/map_power`` the measures of maps of ``cohorts`` of every truth, and what is said of studies.
+
+    A truth is the share of clips in which the paper's effect is planted, and how nearly group and database coincide.
+    Networks are plain ResNet-18 on images of 28 px, one training run a fold of whole subjects; maps are of the layer
+    that the rules name.  A study has ``subjects`` (0: as many as the real one has), a cohort those of ``size``.
+    StudyError for more subjects than the cohorts have.  Finished folds and studies are kept.
+    """
+    asked = {"cohorts": cohorts, "strengths": list(strengths), "confoundings": list(confoundings)}
+    asked |= {"folds": folds, "n_studies": n_studies, "size": size, "subjects": subjects, "weights": weights}
+    asked |= {
+        "layer": _layer(),
+        "image_size": SIDE,
+        "flow_method": METHOD,
+        "seed": seed,
+        "recipe": asdict(recipe),
+    }
+    pool = [SimulatorSettings(size=size, seed=SEED + number) for number in range(cohorts)]
+    source = f"simulated cohorts, seeds {pool[0].seed} to {pool[-1].seed}"
+    provenance, seconds = Provenance(source, True, digest(asked)), 0.0
+    tables: dict[str, list[pd.DataFrame]] = {"maps": [], "subjects": [], "studies": []}
+    truths = [Cell(one, of, subjects=subjects) for one in strengths for of in confoundings]
+    for truth in tqdm(truths, "truths"):
+        # Where nothing is planted no clip and no network depends on the group: one training serves all confoundings.
+        trained = truth if truth.strength else replace(truth, confounding=confoundings[0])
+        found = [cohort_maps(one, trained, folds, recipe, weights, provenance) for one in pool]
+        maps, who = (pd.concat(parts, ignore_index=True) for parts in list(zip(*found, strict=True))[:2])
+        if trained == truth:
+            seconds += sum(spent for *_, spent in found)
+            tables["maps"].append(maps.assign(strength=truth.strength, confounding=truth.confounding))
+        tables["subjects"].append(who.assign(strength=truth.strength, confounding=truth.confounding))
+        tables["studies"].append(studies(maps, who, truth, n_studies, seed))
+    recorded = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    return record("map_power", recorded, provenance, command, asked, seconds=round(seconds))
+
+
+def cohort_maps(
+    settings: SimulatorSettings,
+    truth: Cell,
+    folds: int,
+    recipe: Recipe,
+    weights: str,
+    provenance: Provenance,
+) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+    """The measures of a cohort's maps and of their input, its subjects with database and group, and the seconds.
+
+    ``of`` is 'trained', the 'input', and where nothing is planted the networks of :func:`map_runs.mapped` that cannot
+    know; there are ``*_px``, how far the parts of the face really moved, and ``drop_*``, too.  Names of subjects and
+    clips have the cohort's seed before them.
+    """
+    made = rendered(settings)
+    planted = replace(settings, confounding=truth.confounding, action_unit_effect=truth.strength)
+    table, checks = as_rendered(pooled(made), planted), not truth.strength
+    seen = images(made)[table["row"]]
+    splits = subject_folds(table, folds, seed=settings.seed)
+    about = recipe, [settings.seed], weights, checks
+    maps, seconds = kept_maps(Cohort(table[COLUMNS], provenance), seen, splits, *about)
+    maps = maps.rename(columns={f"drop_{by}_{_layer()}": f"drop_{by}" for by in DELETED_BY})
+    side, crops = map_side(_layer(), SIDE), simulated_crops(settings)
+    cells = np.frombuffer(b"".join(maps[f"cells_{_layer()}"]), np.float32).reshape(-1, side, side)
+    shown = Maps(
+        enlarged(cells, SIDE), maps.drop(columns=[name for name in maps if name.startswith("cells_")]), side
+    )
+    first = np.flatnonzero(maps["arm"] == TRAINED)
+    given = Maps(shown.array[first], shown.table.iloc[first].reset_index(drop=True), side)
+    given = input_maps(given, seen, Cohort(table, provenance))
+    both = [(shown, shown.table["arm"]), (given, STRAIN)]
+    found = pd.concat(
+        [measure_maps(one, clip_regions(one.table, SIDE, crops)).assign(of=of) for one, of in both],
+        ignore_index=True,
+    )
+    columns = ["of", *_KEPT]
+    if checks:
+        found = found.join(true_strain(settings, SIDE).set_index("clip_id")[MOVED], on="clip_id")
+        columns += [*MOVED, *(f"drop_{by}" for by in DELETED_BY)]
+    numbers = [name for name in columns[1:] if found[name].dtype == float]
+    found = found[columns].astype(dict.fromkeys(numbers, "float32"))
+    who = table[["subject", "database", "group"]].drop_duplicates()
+    names = {name: f"{settings.seed}/" + found[name] for name in ("clip_id", "subject")}
+    return found.assign(**names), who.assign(subject=f"{settings.seed}/" + who["subject"]), seconds
+
+
+@kept("evidence", "stats", "paper")
+def studies(maps: pd.DataFrame, who: pd.DataFrame, truth: Cell, n: int = 200, seed: int = 0) -> pd.DataFrame:
+    """What the ledger's rules say of ``n`` studies of a truth, from maps and from their input: a row per study, ``by``
+    ('maps' or 'input') and claim, with the truth, ``value``, ``claimed``, ``opposite``, and ``p`` before adjustment.
+
+    ``maps`` and ``who`` are of all cohorts, as of :func:`cohort_maps`.
+    """
+    shown = {"maps": maps[maps["of"] == TRAINED], "input": maps[maps["of"] == STRAIN]}
+    jobs = min(os.cpu_count() or 1, -(-n // 50))  # for a few studies processes cost more than they save
+    found = Parallel(jobs)(delayed(judged)(shown, who, truth, study, seed) for study in range(n))
+    return pd.DataFrame([row for rows in found for row in rows])
+
+
+def judged(
+    shown: Mapping[str, pd.DataFrame], who: pd.DataFrame, truth: Cell, study: int, seed: int
+) -> list[dict[str, Any]]:
+    """One study drawn and judged: the rows of :func:`studies`."""
+    group, rows = drawn(who, truth, np.random.default_rng([seed, study])), []
+    dealt = {
+        by: one[one["subject"].isin(group)].assign(group=one["subject"].map(group))
+        for by, one in shown.items()
+    }
+    tested = map_differences(dealt, study)
+    for by, table in dealt.items():
+        p = tested[tested["of"] == by].set_index(["label", "measure"])["p"]
+        for key, given in map_claims(table, tested, by)[1].items():
+            # Words instead of an estimate: one group has too few such clips for a claim.
+            found = (None, {}) if isinstance(given, str) else given
+            said = ruled("activation_maps", key, *found, without="seeds")._replace(by=by)
+            rows.append({**asdict(truth), "study": study, **said._asdict(), "p": p[CLAIMS[key]]})
+    return rows
+
+
+def drawn(who: pd.DataFrame, truth: Cell, rng: np.random.Generator) -> Mapping[str, Any]:
+    """Subject -> group in one study: as many of each database and group as the truth says, no subject twice.
+
+    Where nothing is planted, groups are dealt out anew.  StudyError where the cohorts have too few.
+    """
+    group: dict[str, str] = {}
+    for (database, name), n in sorted(truth.sizes().items()):
+        fits = (who["database"] == database) & ~who["subject"].isin(group)
+        if truth.strength:
+            fits &= who["group"] == name
+        if fits.sum() < n:
+            raise StudyError(
+                f"{truth}: a study needs {n} subjects of group {name} in {database}, the cohorts have {fits.sum()}; "
+                "record more cohorts"
+            )
+        group |= dict.fromkeys(rng.permutation(who.loc[fits, "subject"].to_numpy())[:n], name)
+    return group
+
+
+def _layer() -> str:
+    return rules_of("activation_maps")["map_sides"]["layer"]
