@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -36,6 +36,7 @@ CALLED = {
     "au5_surprise": "codes: AU5",
     "all five units": "codes: all five signs",
 }
+DECIDES = {PAPER: "as the paper decides", OURS: "as this book decides"}
 #: Rules whose power is drawn.
 SHOWN = (DROP, "map_height", "one_sided_smile", "au26_surprise")
 
@@ -118,12 +119,13 @@ def drop_by_strength(studies: pd.DataFrame, gap: float, of: Any) -> Figure:
 
 
 @figure
-def detection(found: pd.DataFrame, rules: Sequence[str], of: Any) -> Figure:
-    """How often a rule claims, against strength: the paper's and ours, of rows of :func:`rates` of one design."""
-    fig, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
-    for ax, by, title in zip(
-        axes, (PAPER, OURS), ("as the paper decides", "as this book decides"), strict=True
-    ):
+def detection(
+    found: pd.DataFrame, rules: Sequence[str], of: Any, panels: Mapping[str, str] = DECIDES
+) -> Figure:
+    """How often a rule claims, against strength, of rows of :func:`rates` of one design: a panel, with its title, for
+    everything that it can rest on."""
+    fig, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharey=True)
+    for ax, (by, title) in zip(axes, panels.items(), strict=True):
         for rule, colour in zip(rules, (TEAL, CORAL, GOLD, GREY), strict=False):
             part = at(found, by=by, rule=rule).sort_values("strength")
             value, low, high = np.array([*part["claimed"]]).T

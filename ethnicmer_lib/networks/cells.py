@@ -23,14 +23,17 @@ MAPPED = "resnet18"  #: plain ResNet-18 without ethnic context, as in the paper
 _BATCH = 32
 
 
-def grad_cam(network: EthnicNet, images: np.ndarray, layer: str = "layer4") -> np.ndarray:
-    """Where the emotion branch found evidence for the class that it predicts.
+def grad_cam(
+    network: EthnicNet, images: np.ndarray, layer: str = "layer4", branch: str = "emotion"
+) -> np.ndarray:
+    """Where a branch, 'emotion' or 'ethnic', found evidence for the class that it predicts.
 
     The maps of a stage ('layer1' to 'layer4') are weighted by the mean gradient of the class's logit, summed, cut at
     zero, enlarged to the image (bilinear) and stretched to [0, 1] clip by clip; so a map shows where, never how much.
 
     ``images`` are (n, 3, S, S) float32 optical flow images. Returns (n, S, S) float32 in [0, 1], all zeros where the
-    evidence is the same everywhere. Raises StudyError for an unknown layer, or images too small.
+    evidence is the same everywhere. Raises StudyError for an unknown layer, images too small, or a branch that
+    the network has not.
 
     Examples
     --------
@@ -40,24 +43,32 @@ def grad_cam(network: EthnicNet, images: np.ndarray, layer: str = "layer4") -> n
     (2, 64, 64)
     """
     map_side(layer, images.shape[-1])
+    there = [name for name in ("emotion", "ethnic") if hasattr(getattr(network, name), layer)]
+    check_name("branch", branch, there)
     tensor = torch.from_numpy(np.array(images, dtype=np.float32)).to(next(network.parameters()).device)
-    return enlarged(class_cells(network.eval(), tensor, [layer])[layer], images.shape[-1])
+    return enlarged(class_cells(network.eval(), tensor, [layer], branch=branch)[layer], images.shape[-1])
 
 
 def class_cells(
-    network: EthnicNet, images: Tensor, layers: Sequence[str], target: Tensor | None = None
+    network: EthnicNet,
+    images: Tensor,
+    layers: Sequence[str],
+    target: Tensor | None = None,
+    branch: str = "emotion",
 ) -> dict[str, np.ndarray]:
-    """(n, h, w) float32 evidence for a class in each cell of every stage: the predicted one, or (n,) ``target``.
+    """(n, h, w) float32 evidence for a class of a branch in each cell of every stage: the predicted one, or (n,)
+    ``target``.
 
     The network stays as it is.
     """
     seen: list[Tensor] = []
+    backbone, head = getattr(network, branch), getattr(network, f"{branch}_head")
     hooks = [
-        getattr(network.emotion, layer).register_forward_hook(lambda *called: seen.append(called[2]))
+        getattr(backbone, layer).register_forward_hook(lambda *called: seen.append(called[2]))
         for layer in layers
     ]
     try:
-        logits = network.emotion_head(network.emotion(images))
+        logits = head(backbone(images))
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,4 +1,4 @@
-"""Measures of activation maps by face region, without a network: shares, sides, blank maps, the input as a map."""
+"""Activation maps: measures by face region (shares, sides, blank maps, the input as a map), and maps of a branch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.networks.cells import grad_cam
 from ethnicmer_lib.networks.maps import MEASURES, SIDED, Maps, input_maps, measure_maps
+from ethnicmer_lib.networks.models import build_network
 
 SIZE, PARTS = 20, [f"{part}_{side}" for part in SIDED for side in ("left", "right")]
 RNG = np.random.default_rng(0)
@@ -83,3 +86,15 @@ def test_the_input_is_measured_clip_by_clip_in_the_cells_of_the_maps():
     assert [np.unravel_index(one.argmax(), one.shape)[0] < SIZE / 2 for one in seen.array] == [False, True]
     assert (seen.array.max(axis=(1, 2)) > 0.99).all()
     assert seen.side == 5
+
+
+def test_the_ethnic_branch_has_maps_of_its_own_where_there_is_one():
+    images = RNG.random((2, 3, 28, 28), dtype=np.float32)
+    two = build_network("dual_motion")
+    maps = {branch: grad_cam(two, images, "layer2", branch) for branch in ("emotion", "ethnic")}
+    assert maps["ethnic"].shape == (2, 28, 28)
+    assert not np.allclose(maps["ethnic"], maps["emotion"])
+    two.ethnic, two.ethnic_head = two.emotion, two.emotion_head  # the same weights look at the same places
+    assert np.array_equal(grad_cam(two, images, "layer2", "ethnic"), maps["emotion"])
+    with pytest.raises(StudyError, match="branch 'ethnic'"):
+        grad_cam(build_network("resnet18"), images, "layer2", "ethnic")
