@@ -96,5 +96,5 @@ def test_the_ethnic_branch_has_maps_of_its_own_where_there_is_one():
     assert not np.allclose(maps["ethnic"], maps["emotion"])
     two.ethnic, two.ethnic_head = two.emotion, two.emotion_head  # the same weights look at the same places
     assert np.array_equal(grad_cam(two, images, "layer2", "ethnic"), maps["emotion"])
-    with pytest.raises(StudyError, match="branch 'ethnic'"):
+    with pytest.raises(StudyError, match="branch='ethnic' is unknown; allowed: emotion"):
         grad_cam(build_network("resnet18"), images, "layer2", "ethnic")
