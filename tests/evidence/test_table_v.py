@@ -36,6 +36,7 @@ def clips_of(request, common, monkeypatch):
     [
         ("table_v", "predictions", "flow", "resnet18"),
         ("table_v", "controls", "flow", "shuffled"),
+        ("table_v", "released", "flow", "plain_released"),
         ("table_v_simulated", "predictions", "simulated", "resnet18"),
         ("table_v_marked", "predictions", "marked", "tinyvit"),
     ],
