@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +14,19 @@ import typer
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.cli import data, predict, recordings, runs
 from ethnicmer_lib.publish.cli.options import Engine, Profile, from_clips, overrides
+from ethnicmer_lib.publish.watch import watched
 
-INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
+#: Exit code -> what has ended a command: Ctrl-C, which typer makes of it without a word, or SIGTERM.
+ENDED = {130: "interrupted", 143: "terminated"}
+_ROOM = "; make room, or let $ETHNICMER_WORKSPACE name a folder on another disk"
+_WRITE = "; let $ETHNICMER_WORKSPACE name a folder that you may write"
+_HINTS = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _WRITE,
+    errno.EACCES: _WRITE,
+    errno.EPERM: _WRITE,
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,13 +101,20 @@ app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:
-    """Entry point: a mistake in the input is one line on stderr, not a traceback."""
-    try:
-        app(standalone_mode=True)
-    except StudyError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
-            sys.stderr.write("interrupted; what was computed is kept, the same command goes on from there\n")
-        raise
+    """Entry point: a mistake in the input, a full disk or an end from outside is one line on stderr, no traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with watched():
+        try:
+            app(standalone_mode=True)
+        except StudyError as error:
+            sys.exit(f"error: {error}")
+        except OSError as error:
+            sys.exit(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept")
+        except SystemExit as end:
+            if end.code in ENDED:
+                sys.stderr.write(
+                    f"{ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
+                )
+                sys.stdout.flush()
+                os._exit(end.code)  # at once: workers may be busy for minutes, and whoever watches ends them
+            raise
