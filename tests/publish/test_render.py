@@ -35,6 +35,8 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
     before = (stage / "source" / "book" / "page.md").stat().st_mtime_ns
     assert not book.render({}, stage, site)
     assert (stage / "source" / "book" / "page.md").stat().st_mtime_ns == before, "Sphinx would do it again"
+    (site / "index.html").unlink()
+    assert book.render({}, stage, site), "a page that was deleted is there again"
     old = (site / "index.html").read_text()
     shown = (site / "book" / "page.html").read_text()
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=.(https?:)?//", shown)
