@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -42,8 +42,9 @@ def _on_workers(address: str, work: Work, tasks: Sequence[Any], data: Any) -> It
             # A queue may take hours, and silence would look like a hang.
             say(f"no worker at {address} yet; waiting for the first (Ctrl-C ends this, folds are kept)")
             client.wait_for_workers(1)
-        sent = ", ".join(part.name for part in fields(data) if getattr(data, part.name) is not None)
-        say(f"{address} gets of these clips: {sent}")
+        parts = fields(data) if is_dataclass(data) else ()  # a table
+        sent = [part.name for part in parts if getattr(data, part.name) is not None] or ["table"]
+        say(f"{address} gets of these clips: {', '.join(sent)}")
         shared = client.scatter(data, broadcast=True, hash=False)
         expected = identity()
         waiting = [client.submit(_turn, work, task, shared, expected, pure=False) for task in tasks]

@@ -26,16 +26,9 @@ Content = TypeVar("Content", pd.DataFrame, np.ndarray)
 Slow = TypeVar("Slow", bound=Callable[..., pd.DataFrame | np.ndarray])
 _READ = {".npy": functools.partial(np.load, mmap_mode="r"), ".parquet": pd.read_parquet}
 _USED: dict[Path, Run] = {}
-_NOTED = {
-    "inputs",
-    "code",
-    "source",
-    "simulated",
-    "planned",
-    "library",
-    "time",
-}  #: what a note holds at least
-_SECONDS = re.compile(r"\d+\.\d\d")
+#: What a note holds at least.
+_NOTED = {*["inputs", "code", "source", "simulated", "planned", "library", "time"]}
+_TIME = re.compile(r"\d+\.\d\d")
 
 
 def used_runs() -> list[Run]:
@@ -91,9 +84,7 @@ class Run:
     def seconds(self) -> dict[str, float]:
         """Seconds each table or array of this run took when it was computed, where that was noted."""
         seals = {path.stem: path.read_text().split()[1:] for path in self.path.glob("[!.]*.seal")}
-        return {
-            name: float(noted[0]) for name, noted in seals.items() if noted and _SECONDS.fullmatch(noted[0])
-        }
+        return {name: float(noted[0]) for name, noted in seals.items() if noted and _TIME.fullmatch(noted[0])}
 
     def kept(self, name: str, compute: Callable[[], Content], timed: bool = True) -> Content:
         """The table or array ``name``, computed once; an array is read-only and mapped from disk.
@@ -126,11 +117,10 @@ class Run:
     def write(self, name: str, content: Content, seconds: float | None = None) -> Content:
         """Keep what was computed elsewhere, with how long that took if known; returned as it will be read."""
         suffix = ".npy" if isinstance(content, np.ndarray) else ".parquet"
-        if suffix == ".npy" and getattr(
-            content, "origin", ""
-        ):  # images made of frames are kept, for who trains on faces
+        if suffix == ".npy" and (origin := getattr(content, "origin", "")):
+            # What is made of frames is kept, for networks that see faces; frames stay where they are.
             raise StudyError(
-                f"{content.origin} is a frame of a licensed clip, and a run holds none: keep what is computed"
+                f"{origin} is a frame of a licensed clip, and a run holds none: keep what is computed"
             )
         with atomic(self.path / f"{name}{suffix}") as part:
             if suffix == ".npy":

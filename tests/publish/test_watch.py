@@ -137,7 +137,7 @@ def test_sigterm_is_one_line_and_an_exit_code(workspace):
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [("ENOSPC", "make room"), ("EROFS", "a folder that you may write"), ("EACCES", "a folder that you may write")],
+    [("ENOSPC", "make room"), ("EROFS", "a place that you may"), ("EACCES", "a place that you may")],
 )  # fmt: skip
 def test_a_full_or_read_only_disk_is_one_line(workspace, number, hint):
     raises = f"import errno, os; raise OSError(errno.{number}, os.strerror(errno.{number}), 'runs/a.npy')"

@@ -19,14 +19,9 @@ from ethnicmer_lib.publish.watch import watched
 #: Exit code -> what has ended a command: Ctrl-C, which typer makes of it without a word, or SIGTERM.
 ENDED = {130: "interrupted", 143: "terminated"}
 _ROOM = "; make room, or let $ETHNICMER_WORKSPACE name a folder on another disk"
-_WRITE = "; let $ETHNICMER_WORKSPACE name a folder that you may write"
-_HINTS = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
-    errno.EROFS: _WRITE,
-    errno.EACCES: _WRITE,
-    errno.EPERM: _WRITE,
-}
+_MAY = "; give a place that you may read and write ($ETHNICMER_WORKSPACE names that of results)"
+_HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM)
+_HINTS |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _MAY)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -103,18 +98,18 @@ app.add_typer(runs.app, name="runs")
 def main() -> None:
     """Entry point: a mistake in the input, a full disk or an end from outside is one line on stderr, no traceback."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with watched():
-        try:
+    try:
+        with watched():
             app(standalone_mode=True)
-        except StudyError as error:
-            sys.exit(f"error: {error}")
-        except OSError as error:
-            sys.exit(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept")
-        except SystemExit as end:
-            if end.code in ENDED:
-                sys.stderr.write(
-                    f"{ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
-                )
-                sys.stdout.flush()
-                os._exit(end.code)  # at once: workers may be busy for minutes, and whoever watches ends them
+    except StudyError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept")
+    except SystemExit as end:
+        if end.code not in ENDED:
             raise
+        sys.stderr.write(
+            f"{ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
+        )
+        sys.stdout.flush()
+        os._exit(end.code)  # at once: workers may be busy for minutes, and whoever watches ends them
