@@ -53,6 +53,8 @@ def app(**options):
 cli.app = app
 cli.main()
 """
+WAITS = "time.sleep(600)"
+WORKERS = "import joblib; joblib.Parallel(2)(joblib.delayed(time.sleep)(600) for _ in range(4))"
 
 
 def start(code: str) -> subprocess.Popen:
@@ -127,12 +129,16 @@ def arrays(folder: Path) -> list[Path]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are another thing there")
-def test_sigterm_is_one_line_and_an_exit_code(workspace):
-    process = start(COMMAND.format("time.sleep(600)"))
+@pytest.mark.parametrize("work", [WAITS, WORKERS], ids=["alone", "with busy workers"])
+def test_sigterm_is_one_line_and_an_exit_code(workspace, work):
+    process = start(COMMAND.format(work))
+    assert soon(lambda: len(in_workspace(str(workspace))) >= 2 * (work == WORKERS))
     process.terminate()
     _, said = process.communicate(timeout=300)
     assert process.returncode == 143
-    assert said == "terminated; what was computed is kept, the same command goes on from there\n"
+    assert said.startswith("terminated; what was computed is kept, the same command goes on from there\n")
+    assert "Traceback" not in said
+    assert soon(lambda: not in_workspace(str(workspace)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 from pathlib import Path
@@ -16,8 +15,9 @@ from ethnicmer_lib.publish.cli import data, predict, recordings, runs
 from ethnicmer_lib.publish.cli.options import Engine, Profile, from_clips, overrides
 from ethnicmer_lib.publish.watch import watched
 
-#: Exit code -> what has ended a command: Ctrl-C, which typer makes of it without a word, or SIGTERM.
-ENDED = {130: "interrupted", 143: "terminated"}
+#: Exit codes of a command that Ctrl-C or SIGTERM has ended, and what is said.
+INTERRUPTED, TERMINATED = 130, 143
+_ENDED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 _ROOM = "; make room, or let $ETHNICMER_WORKSPACE name a folder on another disk"
 _MAY = "; give a place that you may read and write ($ETHNICMER_WORKSPACE names that of results)"
 _HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM)
@@ -97,19 +97,18 @@ app.add_typer(runs.app, name="runs")
 
 def main() -> None:
     """Entry point: a mistake in the input, a full disk or an end from outside is one line on stderr, no traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         with watched():
             app(standalone_mode=True)
     except StudyError as error:
-        sys.exit(f"error: {error}")
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
     except OSError as error:
-        sys.exit(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept")
+        sys.stderr.write(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept\n")
+        sys.exit(1)
     except SystemExit as end:
-        if end.code not in ENDED:
-            raise
-        sys.stderr.write(
-            f"{ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
-        )
-        sys.stdout.flush()
-        os._exit(end.code)  # at once: workers may be busy for minutes, and whoever watches ends them
+        if end.code in _ENDED:  # typer makes of Ctrl-C an exit without a word
+            said = f"{_ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
+            sys.stderr.write(said)
+        raise
