@@ -31,7 +31,7 @@ def start(command: list[str], workspace: Path, **other: str) -> subprocess.Popen
 
 
 def left(workspace: Path) -> list[str]:
-    """Processes of this workspace, and half-written files in it and of kernels."""
+    """Processes of this workspace, and half-written files in it."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -40,7 +40,7 @@ def left(workspace: Path) -> list[str]:
         except (psutil.Error, OSError):
             continue
     hidden = [path for path in workspace.rglob(".*.*") if path.is_file() and ".stage" not in path.parts]
-    return found + [str(path) for path in [*hidden, *Path("/tmp").glob("ethnicmer-*")]]
+    return found + [str(path) for path in hidden]
 
 
 def results(workspace: Path) -> dict[str, str]:

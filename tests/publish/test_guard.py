@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 from types import SimpleNamespace
@@ -13,10 +14,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from licensed_copy import Study
+from typer.testing import CliRunner
 
 from ethnicmer_lib.clips.origin import Frame, refuse
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import build as book
+from ethnicmer_lib.publish import cli
 from ethnicmer_lib.publish.guard import Guard, pictures
 from ethnicmer_lib.show.figures import activation, dataset
 from ethnicmer_lib.sources import open_clips, source_of
@@ -236,3 +239,19 @@ def test_a_page_with_a_face_is_refused_unless_its_subject_may_be_shown(copy, mon
     ):
         open_clips(copy | {"publishable": ["SAMM/6"]})
     assert book._guard(source_of("tiny")) is None
+
+
+def test_any_folder_can_be_searched_by_a_command(copy, tmp_path, monkeypatch):
+    talk = tmp_path / "talk"
+    words = ["data", "search", str(talk), "--data", "licensed"]
+    call = functools.partial(CliRunner().invoke, cli.app, words, catch_exceptions=False)
+    with pytest.raises(StudyError, match="talk is not a folder"):
+        call()
+    talk.mkdir()
+    cv2.imwrite(str(talk / "empty.png"), np.full((300, 200), 255, np.uint8))
+    assert "1 pictures in" in call().output
+    cv2.imwrite(str(talk / "slide.png"), page(wide(200)))
+    with pytest.raises(
+        StudyError, match=rf"slide.png: picture 1 is like a frame of the licensed clip {CLIP}"
+    ):
+        call()

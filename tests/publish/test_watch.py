@@ -14,18 +14,19 @@ import pytest
 
 from ethnicmer_lib.store.places import SESSION
 
-#: A child that has a child, and a file that is never finished.
+#: A child that has a child, a file that is never finished, and a folder as those of kernels.
 WORK = """\
-import subprocess, sys, time
+import os, subprocess, sys, tempfile, time
 from ethnicmer_lib.publish.watch import watched
 from ethnicmer_lib.store import atomic, workspace
+from ethnicmer_lib.store.places import SESSION
 WAIT = "import time; time.sleep(600)"
 CHILD = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {WAIT!r}]).wait()"
 with watched():
     subprocess.Popen([sys.executable, "-c", CHILD])
     with atomic(workspace() / "runs" / "step-0" / "result.parquet") as part:
         part.write_text("half of it")
-        print("ready", flush=True)
+        print("ready", tempfile.mkdtemp(prefix="ethnicmer-" + os.environ[SESSION], dir="/tmp"), sep="\\n", flush=True)
         time.sleep(600)
 """
 #: A run of 24 parts on two workers of joblib, each of which is kept.
@@ -91,10 +92,13 @@ def test_after_a_kill_no_process_and_no_file_is_left(workspace, end):
     process = start(WORK)
     assert soon(lambda: len(in_workspace(str(workspace))) == 2), "a child and its child"
     assert [path for path in workspace.rglob(".*") if path.is_file()]
+    kernel = Path(process.stdout.readline().strip())
+    assert kernel.is_dir()
     process.send_signal(end)
     process.wait(300)
     assert soon(lambda: not in_workspace(str(workspace)))
     assert soon(lambda: not [path for path in workspace.rglob("*") if path.is_file()])
+    assert soon(lambda: not kernel.exists())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are another thing there")
