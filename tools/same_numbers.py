@@ -50,7 +50,8 @@ def main(command: list[str]) -> None:
             first = first or found
             other = sorted(name for name in {*first, *found} if first.get(name) != found.get(name))
             kept[condition] = code or not found or bool(other)
-            said = f"exit code {code}" if code else ", ".join(other[:4]) or "the same"
+            same = "the same" if found else "nothing was kept"
+            said = f"exit code {code}" if code else ", ".join(other[:4]) or same
             print(f"{condition:32} {len(found):4} tables, arrays and pages: {said}", flush=True)
     sys.exit(any(kept.values()))
 
