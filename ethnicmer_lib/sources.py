@@ -11,7 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ethnicmer_lib.clips.entries import Manifest, Place, place
+from ethnicmer_lib.clips.entries import PUBLISHABLE, Manifest, Place, place
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError, check_name, checked
@@ -75,6 +75,7 @@ class Licensed(_Source):
     )
     mapping: Mapped = MAPPING
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+    publishable: tuple[str, ...] = PUBLISHABLE
 
 
 #: Names that need no checkout; ``book/sources.yml`` adds to them.
@@ -162,9 +163,13 @@ def open_clips(
     if isinstance(wanted, Manifest):
         from ethnicmer_lib.clips.manifest import read_manifest
 
-        return open_copy(read_manifest(wanted), wanted.policies)
+        clips = open_copy(read_manifest(wanted), wanted.policies)
+        clips.publish(wanted.publishable)
+        return clips
     if isinstance(wanted, Licensed):
-        return open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
+        clips = open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
+        clips.publish(wanted.publishable)
+        return clips
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
     from ethnicmer_lib.simulator.write import fingerprint, write_cohort
 

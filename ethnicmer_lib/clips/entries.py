@@ -40,6 +40,11 @@ def _texts(given: Any) -> Any:
 
 Place = Annotated[Path, AfterValidator(place)]
 Texts = BeforeValidator(_texts)
+#: Entry of sources with frames of real people.
+PUBLISHABLE = Field(
+    (),
+    description="'DATABASE/SUBJECT' of those whom your agreement lets you show; of no other a frame is drawn",
+)
 
 
 class Manifest(BaseModel):
@@ -62,6 +67,7 @@ class Manifest(BaseModel):
         {}, description="header: values; only these rows are read"
     )
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+    publishable: tuple[str, ...] = PUBLISHABLE
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

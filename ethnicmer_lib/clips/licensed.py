@@ -12,6 +12,7 @@ import pandas as pd
 from ethnicmer_lib.clips.check import look, look_at_groups
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.labels import CASME2, SAMM
+from ethnicmer_lib.clips.origin import Frame
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
 from ethnicmer_lib.clips.problems import Problem
 from ethnicmer_lib.clips.reading import Copy, read_copy
@@ -39,7 +40,7 @@ class FrameClips(Clips):
         self.root = root
 
     def frames(self, clip_id: str, moment: Moment) -> np.ndarray:
-        """One frame as the file holds it: (H, W), or (H, W, 3) RGB; uint8.
+        """One frame as the file holds it: (H, W), or (H, W, 3) RGB; uint8; of licensed clips with its origin.
 
         StudyError when the coder gave no such frame, or its file is missing or unreadable.
         """
@@ -52,7 +53,8 @@ class FrameClips(Clips):
         found = self.folders[row["database"]].read(row["subject"], row["clip"], number, moment)
         if isinstance(found, Problem):
             raise StudyError(found.message)
-        return found
+        clip_id = row["clip_id"]
+        return found if self.provenance.simulated else Frame.of(found, clip_id, self.may_show(clip_id))
 
     def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.store.provenance import Provenance
 
 Moment = Literal["onset", "apex", "offset"]
@@ -69,6 +69,7 @@ class Clips(ABC):
     """
 
     has_frames: bool = True
+    publishable: Collection[str] = ()  #: of licensed clips the subjects, 'DATABASE/SUBJECT', who may be shown
 
     def __init__(self, clips: pd.DataFrame, provenance: Provenance, decisions: Iterable[Decision] = ()):
         if clips.empty:
@@ -85,6 +86,18 @@ class Clips(ABC):
         if clip_id not in self._row:
             raise StudyError(f"no clip {clip_id!r} in {self.provenance.source}; see clips.table['clip_id']")
         return self.table.iloc[self._row[clip_id]]
+
+    def may_show(self, clip_id: str) -> bool:
+        """Whether a frame of a clip may go on a page: of simulated people, and of those that the reader has listed."""
+        return self.provenance.simulated or clip_id.rpartition("/")[0] in self.publishable
+
+    def publish(self, subjects: Collection[str]) -> None:
+        """Let the frames of some subjects, 'DATABASE/SUBJECT', be shown; StudyError for one that has no clip here."""
+        for subject in subjects:
+            check_name(
+                "publishable subject", subject, sorted(set(self.table["clip_id"].str.rpartition("/")[0]))
+            )
+        self.publishable = frozenset(subjects)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -41,6 +42,9 @@ def _on_workers(address: str, work: Work, tasks: Sequence[Any], data: Any) -> It
             # A queue may take hours, and silence would look like a hang.
             say(f"no worker at {address} yet; waiting for the first (Ctrl-C ends this, folds are kept)")
             client.wait_for_workers(1)
+        parts = fields(data) if is_dataclass(data) else ()  # a table
+        sent = [part.name for part in parts if getattr(data, part.name) is not None] or ["table"]
+        say(f"{address} gets of these clips: {', '.join(sent)}")
         shared = client.scatter(data, broadcast=True, hash=False)
         expected = identity()
         waiting = [client.submit(_turn, work, task, shared, expected, pure=False) for task in tasks]
@@ -59,7 +63,8 @@ def _client(address: str) -> distributed.Client:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise StudyError(
             f"engine {address!r}: no Dask scheduler answers there ({reason}). Start one with "
-            f"`dask scheduler` of version {distributed.__version__}, and give the address that it prints"
+            f"`dask scheduler --host HOST` of version {distributed.__version__} (127.0.0.1 for one machine alone), "
+            "and give the address that it prints"
         ) from error
 
 

@@ -20,9 +20,11 @@ from nbformat import NotebookNode
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import execute, saved
-from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, resolve, written
+from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, opened, resolve, written
+from ethnicmer_lib.publish.guard import Guard
 from ethnicmer_lib.publish.parameters import Parameters
-from ethnicmer_lib.store import digest, project_root, workspace
+from ethnicmer_lib.store import digest, lock, project_root, workspace
+from ethnicmer_lib.store.identity import file_digest
 
 PROGRAM = Path(sys.executable).with_name("jupyter-book")
 
@@ -44,9 +46,24 @@ def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], No
             pages[f"book/{page.name}.ipynb"] = nbformat.writes(notebook)
     pages |= {f"book/{page.name}.md": _stand_in(page, source) for page in PAGES if page.left_out(source)}
     site = workspace() / ("html" if source.kind == "simulated" else f"html-{source.kind}")
+    guard = _guard(source)
+    _refuse(guard, pages)
     changed = render(pages, workspace() / "sites" / source.kind, site)
+    if guard:
+        say(guard.search(site))
     say(f"{'rendered' if changed else 'unchanged'}, {time.perf_counter() - started:.0f} s in all")
     return site
+
+
+def _guard(source: Any) -> Guard | None:
+    """Who looks for frames of the clips of a source, None where all may be shown."""
+    return None if source is None or source.kind == "simulated" else Guard.of(opened(source))
+
+
+def _refuse(guard: Guard | None, pages: Mapping[str, str]) -> None:
+    """StudyError for a page that shows a frame, before it is rendered."""
+    for name, content in pages.items() if guard else ():
+        guard.refuse(content.encode(), name)
 
 
 def _run(pages: Mapping[Chapter, Parameters], say: Callable[[str], None]) -> dict[Chapter, NotebookNode]:
@@ -95,6 +112,8 @@ def rerun(
     if (source := getattr(p, "source", None)) and (reason := one.left_out(source)):
         raise StudyError(f"{name} cannot be built with --data {source.kind}: {reason}")
     notebook = _as_rerun(_run({one: p}, say)[one], written(one, p))
+    guard = _guard(source)
+    _refuse(guard, {name: nbformat.writes(notebook)})
     folder = workspace() / "reruns" / f"{one.path.stem}-{execute.key(one, p)}"
     (folder / "results").mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, folder / f"{one.path.stem}.ipynb")
@@ -109,6 +128,8 @@ def rerun(
     if PROGRAM.exists():  # not in the small installation
         page = {f"book/{name}.ipynb": nbformat.writes(notebook)}
         render(page, folder / ".stage", folder / "html", only=name)
+    if guard:
+        say(guard.search(folder))
     return folder
 
 
@@ -128,8 +149,14 @@ def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | Non
 
     ``pages``, file below the book's root -> content, take the place of the chapters' text notebooks.  ``stage`` holds
     the sources as Jupyter Book sees them and is kept between builds; ``site`` is replaced when the new one is complete.
-    Warnings are errors, but for links of a single chapter to others.
+    Warnings are errors, but for links of a single chapter to others.  Changed are sources or the site itself, by
+    content: no clock is asked.
     """
+    with lock(f"render-{digest(str(stage))}"):  # two builds into one place take turns
+        return _render(pages, stage, site, only)
+
+
+def _render(pages: Mapping[str, str], stage: Path, site: Path, only: str | None) -> bool:
     source, base = stage / "source", project_root()
     contents = (base / "_toc.yml").read_text()
     if only:
@@ -141,25 +168,40 @@ def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | Non
     for path in source.rglob("*"):
         if path.is_file() and str(path.relative_to(source)) not in staged:
             path.unlink()
+    rendered, whole = stage / "_build", stage / ".whole"
+    if not whole.exists():  # it was left half done: what looks finished may be cut
+        shutil.rmtree(rendered, ignore_errors=True)
     for name, content in staged.items():  # one that is the same is left alone, so that Sphinx skips it
         path = source / name
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+            # Sphinx compares times, and the clock may have been set back.
+            (rendered / ".doctrees" / name).with_suffix(".doctree").unlink(missing_ok=True)
     signature = digest({name: hashlib.sha256(content).hexdigest() for name, content in staged.items()})
     stamp = site / ".signature"
-    if stamp.exists() and stamp.read_text() == signature:
+    if stamp.exists() and stamp.read_text() == _sealed(signature, site):
         return False
+    whole.unlink(missing_ok=True)
     command = [str(PROGRAM), "build", str(source), "--path-output", str(stage), "-q"]
     strict = [] if only else ["-W", "-n", "--keep-going"]
     done = subprocess.run([*command, *strict], capture_output=True, text=True)
     if done.returncode:
         log = (done.stdout + done.stderr)[-6000:]
         raise StudyError(f"Jupyter Book refused the pages in {stage} (warnings are errors):\n{log}")
+    whole.touch()
     part = site.with_name(f".{site.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(stage / "_build" / "html", part)
-    (part / ".signature").write_text(signature)
+    shutil.copytree(rendered / "html", part)
+    (part / ".signature").write_text(_sealed(signature, part))
     shutil.rmtree(site, ignore_errors=True)
     os.replace(part, site)
     return True
+
+
+def _sealed(signature: str, site: Path) -> str:
+    """A signature of sources and of every file of the site that was made of them."""
+    files = {str(path.relative_to(site)): path for path in site.rglob("*") if path.name != ".signature"}
+    return digest(
+        [signature, {name: file_digest(path) for name, path in sorted(files.items()) if path.is_file()}]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from pydantic import create_model
 
 from ethnicmer_lib.errors import StudyError, check_name, checked
 from ethnicmer_lib.publish.parameters import Known, Parameters
-from ethnicmer_lib.sources import open_clips, source_entries, source_names, source_of
-from ethnicmer_lib.store import project_root
+from ethnicmer_lib.sources import PLACES, open_clips, source_entries, source_names, source_of
+from ethnicmer_lib.store import digest, project_root
 
 PROFILES = ("quick", "paper", "tiny")
 _PLAIN = (int, float, str, bool, list, tuple, dict, NoneType)
@@ -196,8 +197,8 @@ def shown_by(p: Parameters) -> list[tuple[Chapter, Parameters]]:
 def written(one: Chapter, p: Parameters) -> dict[str, Any]:
     """What a notebook has to be told to run with ``p``: plain values that differ from its own cell's.
 
-    A source is given by its name in ``book/sources.yml`` where it has one, so that no path of this machine is written
-    into a page; else its entries, and those of a recipe, that differ from their defaults.
+    A source is given by its name in ``book/sources.yml`` where it has one; else its entries, and those of a recipe,
+    that differ from their defaults. No path of this machine is written into a page: the environment holds it.
     """
     told = checked(one.model, notebook_values(one))
     full, unusual = p.model_dump(mode="json"), p.model_dump(mode="json", exclude_defaults=True)
@@ -208,4 +209,17 @@ def written(one: Chapter, p: Parameters) -> dict[str, Any]:
         for name in source_names():
             with suppress(StudyError):  # an entry of the reader's own that is wrong is said where it is used
                 plain["source"] = name if source_of(name) == p.source else plain["source"]
+        if isinstance(plain["source"], dict):
+            places = {
+                name: _unseen(path) for name, path in plain["source"].items() if name in PLACES and path
+            }
+            plain["source"] |= places
     return plain
+
+
+def _unseen(path: str) -> str:
+    """A path as a variable of the environment, which the kernels of notebooks inherit."""
+    known = [name for name, value in os.environ.items() if value == path and name.startswith("ETHNICMER_")]
+    name = (known or [f"ETHNICMER_PLACE_{digest(path).upper()}"])[0]
+    os.environ[name] = path
+    return f"${name}"

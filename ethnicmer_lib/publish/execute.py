@@ -20,7 +20,9 @@ from ethnicmer_lib import MORE, NETWORKS, ROOMS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.chapters import Chapter, code, opened, read, shown_by, written
 from ethnicmer_lib.publish.parameters import Parameters
+from ethnicmer_lib.publish.watch import started
 from ethnicmer_lib.store import atomic, digest, fingerprint, lock, project_root, workspace
+from ethnicmer_lib.store.places import SESSION
 
 
 def key(one: Chapter, p: Parameters) -> str:
@@ -64,7 +66,7 @@ def run(one: Chapter, p: Parameters, say: Callable[[str], None] = print) -> Note
 
 def stop() -> None:
     """End the kernels, with their workers, that this process has running now; what they have computed is kept."""
-    for process in psutil.Process().children(recursive=True):
+    for process in started():
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
@@ -74,7 +76,8 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
 
     files = os.name == "posix"
     # The name of a socket may have about 100 characters: the shortest folder that is private.
-    with tempfile.TemporaryDirectory(prefix="ethnicmer-", dir="/tmp" if files else None) as folder:
+    name = f"ethnicmer-{os.environ.get(SESSION, '')}"
+    with tempfile.TemporaryDirectory(prefix=name, dir="/tmp" if files else None) as folder:
         # Nobody else can listen on a file there, unlike on a port.  Jupyter's own name is that of every kernel.
         ours = {"transport": "ipc", "ip": f"{folder}/kernel"} if files else {}
         # A kernel is interrupted before it is ended, and would call that an error; those of cells come as outputs.

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 import ethnicmer_lib
 
+SESSION = "ETHNICMER_SESSION"  #: variable with a word for everything that one command starts and writes
 _LIBRARIES = "numpy pandas opencv-contrib-python-headless scikit-learn torch torchvision timm"
 
 
@@ -45,7 +46,7 @@ def lock(name: str) -> FileLock:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.environ.get(SESSION, '')}{uuid4().hex}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)

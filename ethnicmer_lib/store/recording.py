@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.identity import file_digest
-from ethnicmer_lib.store.places import atomic, environment, project_root
+from ethnicmer_lib.store.places import atomic, environment, project_root, workspace
 from ethnicmer_lib.store.provenance import Provenance
 
 
@@ -58,11 +60,14 @@ def recording(name: str) -> Recording:
     path = project_root() / "results" / name / "record.json"
     if not path.is_file():
         raise StudyError(f"no recorded run in {path.parent}; make one with `ethnicmer record {name}`")
-    content = json.loads(path.read_text())
-    parts, source = content["parts"], Provenance(**content["provenance"])
-    first = parts.get("predictions") or next(iter(parts.values()))
-    command = first.get("recorded_as", first["command"])
-    return Recording(name, source, parts, command, first["parameters"], first["made"])
+    try:
+        content = json.loads(path.read_text())
+        parts, source = content["parts"], Provenance(**content["provenance"])
+        first = parts.get("predictions") or next(iter(parts.values()))
+        command = first.get("recorded_as", first["command"])
+        return Recording(name, source, parts, command, first["parameters"], first["made"])
+    except (ValueError, TypeError, AttributeError, LookupError, StopIteration):
+        raise StudyError(f"{path} is not what was recorded; restore it with git checkout") from None
 
 
 def record(
@@ -75,6 +80,8 @@ def record(
 ) -> Path:
     """Write tables into ``results/<name>/``, each whole or not at all; parts that are there and not named stay.
 
+    What is replaced is kept in the workspace, with a warning that says where.
+
     ``command`` is what a reader types to make them again; ``parameters`` and ``more`` are what they were computed with
     and what else is worth noting.  StudyError when parts that would stay are of other clips.
     """
@@ -85,6 +92,12 @@ def record(
         raise StudyError(
             f"{path} holds {', '.join(parts)} of other clips ({known['provenance']['fingerprint']}, these are "
             f"{provenance.fingerprint}); record all parts anew, or under another name"
+        )
+    if replaced := [part for part in tables if part in known["parts"]]:
+        aside = workspace() / "replaced" / f"{name}-{file_digest(path)[:16]}"
+        shutil.copytree(path.parent, aside, dirs_exist_ok=True)
+        warnings.warn(
+            f"{path.parent} held {', '.join(replaced)} already; what was there is in {aside}", stacklevel=2
         )
     about = {"command": command, "parameters": dict(parameters), "made": environment(), **more}
     for part, table in tables.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.identity import digest, file_digest, fingerprint, identity, weights_identity
 from ethnicmer_lib.store.places import atomic, environment, lock, workspace
 from ethnicmer_lib.store.provenance import Provenance
@@ -23,6 +26,9 @@ Content = TypeVar("Content", pd.DataFrame, np.ndarray)
 Slow = TypeVar("Slow", bound=Callable[..., pd.DataFrame | np.ndarray])
 _READ = {".npy": functools.partial(np.load, mmap_mode="r"), ".parquet": pd.read_parquet}
 _USED: dict[Path, Run] = {}
+#: What a note holds at least.
+_NOTED = {*["inputs", "code", "source", "simulated", "planned", "library", "time"]}
+_TIME = re.compile(r"\d+\.\d\d")
 
 
 def used_runs() -> list[Run]:
@@ -58,6 +64,9 @@ class Run:
         if provenance:
             about = about | {"source": provenance.source, "simulated": provenance.simulated}
         about = about | {"planned": about["planned"] | dict(planned or {})}
+        if provenance and not provenance.simulated:  # images of faces may come to lie there
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.path.chmod(0o700)
         if about != known:
             with atomic(run.path / "run.json") as part:
                 part.write_text(json.dumps(about, indent=1, default=str))
@@ -66,13 +75,16 @@ class Run:
 
     def about(self) -> dict[str, Any]:
         """The note: inputs, code, source (''), simulated, planned folds by title of tables, and the environment."""
-        path = self.path / "run.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        with suppress(OSError, ValueError):
+            found = json.loads((self.path / "run.json").read_text())
+            if isinstance(found, dict) and set(found) >= _NOTED:
+                return found
+        return {}  # not there, or left by something else than this library: it is written anew
 
     def seconds(self) -> dict[str, float]:
         """Seconds each table or array of this run took when it was computed, where that was noted."""
         seals = {path.stem: path.read_text().split()[1:] for path in self.path.glob("[!.]*.seal")}
-        return {name: float(noted[0]) for name, noted in seals.items() if noted}
+        return {name: float(noted[0]) for name, noted in seals.items() if noted and _TIME.fullmatch(noted[0])}
 
     def kept(self, name: str, compute: Callable[[], Content], timed: bool = True) -> Content:
         """The table or array ``name``, computed once; an array is read-only and mapped from disk.
@@ -105,6 +117,11 @@ class Run:
     def write(self, name: str, content: Content, seconds: float | None = None) -> Content:
         """Keep what was computed elsewhere, with how long that took if known; returned as it will be read."""
         suffix = ".npy" if isinstance(content, np.ndarray) else ".parquet"
+        if suffix == ".npy" and (origin := getattr(content, "origin", "")):
+            # What is made of frames is kept, for networks that see faces; frames stay where they are.
+            raise StudyError(
+                f"{origin} is a frame of a licensed clip, and a run holds none: keep what is computed"
+            )
         with atomic(self.path / f"{name}{suffix}") as part:
             if suffix == ".npy":
                 np.save(part, content, allow_pickle=False)

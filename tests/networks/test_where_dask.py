@@ -112,4 +112,6 @@ def test_waiting_for_a_worker_is_said(monkeypatch, capsys):
     with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty:
         monkeypatch.setattr(where_dask, "say", lambda text: (empty.scale(1), print(text)))
         assert len(results(where_dask.workers_of(empty.scheduler_address))) == len(JOBS)
-        assert f"no worker at {empty.scheduler_address} yet" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert f"no worker at {empty.scheduler_address} yet" in said
+        assert f"{empty.scheduler_address} gets of these clips: values" in said

@@ -68,6 +68,11 @@ def test_a_page_is_told_the_name_of_its_source_and_no_folder(monkeypatch, tmp_pa
     monkeypatch.setenv("ETHNICMER_FLOW", str(tmp_path))
     page = chapter("benchmark")
     assert chapters.written(page, resolve(page, "quick", {"source": "flow"})) == {"source": "flow"}
+    mine = {"kind": "licensed", "casme2": str(tmp_path / "a"), "publishable": ["CASME II/sub01"]}
+    p = resolve(page, "quick", {"source": mine})
+    told = chapters.written(page, p)
+    assert str(tmp_path) not in str(told)
+    assert checked(page.model, chapters.notebook_values(page) | told) == p
 
 
 def test_an_override_reaches_every_chapter_that_has_it_or_the_one_that_it_names():

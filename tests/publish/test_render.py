@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -35,6 +37,16 @@ def test_a_page_with_a_warning_is_refused_and_the_old_site_stays(tmp_path, monke
     before = (stage / "source" / "book" / "page.md").stat().st_mtime_ns
     assert not book.render({}, stage, site)
     assert (stage / "source" / "book" / "page.md").stat().st_mtime_ns == before, "Sphinx would do it again"
+    write = Path.write_bytes
+    with (
+        monkeypatch.context() as patch
+    ):  # the clock was set back: what is written seems older than what was read
+        patch.setattr(Path, "write_bytes", lambda *given: (write(*given), os.utime(given[0], (0, 0))))
+        (tmp_path / "book" / "page.md").write_text("# Another title\n")
+        assert book.render({}, stage, site)
+    assert "Another title" in (site / "book" / "page.html").read_text()
+    (site / "index.html").unlink()
+    assert book.render({}, stage, site), "a page that was deleted is there again"
     old = (site / "index.html").read_text()
     shown = (site / "book" / "page.html").read_text()
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=.(https?:)?//", shown)

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from fake_cohort import FakeClips
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
@@ -81,6 +82,15 @@ def drawings(provenance: Provenance) -> dict[str, Figure]:
         "regions": activation.regions(RNG.random((40, 30, 3)), {"AU26": np.eye(20)[::-1]}, provenance),
         "maps": activation.mean_maps(maps, dict.fromkeys(maps, 3), RNG.random((20, 20)), provenance),
     }
+
+
+@pytest.mark.parametrize(("subjects", "simulated", "drawn"), [(4, False, 0), (5, False, 4), (4, True, 4)])
+def test_a_mean_of_few_real_subjects_is_not_drawn(subjects, simulated, drawn):
+    clips = FakeClips(subjects, simulated=simulated)
+    maps = {(label, group): np.eye(4) for label in ("Positive", "Surprise") for group in clips.groups}
+    shown = activation.mean_maps(maps, {}, RNG.random((20, 20)), clips)
+    assert len([ax for ax in shown.axes if len(ax.images) == 2]) == drawn
+    assert any("fewer than 5 subjects" in text.get_text() for text in shown.texts) == (not drawn)
 
 
 @pytest.mark.parametrize("provenance", [REAL, SIMULATED], ids=["real", "simulated"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -159,6 +160,23 @@ def test_a_second_process_waits_for_what_the_first_computes(workspace):
     ]
     said = "".join(one.communicate(timeout=60)[0] for one in both).split()
     assert sorted(said) == ["10", "10", "10", "computed"]
+
+
+@pytest.mark.parametrize("note", ["", "[1]", "{}", "no JSON"])
+def test_a_damaged_note_is_written_anew(workspace, note):
+    path = Run.open("step", code=("stats",), inputs={}).path / "run.json"
+    whole = path.read_text()
+    path.write_text(note)
+    Run.open("step", code=("stats",), inputs={})
+    about = Run(path.parent).about()
+    assert {**about, "time": 0} == {**json.loads(whole), "time": 0}
+
+
+def test_results_of_real_clips_are_nobody_elses(workspace):
+    for simulated, others in ((True, True), (False, False)):
+        run = Run.open("step", code=("stats",), inputs=simulated, provenance=Provenance("x", simulated, "a"))
+        run.write("result", np.zeros(3))
+        assert bool(run.path.stat().st_mode & 0o077) == others, "as the umask says, else closed"
 
 
 def test_parts_are_kept_under_names(workspace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ TABLE = pd.DataFrame({"arm": ["plain", "dual"], "predicted": ["Positive", "Surpr
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
+    monkeypatch.delenv("ETHNICMER_WORKSPACE", raising=False)
     (tmp_path / "_toc.yml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -47,7 +49,11 @@ def test_parts_stay_beside_each_other_unless_they_are_of_other_clips(checkout):
         checkout / "results" / "t" / "record.json"
     )  # as before provenance knew of clips that are not the paper's
     note.write_text(re.sub(r',\s*"others": false', "", note.read_text()))
-    record("t", {"predictions": TABLE}, SOURCE, "three", {"epochs": 9})  # whatever was recorded last
+    with pytest.warns(UserWarning, match="held predictions already; what was there is in") as said:
+        record("t", {"predictions": TABLE[:1]}, SOURCE, "three", {"epochs": 9})
+    aside = Path(str(said[0].message).rpartition(" ")[2])
+    pd.testing.assert_frame_equal(pd.read_parquet(aside / "predictions.parquet"), TABLE)
+    assert "others" not in (aside / "record.json").read_text()
     assert (recording("t").command, recording("t").parameters) == ("three", {"epochs": 9})
     with pytest.raises(StudyError, match="holds predictions of other clips"):
         record("t", {"controls": TABLE}, Provenance("others", False, "xyz"), "three", {})
@@ -62,6 +68,12 @@ def test_a_changed_or_missing_table_is_refused_with_its_cure(checkout):
         recording("t").table("controls")
     with pytest.raises(StudyError, match="ethnicmer record none"):
         recording("none")
+    for damaged in ("", "[]", '{"parts": {}}'):
+        (checkout / "results/t/record.json").write_text(damaged)
+        with pytest.raises(
+            StudyError, match=r"record.json is not what was recorded; restore it with git checkout"
+        ):
+            recording("t")
 
 
 def test_a_recording_says_the_command_that_made_it_not_the_one_of_today(checkout):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +13,15 @@ import typer
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish.cli import data, predict, recordings, runs
 from ethnicmer_lib.publish.cli.options import Engine, Profile, from_clips, overrides
+from ethnicmer_lib.publish.watch import watched
 
-INTERRUPTED = 130  #: exit code of a command that Ctrl-C has ended
+#: Exit codes of a command that Ctrl-C or SIGTERM has ended, and what is said.
+INTERRUPTED, TERMINATED = 130, 143
+_ENDED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+_ROOM = "; make room, or let $ETHNICMER_WORKSPACE name a folder on another disk"
+_MAY = "; give a place that you may read and write ($ETHNICMER_WORKSPACE names that of results)"
+_HINTS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM)
+_HINTS |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _MAY)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,13 +96,19 @@ app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:
-    """Entry point: a mistake in the input is one line on stderr, not a traceback."""
+    """Entry point: a mistake in the input, a full disk or an end from outside is one line on stderr, no traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        app(standalone_mode=True)
+        with watched():
+            app(standalone_mode=True)
     except StudyError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"error: {error}{_HINTS.get(error.errno, '')}; what was computed is kept\n")
+        sys.exit(1)
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
-            sys.stderr.write("interrupted; what was computed is kept, the same command goes on from there\n")
+        if end.code in _ENDED:  # typer makes of Ctrl-C an exit without a word
+            said = f"{_ENDED[end.code]}; what was computed is kept, the same command goes on from there\n"
+            sys.stderr.write(said)
         raise

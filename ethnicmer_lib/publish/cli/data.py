@@ -90,6 +90,27 @@ def annotate(
     typer.echo(f"{out}: {len(found)} clips, {found['failed'].sum()} without a face")
 
 
+@app.command()
+@from_clips
+def search(
+    folder: Annotated[
+        Path, typer.Argument(help="What you want to hand on: a site, a rerun, the pictures of a talk.")
+    ],
+    **options: Any,
+) -> None:
+    """Search a folder for pictures like a frame of your copies, of subjects that are not in source.publishable.
+
+    Looked at are images, arrays (.npy), and what pages and notebooks embed; no video, PDF or archive.
+    """
+    from ethnicmer_lib.publish.guard import Guard
+    from ethnicmer_lib.sources import open_clips
+
+    if not folder.is_dir():
+        raise StudyError(f"{folder} is not a folder; give the one that you want to hand on")
+    guard = Guard.of(open_clips(entries(overrides(**options))["source"]))
+    typer.echo(guard.search(folder) if guard else "these clips hold no frame that may not be shown")
+
+
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write; a cohort of the same settings is completed.")],
     frames: Annotated[
@@ -102,11 +123,13 @@ def simulate(
 
     -p sets its knobs, which `ethnicmer params simulator` lists as those of the source: -p seed=3 -p repeats=2.
     """
+    from ethnicmer_lib.publish.watch import writes_to
     from ethnicmer_lib.simulator.write import write_cohort
     from ethnicmer_lib.sources import source_of
 
     named = {name.removeprefix("source."): value for name, value in typed(parameter).items()}
     settings = source_of({"kind": "simulated", **named}).settings()
+    writes_to(out)
     write_cohort(out, settings, frames=frames, around=around, progress=True)
     count = len(list(out.rglob("*.jpg")))
     folders = shlex.join(["--casme2", str(out / "CASME2"), "--samm", str(out / "SAMM")])

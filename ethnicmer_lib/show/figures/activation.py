@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 
 from ethnicmer_lib.show.figures import style
 from ethnicmer_lib.show.figures.style import CORAL, INK, NARROW, WIDTH, figure
+from ethnicmer_lib.store.provenance import provenance_of
+
+FEWEST = 5  #: subjects of whom an average is drawn where they are real; a mean of fewer is nearly a portrait
 
 
 @figure
@@ -60,7 +63,13 @@ def mean_maps(
 
     ``maps`` holds (label, group) -> (h, w) float32 in [0, 1], ``counts`` the number of clips behind each;
     ``background``, (H, W) or (H, W, 3) in [0, 1], is the same for all panels: a mean over subjects, never one person.
+    Of real clips no mean is drawn, neither map nor background, that fewer than FEWEST of the subjects in ``of`` share.
     """
+    if not provenance_of(of).simulated and (table := getattr(of, "table", None)) is not None:
+        subjects = table.groupby(["label", "group"])["subject"].nunique()
+        maps = {cell: one for cell, one in maps.items() if subjects.get(cell, 0) >= FEWEST}
+        if not maps:
+            return style.in_words(f"These means are of fewer than {FEWEST} subjects and not drawn.")
     labels, groups = (list(dict.fromkeys(names)) for names in zip(*maps, strict=True))
     whole = (0, background.shape[1], background.shape[0], 0)
     top = max(float(one.max()) for one in maps.values()) or 1.0

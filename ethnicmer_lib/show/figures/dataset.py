@@ -132,10 +132,11 @@ def filmstrip(clips: Sequence[tuple[Any, ...]], of: Any) -> Figure:
     """Onset, apex and their amplified difference, one clip a column; below, where given, true motion and true strain.
 
     Each of ``clips`` is (caption, onset, apex) or (caption, onset, apex, flow, strain): frames (H, W) or (H, W, 3)
-    uint8, flow (H, W, 2) px, strain (H, W) px per px. Of licensed clips no face is drawn, whatever is given: their
-    licence does not allow that in general.
+    uint8, flow (H, W, 2) px, strain (H, W) px per px. Of licensed clips no face is drawn but of subjects that the
+    reader has listed, whatever is given: their licence does not allow that in general.
     """
-    if not provenance_of(of).simulated:
+    shown = [getattr(frame, "shown", False) for _, onset, apex, *_ in clips for frame in (onset, apex)]
+    if not (provenance_of(of).simulated or (shown and all(shown))):
         return style.in_words("The frames of these clips are not shown.")
     captions, onsets, apexes, *motion = zip(*clips, strict=True)
     names = ["onset", "apex", f"apex - onset, {GAIN:.0f} times", "true motion, px", "true strain, px/px"]

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
+from ethnicmer_lib.clips.origin import refuse
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.store.provenance import provenance_of
 
@@ -57,6 +58,8 @@ def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
         of = provenance_of(signature.bind(*args, **options).arguments["of"])
         with plt.rc_context(_STYLE):
             fig = draw(*args, **options)
+            for image in (image for ax in fig.axes for image in ax.images):
+                refuse(image.get_array(), "into a figure")
             fig.text(0.0, -0.01, f"Source: {of.source}", ha="left", va="top", fontsize=8, color="#5d6b6f")
             if of.simulated:
                 box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": CORAL, "linewidth": 1}
