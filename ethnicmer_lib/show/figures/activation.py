@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.show.figures import style
@@ -65,9 +66,14 @@ def mean_maps(
     ``background``, (H, W) or (H, W, 3) in [0, 1], is the same for all panels: a mean over subjects, never one person.
     Of real clips no mean is drawn, neither map nor background, that fewer than FEWEST of the subjects in ``of`` share.
     """
-    if not provenance_of(of).simulated and (table := getattr(of, "table", None)) is not None:
-        subjects = table.groupby(["label", "group"])["subject"].nunique()
-        maps = {cell: one for cell, one in maps.items() if subjects.get(cell, 0) >= FEWEST}
+    table = getattr(of, "table", None)
+    if isinstance(table, pd.DataFrame) and not provenance_of(of).simulated:
+        subjects, of_group = (table.groupby(by)["subject"].nunique() for by in (["label", "group"], "group"))
+        maps = {
+            cell: one
+            for cell, one in maps.items()
+            if subjects.get(cell, of_group.get(cell[1], 0)) >= FEWEST  # a column may be no label
+        }
         if not maps:
             return style.in_words(f"These means are of fewer than {FEWEST} subjects and not drawn.")
     labels, groups = (list(dict.fromkeys(names)) for names in zip(*maps, strict=True))
