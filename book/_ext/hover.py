@@ -1,11 +1,14 @@
-"""Links to the glossary say what the term means when a pointer rests on them, and every badge SIMULATED is one."""
+"""Terms are links to the glossary where a page has them first, which say what they mean when a pointer rests on them;
+every badge SIMULATED is one, too."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 GLOSSARY = "book/glossary"
@@ -21,6 +24,36 @@ def definitions(app: Sphinx) -> dict[str, str]:
         meaning = " ".join(part.astext() for part in item.findall(nodes.paragraph))
         found |= dict.fromkeys([name for term in item.findall(nodes.term) for name in term["ids"]], meaning)
     return found
+
+
+def link_terms(app: Sphinx, doctree: nodes.document) -> None:
+    """Make a link of the first mention of every term on a page, unless the page has one."""
+    if app.env.docname == GLOSSARY or GLOSSARY not in app.env.found_docs:
+        return
+    entries = Path(app.env.doc2path(GLOSSARY)).read_text(encoding="utf-8").partition(":::{glossary}")[2]
+    there = {link["reftarget"].lower() for link in doctree.findall(pending_xref) if link.get("reftype") == "term"}
+    # A word of everyday language is none of its own accord: "run", "power".
+    for term in re.findall(r"^(\w.*[A-Z ].*|[A-Z].*)\n  \S", entries, re.MULTILINE):
+        if term.lower() not in there:
+            _link_first(doctree, term)
+
+
+def _link_first(doctree: nodes.document, term: str) -> None:
+    word = re.compile(rf"\b{re.escape(term)}s?\b", 0 if term[0].isupper() else re.IGNORECASE)
+    for paragraph in doctree.findall(nodes.paragraph):
+        for text in (one for one in paragraph.children if isinstance(one, nodes.Text)):
+            if found := word.search(text):
+                link = pending_xref(
+                    "",
+                    nodes.inline("", found[0]),
+                    refdomain="std",
+                    reftype="term",
+                    reftarget=term,
+                    refwarn=True,
+                )
+                parts = [nodes.Text(text[: found.start()]), link, nodes.Text(text[found.end() :])]
+                paragraph.replace(text, parts)
+                return
 
 
 def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -44,5 +77,6 @@ def link_badges(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("html-page-context", link_badges)
+    app.connect("doctree-read", link_terms)
     app.connect("doctree-resolved", explain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
