@@ -31,7 +31,9 @@ def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     if app.env.docname == GLOSSARY or GLOSSARY not in app.env.found_docs:
         return
     entries = Path(app.env.doc2path(GLOSSARY)).read_text(encoding="utf-8").partition(":::{glossary}")[2]
-    there = {link["reftarget"].lower() for link in doctree.findall(pending_xref) if link.get("reftype") == "term"}
+    there = {
+        link["reftarget"].lower() for link in doctree.findall(pending_xref) if link.get("reftype") == "term"
+    }
     # A word of everyday language is none of its own accord: "run", "power".
     for term in re.findall(r"^(\w.*[A-Z ].*|[A-Z].*)\n  \S", entries, re.MULTILINE):
         if term.lower() not in there:
@@ -39,7 +41,8 @@ def link_terms(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _link_first(doctree: nodes.document, term: str) -> None:
-    word = re.compile(rf"\b{re.escape(term)}s?\b", 0 if term[0].isupper() else re.IGNORECASE)
+    said = re.escape(term).replace("'", "['’]")  # as it is written, and as it is set
+    word = re.compile(rf"\b{said}s?\b", 0 if term[0].isupper() else re.IGNORECASE)
     for paragraph in doctree.findall(nodes.paragraph):
         for text in (one for one in paragraph.children if isinstance(one, nodes.Text)):
             if found := word.search(text):

@@ -102,12 +102,14 @@ def test_lessons_need_no_deep_learning_library():
 def test_terms_are_links_that_say_what_they_mean(tmp_path):
     (tmp_path / "book").mkdir()
     extensions = "extensions, myst_enable_extensions = ['hover', 'myst_parser'], ['colon_fence']"
-    entries = "apex\n  The largest.\n\nmacro F1\n  A mean.\n\noptical flow\n  A move.\n"
+    entries = (
+        "apex\n  The largest.\n\nmacro F1\n  A mean.\n\noptical flow\n  A move.\n\nCramér's V\n  A share.\n"
+    )
     contents = ":::{toctree}\nbook/glossary\nbook/page\n:::\n"
     pages = {
         "conf.py": f"import sys\nsys.path.append({str(ROOT / 'book' / '_ext')!r})\n{extensions}\n",
         "index.md": f"# A macro F1\n\n{{term}}`apex` and {{term}}`so <apex>`\n\n{contents}",
-        "book/page.md": "# B\n\nAn apex, `macro F1`, macro F1, and macro F1 again; Optical flows.\n",
+        "book/page.md": "# B\n\nAn apex, `macro F1`, macro F1, and macro F1 again; Optical flows. Cramér's V.\n",
         "book/glossary.md": f"# C\n\n:::{{glossary}}\n{entries}:::\n",
     }
     for name, text in pages.items():
@@ -123,7 +125,12 @@ def test_terms_are_links_that_say_what_they_mean(tmp_path):
         if "#term-" in one["href"]
     ]
     by_hand = [("apex", "The largest."), ("so", "The largest.")]
-    assert links == [*by_hand, ("macro F1", "A mean."), ("Optical flows", "A move.")]
+    assert links == [
+        *by_hand,
+        ("macro F1", "A mean."),
+        ("Optical flows", "A move."),
+        ("Cramér’s V", "A share."),
+    ]
 
 
 def test_every_term_of_the_glossary_is_defined_once_and_every_link_has_one():
