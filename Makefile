@@ -26,8 +26,8 @@ picture: book ## renew the picture of README and of links to the site: the landi
 	@$(BIN)/python tools/picture.py
 
 launchable: book ## push the notebooks as they were run to the branch that Binder and Colab open
-	@cp _build/html/_sources/book/*.ipynb book/ && git add -f book/*.ipynb
-	@git -c user.name=build -c user.email=build@localhost commit -q -m "Notebooks as the book ran them" book/*.ipynb
+	@(cd _build/html/_sources && tar cf - $$(find book -name '*.ipynb')) | tar xf -
+	@git add -f $$(find book -name '*.ipynb') && git -c user.name=build -c user.email=build@localhost commit -q -m "Notebooks as the book ran them"
 	@git push -q -f origin HEAD:notebooks
 
 test: $(READY) ## run the tests
