@@ -102,7 +102,7 @@ def findings(runs: dict[str, NotebookNode]) -> pd.DataFrame:
             asked = sum(one.question == question for question, _ in columns[name])  # on other clips before
             columns[name][one.question, asked] = f"{'' if value is None else f'{value}: '}{one.verdict}"
     both = pd.DataFrame({name: pd.Series(texts) for name, texts in columns.items()}).fillna("–")
-    return _differing(both).droplevel(1).rename_axis("question")
+    return both if both.empty else _differing(both).droplevel(1).rename_axis("question")
 
 
 def _differing(rows: pd.DataFrame) -> pd.DataFrame:
