@@ -4,68 +4,52 @@ every badge SIMULATED is one, too."""
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 GLOSSARY = "book/glossary"
 BADGE = re.compile(r"<span class='simulated-badge'>(\w+)</span>")  #: as show.tables writes it
 
 
-def definitions(app: Sphinx) -> dict[str, str]:
-    """Id of every term of the glossary -> its definition as plain text; empty where the glossary is not built."""
+def definitions(app: Sphinx) -> dict[str, tuple[str, str]]:
+    """Id of every term of the glossary -> term and definition as plain text; empty where the glossary is not built."""
     if GLOSSARY not in app.env.found_docs:
         return {}
     found = {}
     for item in app.env.get_doctree(GLOSSARY).findall(nodes.definition_list_item):
         meaning = " ".join(part.astext() for part in item.findall(nodes.paragraph))
-        found |= dict.fromkeys([name for term in item.findall(nodes.term) for name in term["ids"]], meaning)
+        found |= {name: (term.astext(), meaning) for term in item.findall(nodes.term) for name in term["ids"]}
     return found
 
 
-def link_terms(app: Sphinx, doctree: nodes.document) -> None:
-    """Make a link of the first mention of every term on a page, unless the page has one."""
-    if app.env.docname == GLOSSARY or GLOSSARY not in app.env.found_docs:
+def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Give every link to a term its definition, and every term that a page has without a link one where it is first."""
+    if page == GLOSSARY:
         return
-    entries = Path(app.env.doc2path(GLOSSARY)).read_text(encoding="utf-8").partition(":::{glossary}")[2]
-    there = {
-        link["reftarget"].lower() for link in doctree.findall(pending_xref) if link.get("reftype") == "term"
-    }
-    # A word of everyday language is none of its own accord: "run", "power".
-    for term in re.findall(r"^(\w.*[A-Z ].*|[A-Z].*)\n  \S", entries, re.MULTILINE):
-        if term.lower() not in there:
-            _link_first(doctree, term)
+    known, linked = definitions(app), set()
+    for link in doctree.findall(nodes.reference):
+        name = link.get("refuri", "").rpartition("#")[2] or link.get("refid", "")
+        if name in known:
+            link["reftitle"] = known[name][1]
+            linked.add(name)
+    for name, (term, meaning) in known.items():
+        # A word of everyday language is no link of its own accord: "run", "power".
+        if name not in linked and re.search("[A-Z ]", term):
+            uri = f"{app.builder.get_relative_uri(page, GLOSSARY)}#{name}"
+            _link_first(doctree, term, {"refuri": uri, "reftitle": meaning})
 
 
-def _link_first(doctree: nodes.document, term: str) -> None:
-    said = re.escape(term).replace("'", "['’]")  # as it is written, and as it is set
-    word = re.compile(rf"\b{said}s?\b", 0 if term[0].isupper() else re.IGNORECASE)
+def _link_first(doctree: nodes.document, term: str, to: dict[str, str]) -> None:
+    word = re.compile(rf"\b{re.escape(term)}s?\b", 0 if term[0].isupper() else re.IGNORECASE)
     for paragraph in doctree.findall(nodes.paragraph):
         for text in (one for one in paragraph.children if isinstance(one, nodes.Text)):
             if found := word.search(text):
-                link = pending_xref(
-                    "",
-                    nodes.inline("", found[0]),
-                    refdomain="std",
-                    reftype="term",
-                    reftarget=term,
-                    refwarn=True,
-                )
+                link = nodes.reference("", "", nodes.inline("", found[0]), internal=True, **to)
                 parts = [nodes.Text(text[: found.start()]), link, nodes.Text(text[found.end() :])]
                 paragraph.replace(text, parts)
                 return
-
-
-def explain(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Give every link to a term its definition."""
-    meanings = definitions(app)
-    for link in doctree.findall(nodes.reference):
-        term = link.get("refuri", "").rpartition("#")[2] or link.get("refid", "")
-        if term in meanings and page != GLOSSARY:
-            link["reftitle"] = meanings[term]
 
 
 def link_badges(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -80,6 +64,5 @@ def link_badges(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("html-page-context", link_badges)
-    app.connect("doctree-read", link_terms)
     app.connect("doctree-resolved", explain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
