@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book site.zip test lint format lock serve clean
+.PHONY: help book site.zip picture launchable test lint format lock serve clean
 
 help: ## list the commands
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
@@ -21,6 +21,14 @@ book: $(READY) ## build the study as a website from the simulated cohort
 site.zip: book ## the website as one file, to hand on or to put on any web server
 	@$(BIN)/python -c 'import shutil; shutil.make_archive("site", "zip", "_build/html")'
 	@echo "the site as one file: $@"
+
+picture: book ## renew the picture of README and of links to the site: the landing page's figure
+	@$(BIN)/python tools/picture.py
+
+launchable: book ## push the notebooks as they were run to the branch that Binder and Colab open
+	@(cd _build/html/_sources && tar cf - $$(find book -name '*.ipynb')) | tar xf -
+	@git add -f $$(find book -name '*.ipynb') && git -c user.name=build -c user.email=build@localhost commit -q -m "Notebooks as the book ran them"
+	@git push -q -f origin HEAD:notebooks
 
 test: $(READY) ## run the tests
 	@ETHNICMER_TEST_WORKSPACE=_build/tests $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -41,11 +41,22 @@ def refusals(error: ValidationError, schema: Mapping[str, Any]) -> str:
             close = "".join(f" Did you mean {known}?" for known in get_close_matches(where[-1], allowed, n=1))
             name = ".".join(where)
             said[name] = f"unknown parameter {name}.{close} Allowed: {', '.join(allowed)}"
+            if kinds := _kinds_with(schema, problem["loc"]):
+                said[name] += (
+                    f"; {name} is of sources {', '.join(kinds)}, and this one is {problem['loc'][1]}"
+                )
         else:  # of several types each says what it takes; what is no identifier names the type
             name = ".".join(filter(str.isidentifier, where))
             start = f"{said[name]}, or: " if name in said else f"{name}={problem['input']!r} is refused: "
             said[name] = start + problem["msg"]
     return "; ".join(said.values())
+
+
+def _kinds_with(schema: Mapping[str, Any], place: Sequence[str | int]) -> list[str]:
+    """The other kinds of a tagged union that have the name at the end of a place; none where it is no union."""
+    field = schema.get("properties", {}).get(place[0], {}) if len(place) == 3 else {}
+    kinds = field.get("discriminator", {}).get("mapping", {})
+    return [kind for kind in kinds if kind != place[1] and place[2] in _names(schema, (place[0], kind))]
 
 
 def _names(schema: Mapping[str, Any], place: Iterable[str | int]) -> list[str]:

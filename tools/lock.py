@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 HEADER = """\
-# The same packages as requirements.lock, for conda and Binder users: conda brings Python, pip the rest.
+# The same packages as requirements.lock, for conda users: conda brings Python, pip the rest.
 # Written by tools/lock.py; do not edit by hand.  GPU or not, this is PyTorch's default build.
 name: ethnicmer
 channels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -12,21 +13,27 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
+import yaml
 from nbformat import NotebookNode
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.publish import execute, saved
 from ethnicmer_lib.publish.chapters import INTRO, PAGES, Chapter, chapter, opened, resolve, written
 from ethnicmer_lib.publish.guard import Guard
+from ethnicmer_lib.publish.notebooks import pictures, taken_away
 from ethnicmer_lib.publish.parameters import Parameters
 from ethnicmer_lib.store import digest, lock, project_root, workspace
 from ethnicmer_lib.store.identity import file_digest
 
 PROGRAM = Path(sys.executable).with_name("jupyter-book")
+#: A published site launches its notebooks from a branch of the repository whose address is in this variable.
+REPOSITORY, BRANCH = "ETHNICMER_REPOSITORY", "notebooks"
 
 
 def build(profile: str, overrides: Mapping[str, Any], *, say: Callable[[str], None] = print) -> Path:
@@ -116,7 +123,7 @@ def rerun(
     _refuse(guard, {name: nbformat.writes(notebook)})
     folder = workspace() / "reruns" / f"{one.path.stem}-{execute.key(one, p)}"
     (folder / "results").mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, folder / f"{one.path.stem}.ipynb")
+    nbformat.write(taken_away(notebook), folder / f"{one.path.stem}.ipynb")
     (folder / "results" / "parameters.json").write_text(
         json.dumps({"chapter": name, **p.identity()}, indent=1)
     )
@@ -125,6 +132,7 @@ def rerun(
         shutil.copytree(
             workspace() / "runs" / run, folder / "results" / run, ignore=tables, dirs_exist_ok=True
         )
+    _as_files(folder / "results", notebook)
     if PROGRAM.exists():  # not in the small installation
         page = {f"book/{name}.ipynb": nbformat.writes(notebook)}
         render(page, folder / ".stage", folder / "html", only=name)
@@ -142,6 +150,29 @@ def _as_rerun(notebook: NotebookNode, changed: Mapping[str, Any]) -> NotebookNod
         r"^# .+$", rf"\g<0> (rerun){said}" if changed else r"\g<0>", first.source, count=1, flags=re.M
     )
     return notebook
+
+
+def _as_files(results: Path, notebook: NotebookNode) -> None:
+    """What other programs open, beside the Parquet tables: one CSV of those that are numbered, and the figures."""
+    for run in (path for path in results.iterdir() if path.is_dir()):
+        for name, paths in groupby(
+            sorted(run.glob("*.parquet")), lambda path: path.stem.rstrip("0123456789")
+        ):
+            tables = {path.stem: pd.read_parquet(path) for path in paths}
+            pd.concat(tables, names=["table"]).reset_index("table").to_csv(run / f"{name}.csv", index=False)
+    for name, picture in pictures(notebook).items():
+        (results / f"{name}.png").write_bytes(base64.b64decode(picture))
+
+
+def launching(repository: str) -> str:
+    """What ``_config.yml`` says besides where notebooks can be launched from a repository; '' where there is none."""
+    if not repository:
+        return ""
+    places = {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
+    buttons = {"notebook_interface": "jupyterlab", **places}
+    return "\n" + yaml.safe_dump(
+        {"repository": {"url": repository, "branch": BRANCH}, "launch_buttons": buttons}
+    )
 
 
 def render(pages: Mapping[str, str], stage: Path, site: Path, *, only: str | None = None) -> bool:
@@ -162,9 +193,11 @@ def _render(pages: Mapping[str, str], stage: Path, site: Path, only: str | None)
     if only:
         contents = f"format: jb-book\nroot: book/{only}\nchapters: [{{file: book/references}}]\n"
     chapters = {page.path for page in PAGES}
-    own = [base / "_config.yml", *(path for path in (base / "book").rglob("*") if path not in chapters)]
+    own = [path for path in (base / "book").rglob("*") if path not in chapters]
     staged = {str(path.relative_to(base)): path.read_bytes() for path in own if path.is_file()}
-    staged |= {name: text.encode() for name, text in {**pages, "_toc.yml": contents}.items()}
+    config = (base / "_config.yml").read_text() + launching(os.environ.get(REPOSITORY, ""))
+    given = {**pages, "_config.yml": config, "_toc.yml": contents}
+    staged |= {name: text.encode() for name, text in given.items()}
     for path in source.rglob("*"):
         if path.is_file() and str(path.relative_to(source)) not in staged:
             path.unlink()
@@ -193,6 +226,8 @@ def _render(pages: Mapping[str, str], stage: Path, site: Path, only: str | None)
     part = site.with_name(f".{site.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(rendered / "html", part)
+    for path in (part / "_sources").rglob("*.ipynb"):  # for download
+        nbformat.write(taken_away(nbformat.read(path, 4), os.environ.get(REPOSITORY, "")), path)
     (part / ".signature").write_text(_sealed(signature, part))
     shutil.rmtree(site, ignore_errors=True)
     os.replace(part, site)

@@ -25,6 +25,8 @@ from ethnicmer_lib.store import digest, project_root
 
 PROFILES = ("quick", "paper", "tiny")
 _PLAIN = (int, float, str, bool, list, tuple, dict, NoneType)
+#: How flow comes from frames: without effect on flow that others have computed.
+_OF_FRAMES = ("flow_method", "scaling")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,16 @@ class Chapter:
         """Why this chapter cannot be built on a checked source, or None where it can."""
         if self.simulated_only and source.kind != "simulated":
             return "This chapter introduces the simulated cohort."
-        if self.frames and (source.kind == "flow" or getattr(source, "flow", None)):
+        if self.frames and _ready_made(source):
             return f"Flow features hold no frames; this chapter needs them {self.frames}."
         if self.two_groups and source.kind == "manifest" and len(groups := opened(source).groups) != 2:
             return f"This chapter compares two groups; these clips have {len(groups)}: {', '.join(groups)}."
         return None
+
+
+def _ready_made(source: Any) -> bool:
+    """Whether a checked source holds flow instead of frames."""
+    return source.kind == "flow" or getattr(source, "flow", None) is not None
 
 
 opened = cache(open_clips)
@@ -174,7 +181,13 @@ def resolve(
             set_entry(values, name, value)
         elif first not in Known.model_fields:
             raise StudyError(f"no chapter has a parameter {first}; see `ethnicmer params CHAPTER`")
-    return checked(one.model, values)
+    p = checked(one.model, values)
+    idle = [name for name in overrides if name.removeprefix(f"{one.name}.") in _OF_FRAMES]
+    if idle and hasattr(p, "source") and _ready_made(p.source):
+        raise StudyError(
+            f"{idle[0]} changes nothing here: others have computed the flow of these clips; leave it out"
+        )
+    return p
 
 
 def set_entry(values: dict[str, Any], name: str, value: Any) -> None:

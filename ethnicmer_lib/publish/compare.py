@@ -15,6 +15,7 @@ from nbformat import NotebookNode, v4
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.build import render
+from ethnicmer_lib.publish.notebooks import pictures
 from ethnicmer_lib.publish.saved import saved
 from ethnicmer_lib.show import table
 from ethnicmer_lib.stats import difference
@@ -101,7 +102,7 @@ def findings(runs: dict[str, NotebookNode]) -> pd.DataFrame:
             asked = sum(one.question == question for question, _ in columns[name])  # on other clips before
             columns[name][one.question, asked] = f"{'' if value is None else f'{value}: '}{one.verdict}"
     both = pd.DataFrame({name: pd.Series(texts) for name, texts in columns.items()}).fillna("–")
-    return _differing(both).droplevel(1).rename_axis("question")
+    return both if both.empty else _differing(both).droplevel(1).rename_axis("question")
 
 
 def _differing(rows: pd.DataFrame) -> pd.DataFrame:
@@ -138,7 +139,7 @@ def differences(runs: dict[str, NotebookNode]) -> pd.DataFrame:
 
 def figures(runs: dict[str, NotebookNode]) -> Iterator[str]:
     """Every figure that all reruns have and that is not the same in all, as a row of HTML."""
-    of_run = {name: dict(_pictures(run)) for name, run in runs.items()}
+    of_run = {name: pictures(run) for name, run in runs.items()}
     for figure in of_run["A"]:
         if any(figure not in found for found in of_run.values()):
             continue
@@ -150,12 +151,3 @@ def figures(runs: dict[str, NotebookNode]) -> Iterator[str]:
             for name, found in of_run.items()
         )
         yield f"<div style='display:flex;flex-wrap:wrap;gap:1rem'>{row}</div>"
-
-
-def _pictures(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """Name under which a figure was glued, and its PNG in base 64."""
-    for output in chain.from_iterable(cell.get("outputs", []) for cell in notebook.cells):
-        name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-        picture = output.get("data", {}).get("application/papermill.record/image/png")
-        if name and picture:
-            yield name, "".join(picture).replace("\n", "")

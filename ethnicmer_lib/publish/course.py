@@ -16,6 +16,7 @@ from nbformat.v4 import new_markdown_cell
 from ethnicmer_lib.evidence import blind
 from ethnicmer_lib.evidence.exercises import quiz, stub
 from ethnicmer_lib.publish.chapters import LESSONS, Chapter, read
+from ethnicmer_lib.publish.notebooks import plain
 from ethnicmer_lib.sources import open_clips
 from ethnicmer_lib.store import project_root
 
@@ -26,13 +27,6 @@ COHORTS = {
     "marked": {"size": "tiny", "texture_cue": 1},
     "label_noise": {"size": "tiny", "label_noise": 0.2},
 }
-_PLAIN = (
-    (r"\{(?:term|ref|doc|numref)\}`([^`<]+?)(?:\s*<[^`>]*>)?`", r"\1"),
-    (r"(?m)^\([\w-]+\)=\n", ""),
-    (r"(?m)^:{3,}\{\w+\} ?(.*)$", r"**\1**\n"),
-    (r"(?m)^:(?:class|open|name):.*\n", ""),
-    (r"(?m)^:{3,}$", ""),
-)
 
 
 def edition(one: Chapter, student: bool) -> NotebookNode:
@@ -59,26 +53,6 @@ def edition(one: Chapter, student: bool) -> NotebookNode:
         cells.append(cell)
     notebook.cells = cells
     return notebook
-
-
-def plain(text: str) -> str:
-    """Text of the book as Jupyter reads it: roles as their words, references as (author, year), no directives."""
-    text = re.sub(r"\{cite:([pt])\}`([^`]+)`", lambda found: _cited(found[2], found[1] == "t"), text)
-    for pattern, words in _PLAIN:
-        text = re.sub(pattern, words, text)
-    return text.strip()
-
-
-def _cited(keys: str, in_text: bool) -> str:
-    bib = (project_root() / "book" / "references.bib").read_text(encoding="utf-8")
-    found = []
-    for key in keys.split(","):
-        entry = re.search(rf"@\w+\{{{key.strip()},(.*?)\n\}}", bib, re.DOTALL)[1]
-        who = re.search(r"author\s*=\s*\{(.*)\},", entry)[1].split(" and ")
-        year, first = re.search(r"year\s*=\s*\{(\d+)\}", entry)[1], re.sub("[{}]", "", who[0].split(",")[0])
-        name = first + (" et al." if len(who) > 2 else f" & {who[1].split(',')[0]}" if len(who) == 2 else "")
-        found.append(f"{name} ({year})" if in_text else f"{name}, {year}")
-    return "; ".join(found) if in_text else f"({'; '.join(found)})"
 
 
 def write_course(out: Path, word: str | None = None) -> list[Path]:

@@ -89,6 +89,7 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
                 parameters=written(one, p),
                 kernel_name="python3",
                 progress_bar=False,
+                start_timeout=600,  # seconds, on a machine whose cores are busy
                 stderr_file=_Terminal(one.name),
                 resources={"metadata": {"path": str(one.path.parent)}},
                 config=Config({"KernelManager": ours, "NotebookClient": quiet}),

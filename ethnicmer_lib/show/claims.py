@@ -33,7 +33,7 @@ _SCRIPT = """
 
 
 def ledger(found: pd.DataFrame) -> HTML:
-    """All claims, each unfolding to its answers, with fields that filter them; and the same as files.
+    """All claims by place, each unfolding to its answers, with fields that filter them; and the same as files.
 
     ``found`` is a table of ``paper.claims_ledger``.
     """
@@ -44,7 +44,12 @@ def ledger(found: pd.DataFrame) -> HTML:
         + "<label>Words <input name='words' type='search'></label>"
         + "<output class='ledger-count'></output></form>"
     )
-    rows = "".join(_claim(answers) for _, answers in found.groupby("key", sort=False))
+    rows = "".join(
+        f"<section><h2>{html.escape(place)}</h2>"
+        + "".join(_claim(answers) for _, answers in claims.groupby("key", sort=False))
+        + "</section>"
+        for place, claims in found.groupby("place", sort=False)
+    )
     files = {"csv": found.to_csv(index=False), "json": found.to_json(orient="records", indent=1)}
     links = " ".join(_download(name, text) for name, text in files.items())
     return HTML(

@@ -45,6 +45,10 @@ def test_a_simulated_source_is_the_settings_of_the_simulator():
         ({"source": {"kind": "video"}}, r"source=.*Input tag 'video' .*'simulated', 'flow', 'licensed'"),
         ({"source": {"kind": "flow"}}, r"source.folder=.*Field required"),
         ({"source": {"folder": "x"}}, r"unknown parameter source.folder. Allowed: size, .*texture_cue"),
+        (
+            {"source": {"mapping": "asian_only"}},
+            r"unknown parameter source.mapping.* is of sources flow, licensed, and this one is simulated",
+        ),
         ({"source": {"texture_cue": 2}}, r"texture_cue 2.0: must be a number from 0 to 1"),
         ({"recipe": {"epochs": 0}}, r"recipe.epochs=0 is refused: .*greater than or equal to 1$"),
         (

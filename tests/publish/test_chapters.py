@@ -14,6 +14,7 @@ from ethnicmer_lib.publish.cli.options import typed
 from ethnicmer_lib.sources import source_of
 
 WITH_PARAMETERS = [page for page in chapters.PAGES if page.model.model_fields]
+FLOW = {"kind": "flow", "folder": "."}
 NAMED = pytest.mark.parametrize("page", WITH_PARAMETERS, ids=lambda page: page.name)
 
 
@@ -94,11 +95,20 @@ def test_an_override_reaches_every_chapter_that_has_it_or_the_one_that_it_names(
         ({"prima_face.seed": 1}, "no chapter has a parameter prima_face"),
         ({"benchmark.epochs": 1}, "unknown parameter epochs"),
         ({"recipe.epochs": 0}, "recipe.epochs=0 is refused"),
+        (
+            {"source": FLOW, "flow_method": "dis"},
+            "flow_method changes nothing here: others have computed the flow",
+        ),
+        ({"source": FLOW, "benchmark.scaling": "none"}, "benchmark.scaling changes nothing here"),
     ],
 )
 def test_wrong_overrides_are_refused(overrides, message):
     with pytest.raises(StudyError, match=message):
         resolve(chapter("benchmark"), "quick", overrides)
+
+
+def test_a_profile_may_set_what_a_source_does_not_use():
+    assert resolve(chapter("benchmark"), "tiny", {"source": FLOW}).flow_method == "dis"
 
 
 def test_a_rerun_takes_only_the_chapters_own_names():
@@ -114,7 +124,7 @@ def test_unknown_profiles_and_chapters_name_the_known_ones():
 
 
 def test_flow_leaves_out_the_chapters_that_need_frames_and_says_why():
-    flow = source_of({"kind": "flow", "folder": "."})
+    flow = source_of(FLOW)
     reasons = {one.name: one.left_out(flow) for one in chapters.CHAPTERS}
     assert {name for name, reason in reasons.items() if reason} == {"simulator", "motion"}
     assert "no frames" in reasons["motion"]

@@ -67,6 +67,13 @@ def test_findings_that_differ_are_shown_with_interval_and_verdict(runs):
     ]
 
 
+def test_pages_that_find_nothing_are_compared_too(runs, monkeypatch):
+    monkeypatch.setattr(compare, "saved", lambda run: {"findings": [], "runs": []})
+    assert compare.findings(runs).empty
+    assert compare.changes(runs).index.tolist() == ["seed", "source"]
+    assert compare.differences(runs).empty
+
+
 def test_scores_on_the_same_clips_have_a_difference(runs):
     found = compare.differences(runs).loc["a", "B minus A"]
     assert isinstance(found, Estimate)

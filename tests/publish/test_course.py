@@ -12,6 +12,7 @@ import zipfile
 import matplotlib
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from checkout import ROOT
 
 from ethnicmer_lib.evidence import blind, exercises
@@ -98,18 +99,38 @@ def test_lessons_need_no_deep_learning_library():
     assert done.stdout == "False\n", done.stderr
 
 
-def test_links_to_terms_say_what_they_mean(tmp_path):
+def test_terms_are_links_that_say_what_they_mean(tmp_path):
     (tmp_path / "book").mkdir()
+    extensions = "extensions, myst_enable_extensions = ['hover', 'myst_parser'], ['colon_fence']"
+    entries = (
+        "apex\n  The largest.\n\nmacro F1\n  A mean.\n\noptical flow\n  A move.\n\nCramér's V\n  A share.\n"
+    )
+    contents = ":::{toctree}\nbook/glossary\nbook/page\n:::\n"
     pages = {
-        "conf.py": f"import sys\nsys.path.append({str(ROOT / 'book' / '_ext')!r})\nextensions = ['hover']\n",
-        "index.rst": "A\n=\n\n:term:`apex` and :term:`so <apex>`\n\n.. toctree::\n\n   book/glossary\n",
-        "book/glossary.rst": "B\n=\n\n.. glossary::\n\n   apex\n      The largest.\n",
+        "conf.py": f"import sys\nsys.path.append({str(ROOT / 'book' / '_ext')!r})\n{extensions}\n",
+        "index.md": f"# A macro F1\n\n{{term}}`apex` and {{term}}`so <apex>`\n\n{contents}",
+        "book/page.md": "# B\n\nAn apex, `macro F1`, macro F1, and macro F1 again; Optical flows. Cramér's V.\n",
+        "book/glossary.md": f"# C\n\n:::{{glossary}}\n{entries}:::\n",
     }
     for name, text in pages.items():
         (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(tmp_path), str(tmp_path / "out")]
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(tmp_path), str(tmp_path / "out")]
     subprocess.run(command, check=True, capture_output=True)
-    assert (tmp_path / "out" / "index.html").read_text().count('title="The largest."') == 2
+    links = [
+        (one.text, one["title"])
+        for page in ("index", "book/page")
+        for one in BeautifulSoup((tmp_path / "out" / f"{page}.html").read_text(), "html.parser")(
+            "a", title=True
+        )
+        if "#term-" in one["href"]
+    ]
+    by_hand = [("apex", "The largest."), ("so", "The largest.")]
+    assert links == [
+        *by_hand,
+        ("macro F1", "A mean."),
+        ("Optical flows", "A move."),
+        ("Cramér’s V", "A share."),
+    ]
 
 
 def test_every_term_of_the_glossary_is_defined_once_and_every_link_has_one():

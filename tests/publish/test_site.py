@@ -9,9 +9,12 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import axe
+import numpy as np
 import pytest
 from browser import browser, errors, requests, resize, served
 from bs4 import BeautifulSoup
+from checkout import ROOT
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -22,6 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.book]
 MODES = {"phone": (390, "light"), "desktop": (1366, "light"), "dark": (1366, "dark")}
 #: Bytes of a page with its own pictures; theme and MathJax are loaded once for all pages.
 HEAVIEST = 2_000_000
+PICTURE = "book/_static/story.png"  #: of README and of links to the site
 
 _TYPESET = """
 const done = arguments[0];
@@ -120,6 +124,17 @@ def test_links_and_their_places_are_there_and_pages_are_light(site):
             weight += target.stat().st_size if one.name == "img" and "_images" in target.parts else 0
         assert weight < HEAVIEST, f"{path.name} weighs {weight} bytes"
     assert seen > 1000
+
+
+def test_the_picture_of_the_readme_is_the_figure_of_the_landing_page(site):
+    soup = BeautifulSoup((site / "book" / "intro.html").read_text(encoding="utf-8"), "html.parser")
+    here = site / "book" / soup.select_one("#fig-story img")["src"]
+    drawn, kept = (np.asarray(Image.open(path).convert("L"), int) for path in (here, ROOT / PICTURE))
+    assert f"]({PICTURE})" in (ROOT / "README.md").read_text()
+    assert drawn.shape == kept.shape, "run `make picture`"
+    assert (abs(drawn - kept) > 64).mean() < 1e-4, (
+        "run `make picture`: a thousandth moves more pixels than that"
+    )
 
 
 @pytest.mark.parametrize(
