@@ -127,7 +127,9 @@ def agree(study, policies) -> None:
         assert stopped in [one.message for one in report.problems if one.stops(policies)]
 
 
-@pytest.mark.parametrize(("plant", "chosen"), COMBINATIONS, ids=str)
+@pytest.mark.parametrize(
+    ("plant", "chosen"), COMBINATIONS, ids=lambda given: str(given) if isinstance(given, dict) else None
+)
 def test_over_all_policies_that_matter_the_check_says_what_the_study_does(trees, plant, chosen):
     agree(trees[plant], Policies(**chosen))
 
