@@ -47,7 +47,7 @@ def test_an_onset_that_is_no_frame_number_is_refused_with_clip_and_row(study, ce
     study.write()
     study.casme2_rows[0] = (1, "EP02_01f", cell, 59, 86, 12, "happiness")
     study.write_coding()
-    words = ("no onset frame: empty",) if cell in NO_NUMBER else ("a frame that is no number", "onset '")
+    words = ("no onset frame", "empty") if cell in NO_NUMBER else ("a frame that is no number", "onset '")
     refused_by_both(study, "CASME II/sub01/EP02_01f", f"{CODING} row 2", *words)
 
 
