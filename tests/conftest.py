@@ -58,6 +58,17 @@ def tiny(common):
         return open_clips("tiny", progress=False)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of the catalogue of hostile inputs: how many were tried, and how many were answered as they should be."""
+    good, bad = (
+        sum("catalogue" in report.keywords for kind in kinds for report in terminalreporter.getreports(kind))
+        for kinds in (("passed",), ("failed", "error"))
+    )
+    if good + bad:
+        line = f"hostile inputs: {good + bad} tried, {good} refused clearly or handled, {bad} lost or wrong"
+        terminalreporter.write_line(line)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The book's build first: it is the longest, and the tests of its pages, in other files, wait for it."""
     items.sort(key=lambda item: "test_build" not in item.path.name)

@@ -22,6 +22,7 @@ from ethnicmer_lib.errors import StudyError
 #: Header, lower case without spaces -> column of the clips table, as ``known.yml`` has them.
 HEADERS = facts("known")["headers"]
 MISSING_FRAME = ("", "/", "-1")
+ROWS = 20_000  #: of a sheet are read: a stray cell at its last corner would take all memory
 
 
 def read_coding(path: Path, database: str) -> tuple[pd.DataFrame, list[Problem]]:
@@ -64,7 +65,7 @@ def coded(
     clips["emotion"] = clips["emotion"].str.lower()
     clips["label"] = clips["emotion"].map(emotions)
     for moment in MOMENTS:
-        number = clips[moment].str.extract(r"^(\d{1,9})(?:\.0)?$", expand=False)  # a CSV may say 46.0
+        number = clips[moment].str.extract(r"^([0-9]{1,9})(?:\.0)?$", expand=False)  # a CSV may say 46.0
         clips[moment] = pd.to_numeric(number).astype("Int64")
     problems += _row_problems(clips, cells.loc[clips.index], path, emotions, moments)
     if clips["label"].isna().all() and not any(KINDS[problem.code].stops for problem in problems):
@@ -125,7 +126,11 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.count))
         sheets = {path.name: pd.DataFrame(zip(*zip_longest(*rows, fillvalue=""), strict=True), dtype=str)}
     else:
-        sheets = pd.read_excel(path, None, engine="openpyxl", header=None, dtype=str, keep_default_na=False)
+        sheets = pd.read_excel(
+            path, None, engine="openpyxl", header=None, dtype=str, keep_default_na=False, nrows=ROWS
+        )
+        if long := [name for name, cells in sheets.items() if len(cells) == ROWS]:
+            raise ValueError(f"sheet {long[0]} has {ROWS} rows or more: this is no list of clips")
     return {name: cells.apply(lambda column: column.str.strip()) for name, cells in sheets.items()}
 
 

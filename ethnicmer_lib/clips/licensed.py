@@ -19,6 +19,7 @@ from ethnicmer_lib.clips.reading import Copy, read_copy
 from ethnicmer_lib.clips.table import COLUMNS, NEIGHBOURS, Clips, Decision, FlowClips, Moment, Provenance
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store import digest
+from ethnicmer_lib.store.identity import file_digest
 
 
 class FrameClips(Clips):
@@ -109,25 +110,25 @@ def open_copy(copy: Copy, policies: Policies) -> FrameClips | FlowClips:
 
 def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
     """Where the clips come from; of simulated ones by their marker."""
-    # Of each onset and apex frame name and bytes, None for a missing file; and the files of the frames beside them,
-    # from which flow may be computed, too.
-    frames: list[tuple[str, int | None]] = []
+    # Of each onset and apex frame name and content, None for a missing file; and the files of the frames beside them,
+    # from which flow may be computed, too. What a simulated one holds is under its seal.
+    frames: list[tuple[str, str | int | None]] = []
     neighbours = []
     for row in clips.itertuples():
         there = copy.folders[row.database]
         listed = there.listing(row.subject, row.clip)
         for frame in (row.onset, row.apex):
             path = listed.get(frame)
-            frames.append((path.name, path.stat().st_size) if path else (f"{row.clip_id}/{frame}", None))
+            frames.append((path.name, _content(path, copy)) if path else (f"{row.clip_id}/{frame}", None))
             beside = there.around(row.subject, row.clip, frame, NEIGHBOURS, NEIGHBOURS)
             neighbours += [listed[number] for number in beside]
     if copy.marker is None:
-        content: object = frames + [(path.name, path.stat().st_size) for path in neighbours]
+        content: object = frames + [(path.name, _content(path, copy)) for path in neighbours]
         line = copy.title or f"{' + '.join(copy.folders)}, licensed frames"
     else:
         # The bytes of a JPEG may differ between machines although the picture was asked for the same way:
         # a complete simulated cohort is known by its settings.
-        content = frames if None in [size for _, size in frames] else copy.marker["fingerprint"]
+        content = frames if None in [held for _, held in frames] else copy.marker["fingerprint"]
         if neighbours:
             content = [content, [path.name for path in neighbours]]
         settings = copy.marker.get("settings", {})
@@ -136,3 +137,11 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
     identity = digest([clips.astype(str).to_dict("records"), content])
     return Provenance(line, copy.marker is not None, identity, copy.others)
+
+
+def _content(path: Path, copy: Copy) -> str | int:
+    """What a file holds: a damaged frame of the same size and its repair are two cohorts."""
+    try:
+        return file_digest(path) if copy.marker is None else path.stat().st_size
+    except OSError:
+        return "not to be read"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import fields
 from functools import cache
+from itertools import product
 from typing import get_args, get_type_hints
 
 import licensed_copy
@@ -18,6 +19,8 @@ from ethnicmer_lib.clips.check import UNUSABLE, check
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.motion import motion_images
+from ethnicmer_lib.paper.counted import count_tables
 from ethnicmer_lib.sources import check_source, open_clips
 
 CHOICES = {one.name: get_args(get_type_hints(Policies)[one.name]) for one in fields(Policies)}
@@ -77,7 +80,19 @@ def two_kinds(study):
     shutil.rmtree(study.casme2 / "Cropped/sub02")
 
 
-TREES = (as_published, renumbered, gaps, doubtful, two_kinds)
+#: Of each tree the policies that its problems name; all of them at once, those of coding files too, hypothesis tries.
+TREES = {
+    as_published: ("known_errors", "apex", "missing_frames"),
+    renumbered: ("renumbered", "missing_frames", "nearest_within"),
+    gaps: ("missing_frames", "nearest_within", "missing_apex"),
+    doubtful: ("apex", "missing_apex", "double_rows"),
+    two_kinds: ("casme2_frames", "missing_frames", "missing_apex"),
+}
+COMBINATIONS = [
+    (plant, {"coding_file": "newest", **dict(zip(names, values, strict=True))})
+    for plant, names in TREES.items()
+    for values in product(*(CHOICES[name] for name in names))
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +119,7 @@ def outcome(study, policies) -> tuple[set[str], str]:
     return set(cohort.table["clip_id"]), ""
 
 
-@pytest.mark.parametrize("plant", TREES)
-@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(chosen=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}))
-def test_the_check_says_what_the_study_does(trees, plant, chosen):
-    study, policies = trees[plant], Policies(**chosen)
+def agree(study, policies) -> None:
     report = check(study.casme2, study.samm, policies=policies)
     used, stopped = outcome(study, policies)
     assert bool(stopped) == (report.exit_code == UNUSABLE), f"study: {stopped or used}\n{report.text()}"
@@ -116,7 +127,21 @@ def test_the_check_says_what_the_study_does(trees, plant, chosen):
         assert stopped in [one.message for one in report.problems if one.stops(policies)]
 
 
-def test_the_default_settles_what_is_published_and_what_was_settled_is_said(trees):
+@pytest.mark.parametrize(
+    ("plant", "chosen"), COMBINATIONS, ids=lambda given: str(given) if isinstance(given, dict) else None
+)
+def test_over_all_policies_that_matter_the_check_says_what_the_study_does(trees, plant, chosen):
+    agree(trees[plant], Policies(**chosen))
+
+
+@pytest.mark.parametrize("plant", TREES)
+@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.fixed_dictionaries({name: st.sampled_from(values) for name, values in CHOICES.items()}))
+def test_the_check_says_what_the_study_does(trees, plant, chosen):
+    agree(trees[plant], Policies(**chosen))
+
+
+def test_the_default_settles_what_is_published_and_what_was_settled_is_said(trees, workspace):
     study = trees[as_published]
     report = check(study.casme2, study.samm)
     assert report.exit_code == 1
@@ -129,6 +154,9 @@ def test_the_default_settles_what_is_published_and_what_was_settled_is_said(tree
     assert cohort.row("SAMM/032/032_3_1")["apex"] == 4930
     assert cohort.row("SAMM/028/028_4_1")["apex"] == 1124
     assert "known_errors='corrected'" in cohort.decisions["rule"].tolist()
+    images = motion_images(cohort, size=28, progress=False)
+    assert images.shape == (8, 3, 28, 28)
+    assert set(count_tables(cohort.table, others=cohort.provenance.others)) >= {"table_iii"}
     middle = Policies(known_errors="as_is", apex="midpoint")
     assert check(study.casme2, study.samm, policies=middle).exit_code == 1
     assert open_licensed(study.casme2, study.samm, policies=middle).row("SAMM/032/032_3_1")["apex"] == 4933

@@ -306,6 +306,7 @@ def use(study, policies=AS_WRITTEN, groups=True):
     return cohort
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("plant", list(PLANTS))
 def test_a_planted_problem_is_named_and_nothing_else(sound, plant):
     PLANTS[plant](sound)
@@ -389,6 +390,7 @@ def test_what_is_looked_at_is_the_apex_that_the_policy_gives(sound):
     assert check(sound.casme2, sound.samm, sound.groups).exit_code == UNUSABLE
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", ["reg_img{}.png", "{}.jpg", "img{}.JPEG", "006_{:05d}.bmp"])
 def test_frames_are_known_by_the_last_number_of_any_image(sound, name):
     for frame in (46, 59, 86):

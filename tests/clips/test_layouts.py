@@ -57,6 +57,7 @@ def move(old: Path, new: Path) -> None:
     shutil.move(aside, new)
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "name",
     [
@@ -69,6 +70,7 @@ def test_frames_of_casme2_are_found_under_any_name(copy, name):
     assert use(copy) == 6
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("name", ["SAMM_crop", "SAMM/SAMM", "SAMM_faces/cropped"])
 def test_frames_of_samm_are_found_under_any_name(copy, name):
     for subject in ("006", "007"):
@@ -97,6 +99,7 @@ def test_what_lies_there_instead_of_frames_is_named(copy):
     refused(copy, "happiness/sub01_EP02_01f")
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "name",
     [
@@ -127,6 +130,7 @@ def test_files_that_are_no_numbered_images_are_named(copy):
     assert "3 files that are no numbered images: reg_img46.avi" in report.text()
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     "name",
     [
@@ -141,6 +145,7 @@ def test_a_coding_file_is_found_under_a_near_miss_of_its_name(copy, name):
     assert use(copy) == 6
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_coding_file_may_be_text(copy, separator):
     cells = pd.read_excel(copy.casme2 / CODING, header=None, dtype=str, keep_default_na=False)

@@ -144,12 +144,17 @@ def test_fingerprint_changes_with_label_and_frame_only(study, tmp_path):
     without = open_licensed(study.casme2, study.samm).provenance.fingerprint
     frame.write_bytes(content + b"\0")
     longer = open_licensed(study.casme2, study.samm).provenance.fingerprint
+    frame.write_bytes(content[:200] + b"\0\0" + content[202:])  # damaged, of the same size
+    damaged = open_licensed(study.casme2, study.samm).provenance.fingerprint
     frame.write_bytes(content)
     groups = study.write_groups(tmp_path / "groups.csv")
     regrouped = open_licensed(study.casme2, study.samm, groups).provenance.fingerprint
     assert (
-        len({first, without, longer, regrouped, open_licensed(study.casme2, None).provenance.fingerprint})
-        == 5
+        len(
+            {first, without, longer, damaged, regrouped}
+            | {open_licensed(study.casme2, None).provenance.fingerprint}
+        )
+        == 6
     )
     assert open_licensed(study.casme2, study.samm).provenance.fingerprint == first
 
@@ -202,6 +207,7 @@ def test_simulated_and_real_never_mix(study, tmp_path):
         open_licensed(study.casme2, study.samm)
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -181,6 +181,7 @@ def test_a_frame_that_is_no_number_is_refused_with_its_clip(tmp_path_factory, ce
             open_clips(listing.source)
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     ("change", "codes"),
     [

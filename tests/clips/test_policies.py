@@ -94,6 +94,7 @@ def test_a_policy_without_what_it_needs_says_so(doubtful):
         opened(doubtful)
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize("damage", ["gone", "empty", "truncated", "text"])
 def test_missing_and_damaged_frames(doubtful, damage):
     path = doubtful.casme2 / "Cropped/sub02/EP01_11f/reg_img91.jpg"
@@ -156,6 +157,7 @@ def test_cropped_and_raw_frames(doubtful):
         opened(doubtful, casme2_frames="raw")
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     ("old", "new"),
     [

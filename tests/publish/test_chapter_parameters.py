@@ -38,6 +38,7 @@ def test_a_simulated_source_is_the_settings_of_the_simulator():
     assert source.settings() == SimulatorSettings("tiny", others=True, without=("light",))
 
 
+@pytest.mark.catalogue
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,20 @@ Engine = Annotated[
         "scheduler; default as many processes as are worth it. Predictions do not depend on it."
     ),
 ]
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML in which yes, true, 010, 1:30 and 2019-07-01 are text: what they mean is for the parameter to say."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, rule) for tag, rule in rules if tag.endswith((":null", ":float", ":merge"))]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Plain.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9]\d{0,99})$"), list("-+0123456789")
+)
 
 
 def overrides(
@@ -65,7 +80,13 @@ def typed(pairs: Sequence[str] | None) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise StudyError(f"-p {pair!r}: write name=value, for example -p seed=3")
-        values[name.strip()] = yaml.safe_load(text)
+        try:
+            values[name.strip()] = yaml.load(text, _Plain)
+        except (yaml.YAMLError, RecursionError) as error:
+            said = " ".join(str(error).split()) or "nested too deeply"
+            raise StudyError(
+                f"-p {pair!r} is no YAML ({said}); put a text in quotes: {name}=\"'text'\""
+            ) from None
     return values
 
 
