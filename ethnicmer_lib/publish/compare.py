@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from string import ascii_uppercase
@@ -18,7 +18,7 @@ from ethnicmer_lib.publish.build import render
 from ethnicmer_lib.publish.notebooks import pictures
 from ethnicmer_lib.publish.saved import saved
 from ethnicmer_lib.show import table
-from ethnicmer_lib.stats import difference
+from ethnicmer_lib.stats import Estimate, difference, mean_over_draws
 from ethnicmer_lib.store import Run, workspace
 
 AS_IN_BOOK = "as in the book"
@@ -128,13 +128,27 @@ def differences(runs: dict[str, NotebookNode]) -> pd.DataFrame:
     rows: dict[str, dict[str, Any]] = {}
     for name in others:
         for arm in [arm for arm in tables[first] if arm in tables[name]]:
-            both = pd.concat([tables[one][arm].assign(arm=one) for one in (name, first)])
+            both = {one: tables[one][arm].assign(arm=one) for one in (name, first)}
             try:
-                found = difference(both, [(name, first)])["difference"].iloc[0]
+                rows.setdefault(arm, {})[f"{name} minus {first}"] = _difference(both)
             except StudyError:  # other clips, labels or draws
                 continue
-            rows.setdefault(arm, {})[f"{name} minus {first}"] = found
+    rows = {arm: found for arm, found in rows.items() if found}
     return pd.DataFrame(rows.values(), index=pd.Index(rows, name="arm"))
+
+
+def _difference(both: Mapping[str, pd.DataFrame]) -> Estimate:
+    """Macro F1 of the first table of predictions minus that of the second; over draws, where clips are drawn."""
+    (one, other), table = both, pd.concat(both.values())
+    if "draw" not in table:
+        return difference(table, [(one, other)])["difference"].iloc[0]
+    columns = ["draw", "clip_id", "label"]
+    first, second = (part.sort_values(columns)[columns].reset_index(drop=True) for part in both.values())
+    if not first.equals(second):
+        raise StudyError(
+            f"{one} and {other} have other draws, clips or labels; compare reruns with the same seed"
+        )
+    return mean_over_draws(table, {one: 1, other: -1})
 
 
 def figures(runs: dict[str, NotebookNode]) -> Iterator[str]:
