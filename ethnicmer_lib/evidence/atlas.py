@@ -129,13 +129,20 @@ def our_rules(
     """What this book's ledger would say of the same study: its own estimates, tests and rules of ``claims.yml``."""
     found = svc_predictions(x, study, *_drawn(study, n_draws, seed))
     weights = mixed_minus_mono(found)
-    yield ruled(
+    yield _ruled(
         "prima_facie", DROP, mean_over_draws(found, weights, MACRO, seed, resamples), {"draws": n_draws}
     )
     shown = study[study["label"].isin({label for label, _ in MAPS.values()})]
-    for key, given in map_claims(shown, map_differences({"maps": shown}, seed))[1].items():
-        yield ruled("activation_maps", key, *given, without="seeds")
+    yield from map_rules(shown, map_differences({"maps": shown}, seed))
     yield from unit_tests(study)
+
+
+def map_rules(measured: pd.DataFrame, tested: pd.DataFrame, of: str = "maps") -> Iterator[Evidence]:
+    """What the ledger says of the claims on maps, their least number of runs apart; arguments as of ``map_claims``."""
+    for key, given in map_claims(measured, tested, of)[1].items():
+        # Words instead of an estimate: one group has too few such clips for a claim.
+        found = (None, {}) if isinstance(given, str) else given
+        yield _ruled("activation_maps", key, *found, without="seeds")
 
 
 def unit_tests(study: pd.DataFrame) -> Iterator[Evidence]:
@@ -145,10 +152,10 @@ def unit_tests(study: pd.DataFrame) -> Iterator[Evidence]:
     except StudyError:  # a group without any such clip: nothing can be said
         units = dict.fromkeys(UNITS, (None, {}))
     for key, given in units.items():
-        yield ruled("audit", key, *given, sign=-1)
+        yield _ruled("audit", key, *given, sign=-1)
 
 
-def ruled(
+def _ruled(
     chapter: str, key: str, found: Any, words: Mapping[str, Any], without: str = "", sign: int = 1
 ) -> Evidence:
     """The verdict of a rule; what has too few subjects or draws for one claims nothing.

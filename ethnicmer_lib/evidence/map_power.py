@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from ethnicmer_lib.design import subject_folds
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence.atlas import Cell, ruled
+from ethnicmer_lib.evidence.atlas import Cell, map_rules
 from ethnicmer_lib.evidence.comparison import SIDE
-from ethnicmer_lib.evidence.map_groups import CLAIMS, map_claims, map_differences
+from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
 from ethnicmer_lib.evidence.map_recording import kept_maps
 from ethnicmer_lib.evidence.map_runs import TRAINED
 from ethnicmer_lib.evidence.map_trust import STRAIN
@@ -168,11 +168,9 @@ def judged(
     tested = map_differences(dealt, study)
     for by, table in dealt.items():
         p = tested[tested["of"] == by].set_index(["label", "measure"])["p"]
-        for key, given in map_claims(table, tested, by)[1].items():
-            # Words instead of an estimate: one group has too few such clips for a claim.
-            found = (None, {}) if isinstance(given, str) else given
-            said = ruled("activation_maps", key, *found, without="seeds")._replace(by=by)
-            rows.append({**asdict(truth), "study": study, **said._asdict(), "p": p[CLAIMS[key]]})
+        for said in map_rules(table, tested, by):
+            about = said._replace(by=by)._asdict() | {"p": p[CLAIMS[said.rule]]}
+            rows.append({**asdict(truth), "study": study, **about})
     return rows
 
 
