@@ -10,6 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import openpyxl
+import pytest
+
+from ethnicmer_lib.clips.check import UNUSABLE, check
+from ethnicmer_lib.clips.licensed import open_licensed
+from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.errors import StudyError
 
 CASME2_HEADER = ["Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None]
 CASME2_HEADER += ["Action Units", "Estimated Emotion"]
@@ -126,3 +132,16 @@ def picture(path: Path, value: int, colour: bool) -> None:
     if colour:
         image = np.dstack([np.zeros_like(image), np.zeros_like(image), np.full_like(image, 250)])
     assert cv2.imwrite(str(path), image)
+
+
+def refused(copy: Study, *words: str, **policies: object) -> None:
+    """Check and study refuse the copy, each with these words; the study in one line."""
+    chosen = Policies(**policies)
+    report = check(copy.casme2, copy.samm, policies=chosen)
+    assert report.exit_code == UNUSABLE
+    with pytest.raises(StudyError) as stopped:
+        open_licensed(copy.casme2, copy.samm, policies=chosen)
+    for word in words:
+        assert word in report.text()
+        assert word in str(stopped.value)
+    assert "\n" not in str(stopped.value)

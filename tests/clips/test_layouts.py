@@ -9,11 +9,11 @@ import cv2
 import openpyxl
 import pandas as pd
 import pytest
+from licensed_copy import refused
 
-from ethnicmer_lib.clips.check import UNUSABLE, WARNINGS, check
+from ethnicmer_lib.clips.check import WARNINGS, check
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
-from ethnicmer_lib.errors import StudyError
 
 CODING = "CASME2-coding-20140508.xlsx"
 
@@ -36,18 +36,6 @@ def use(copy, **policies) -> int:
         for moment in ("onset", "apex"):
             assert cohort.frames(clip, moment).shape[:2] == (48, 40)
     return len(cohort)
-
-
-def refused(copy, *words: str, **policies) -> None:
-    """Check and study refuse the copy with these words."""
-    chosen = Policies(**policies)
-    report = check(copy.casme2, copy.samm, policies=chosen)
-    assert report.exit_code == UNUSABLE
-    with pytest.raises(StudyError) as stopped:
-        open_licensed(copy.casme2, copy.samm, policies=chosen)
-    for word in words:
-        assert word in report.text()
-        assert word in str(stopped.value)
 
 
 def move(old: Path, new: Path) -> None:
