@@ -147,7 +147,7 @@ def inside(folder: Path) -> list[Path]:
     """What lies in a folder, by name; nothing where it is none, or may not be read."""
     try:
         return sorted(folder.iterdir())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no system takes, as one with a NUL
         return []
 
 

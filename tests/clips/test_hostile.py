@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from licensed_copy import CASME2_HEADER, Study, refused
 
@@ -135,6 +135,7 @@ def test_a_sheet_of_more_rows_than_any_list_of_clips_is_refused(study, monkeypat
     row=st.tuples(*[st.one_of(st.text(max_size=8), st.integers(-3, 200).map(str))] * 7),
     sep=st.sampled_from(",;\t"),
 )
+@example(row=("0", "\0", "", "", "0", "", ""), sep=",")
 def test_whatever_a_row_says_the_check_and_the_study_agree(tmp_path_factory, row, sep):
     study = Study(tmp_path_factory.mktemp("row")).write()
     (study.casme2 / CODING).unlink()
