@@ -18,7 +18,7 @@ STRIDES = {
     "layer3": 16,
     "layer4": 32,
 }  #: ResNet-18 stage -> image px per cell of its map
-KEPT = ("layer3", "layer4")  #: stages whose maps every fold keeps
+KEPT = ("layer2", "layer3", "layer4")  #: stages whose maps every fold keeps
 MAPPED = "resnet18"  #: plain ResNet-18 without ethnic context, as in the paper
 _BATCH = 32
 

@@ -99,9 +99,10 @@ def trainings(tasks: Iterable[Task]) -> list[Training]:
     return [Training(tuple(alike)) for alike in found.values()]
 
 
-def predicted(job: Training, data: Data) -> Done:
-    """A training without its network: what has to travel where it is computed elsewhere."""
-    return computed(job, data)._replace(network=None)
+def predicted(job: Training, data: Data, keep: str = "") -> Done:
+    """A training, with its network only if that is the one to ``keep``: what travels if it is computed elsewhere."""
+    done = computed(job, data)
+    return done if job.name == keep else done._replace(network=None)
 
 
 def computed(job: Training, data: Data) -> Done:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.arms import RGB_VARIANTS, left_out, networks
-from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Task, Training, computed, predicted, trainings
+from ethnicmer_lib.networks.fold_task import COLUMNS, Data, Done, Task, Training, predicted, trainings
 from ethnicmer_lib.networks.models import EthnicNet, build_network
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED, Switches
 from ethnicmer_lib.networks.training import CODE, Fold
 from ethnicmer_lib.store import Run, identity, weights_identity
 
-# Below so many image passes (clips x epochs x folds) starting the processes takes longer than they save.
-WORTH_PROCESSES = 3000
+# Below so many pixels that pass a network (pixels x clips x epochs x folds) starting the processes takes longer than
+# they save: some 30 s of one core.
+WORTH_PROCESSES = 3000 * 56**2
 
 
 def train_and_predict(
@@ -85,10 +87,12 @@ def trained(
     weights: str = "none",
     seed: int = 0,
     number: int = 0,
+    all_folds: bool = False,
 ) -> EthnicNet:
     """The network of fold ``number``, in eval mode: the very one whose predictions :func:`train_and_predict` gives.
 
-    It is kept, and the fold's predictions with it.  The arguments are as of :func:`train_and_predict`.
+    It is kept, and the fold's predictions with it; with ``all_folds`` also the predictions of the other folds, which
+    then train beside it.  The arguments are as of :func:`train_and_predict`.
 
     Examples
     --------
@@ -104,9 +108,12 @@ def trained(
     task = tasks[number]
 
     def train() -> np.ndarray:
-        done = computed(Training((task,)), data)
-        run.write(task.name, done.tables[0], done.seconds[0])
-        torch.save(done.network.state_dict(), stream := io.BytesIO())
+        others = [one for one in tasks if all_folds and one != task and run.read(one.name) is None]
+        jobs = [Training((one,)) for one in (task, *others)]
+        for done in _done(jobs, data, partial(predicted, keep=jobs[0].name)):
+            run.write(done.task.tasks[0].name, done.tables[0], done.seconds[0])
+            if done.network:
+                torch.save(done.network.state_dict(), stream := io.BytesIO())
         return np.frombuffer(stream.getvalue(), np.uint8)
 
     kept = run.kept(f"{task.name}-network", train, timed=False)  # the time is that of the fold
@@ -123,14 +130,20 @@ def fold_tables(tasks: Sequence[Task], data: Data, run: Run, progress: bool = Fa
     """
     tables = {task.name: run.read(task.name) for task in tasks}
     missing = trainings({task.name: task for task in tasks if tables[task.name] is None}.values())
-    firsts = [one.tasks[0] for one in missing]
-    passes = sum(len(task.fold[0]) * task.recipe.epochs for task in firsts)
-    here = passes < WORTH_PROCESSES or torch.cuda.is_available()  # processes would share the GPU
-    done = where.run(where.chosen("serial" if here else "processes"), predicted, missing, data)
-    for one in tqdm(done, "networks", len(missing), unit="fold", disable=not progress):
+    for one in tqdm(_done(missing, data), "networks", len(missing), unit="fold", disable=not progress):
         for task, table, seconds in zip(one.task.tasks, one.tables, one.seconds, strict=True):
             tables[task.name] = run.write(task.name, table, seconds)
     return [tables[task.name] for task in tasks]
+
+
+def _done(jobs: Sequence[Training], data: Data, work: where.Work = predicted) -> Iterator[Done]:
+    """What is done of the trainings, as they finish: in processes where that pays."""
+    firsts = [job.tasks[0] for job in jobs]
+    passes = sum(len(task.fold[0]) * task.recipe.epochs for task in firsts) * data.motion[0, 0].size
+    here = (
+        len(jobs) == 1 or passes < WORTH_PROCESSES or torch.cuda.is_available()
+    )  # processes would share the GPU
+    return where.run(where.chosen("serial" if here else "processes"), work, jobs, data)
 
 
 def planned(

@@ -58,8 +58,8 @@ def activation_maps(
     The target is the predicted class, as released.  The networks are those of :func:`folds.train_and_predict`, trained
     wherever that trains: what was trained for Table V is not trained again.  A fold without such a clip is left out.
 
-    ``layer`` is 'layer3' or 'layer4' of ResNet-18; the rest is as of :func:`train_and_predict`.  Raises StudyError
-    also when no such clip is tested, or the layer sees the image as a single cell.
+    ``layer`` is 'layer2', 'layer3' or 'layer4' of ResNet-18; the rest is as of :func:`train_and_predict`.  Raises
+    StudyError also when no such clip is tested, or the layer sees the image as a single cell.
 
     Examples
     --------

@@ -100,7 +100,9 @@ class Known(Parameters):
     n_seeds: int = Field(1, ge=1, le=100, description="repetitions, with seeds seed, seed+1, ...")
     recipe: Recipe = Field(Recipe(), description="how networks are trained: what differs from the paper's")
     switches: Switches = Field(Switches(), description="what differs from 'as described'")
-    layer: Literal["layer3", "layer4"] = Field("layer4", description="ResNet-18 stage whose maps are drawn")
+    layer: Literal["layer2", "layer3", "layer4"] = Field(
+        "layer4", description="ResNet-18 stage whose maps are drawn"
+    )
     lottery_seeds: int = Field(
         2000, ge=2, le=100_000, description="seeds of the draw that the rule on labels is tried with"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from functools import partial
 
@@ -123,6 +124,27 @@ def test_the_network_of_a_fold_is_the_one_that_predicted_and_is_kept():
     assert np.allclose(p, table.loc[table["fold"] == 1, [f"p_{label}" for label in LABELS]], atol=1e-5)
 
 
+def elsewhere(work, tasks, data):
+    """A round of which everything travels, there and back, but this process computes it."""
+    for task in tasks:
+        there = pickle.loads(pickle.dumps((work, task, data)))
+        yield pickle.loads(pickle.dumps(there[0](*there[1:])))
+
+
+@pytest.mark.parametrize("engine", [None, elsewhere])
+def test_the_network_of_a_fold_can_be_trained_beside_the_others(engine, monkeypatch):
+    monkeypatch.setattr(folds.where, "chosen", lambda otherwise: engine)
+    alone = trained("resnet18", toy.images(), CLIPS, FOLDS, RECIPE, seed=5, number=1)
+    beside = trained("resnet18", toy.images(), CLIPS, FOLDS, RECIPE, seed=6, number=1, all_folds=True)
+    assert any((alone.state_dict()[name] != value).any() for name, value in beside.state_dict().items())
+    monkeypatch.setattr(training, "train_fold", None)  # whatever still trained would fail
+    table = predict(seeds=[6])
+    with torch.inference_mode():
+        decision = beside(torch.from_numpy(toy.images()[FOLDS[1][1]])).decision
+    said = np.asarray(LABELS)[decision.argmax(1)]
+    assert table.loc[table["fold"] == 1, "predicted"].tolist() == said.tolist()
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -213,7 +235,8 @@ def test_arms_that_differ_in_the_test_alone_are_trained_once(monkeypatch):
 @pytest.mark.parametrize(("worth", "expected"), [(13, "serial"), (12, "processes")])
 def test_small_work_starts_no_process(worth, expected, monkeypatch):
     chosen = []
-    monkeypatch.setattr(folds, "WORTH_PROCESSES", worth)  # two folds of six clips, one epoch
+    pixels = toy.images()[0, 0].size
+    monkeypatch.setattr(folds, "WORTH_PROCESSES", worth * pixels)  # two folds of six clips, one epoch
     monkeypatch.setattr(folds.where, "chosen", chosen.append)
     predict(splits=[(train[:6], test) for train, test in FOLDS])
     assert chosen == [expected]
