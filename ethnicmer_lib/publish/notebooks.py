@@ -8,6 +8,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+from myst_nb.core.variables import format_plain_text
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell
 
@@ -101,7 +102,7 @@ def _html(found: re.Match, known: Mapping[str, Any]) -> str:
 
 
 def _text(found: re.Match, known: Mapping[str, Any]) -> str:
-    return "".join(known.get(found[1], {}).get("text/plain", found[0]))
+    return format_plain_text("".join(known.get(found[1], {}).get("text/plain", found[0])), "")
 
 
 @cache

@@ -11,6 +11,7 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 from myst_nb import glue
+from myst_nb.core.variables import format_plain_text
 
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.stats.intervals import Estimate
@@ -22,10 +23,10 @@ NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several wo
 
 
 class _Text(str):
-    """A text that is glued as it reads, without quotes."""
+    """A text that is glued as it reads: in quotes only where a page would take it for a number and write it anew."""
 
     def __repr__(self) -> str:
-        return str(self)
+        return str(self) if format_plain_text(self, "") == self else super().__repr__()
 
 
 def say(**values: Any) -> None:

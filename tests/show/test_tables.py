@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from myst_nb.core.variables import format_plain_text
 
 from ethnicmer_lib.clips.table import Provenance
 from ethnicmer_lib.paper.findings import Finding
@@ -84,8 +85,10 @@ def test_a_finding_shows_question_estimate_verdict_answer_and_reason():
 def test_glued_text_reads_as_text(monkeypatch):
     glued = {}
     monkeypatch.setattr(notebook, "glue", lambda name, value, display: glued.update({name: repr(value)}))
-    notebook.say(n=16, note='it\'s "so"')
-    assert glued == {"n": "16", "note": 'it\'s "so"'}
+    said = {"n": 16, "note": 'it\'s "so"', "score": "0.20", "clips": "1,024", "ends": "[0.10, 0.20]"}
+    notebook.say(**said)
+    assert {name: format_plain_text(text, "") for name, text in glued.items()} == said | {"n": "16"}
+    assert glued["note"] == said["note"]
 
 
 @pytest.mark.parametrize(
