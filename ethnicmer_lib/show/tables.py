@@ -35,7 +35,9 @@ def say(**values: Any) -> None:
     The prose of the page takes them with ``{glue:text}`name```, ``{glue:figure} name`` and ``{glue:} name``.
     """
     for name, value in values.items():
-        glue(name, value if isinstance(value, Figure | HTML) else _Text(value), display=False)
+        # The prose writes 80 %.
+        text = value if isinstance(value, Figure | HTML) else _Text(re.sub(r"(?<=\d)%", " %", str(value)))
+        glue(name, text, display=False)
 
 
 def number(value: Any, digits: int = 3) -> str:

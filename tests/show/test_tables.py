@@ -85,9 +85,17 @@ def test_a_finding_shows_question_estimate_verdict_answer_and_reason():
 def test_glued_text_reads_as_text(monkeypatch):
     glued = {}
     monkeypatch.setattr(notebook, "glue", lambda name, value, display: glued.update({name: repr(value)}))
-    said = {"n": 16, "note": 'it\'s "so"', "score": "0.20", "clips": "1,024", "ends": "[0.10, 0.20]"}
+    said = {
+        "n": 16,
+        "note": 'it\'s "so"',
+        "score": "0.20",
+        "clips": "1,024",
+        "ends": "[0.10, 0.20]",
+        "share": "80%",
+    }
     notebook.say(**said)
-    assert {name: format_plain_text(text, "") for name, text in glued.items()} == said | {"n": "16"}
+    read = {name: format_plain_text(text, "") for name, text in glued.items()}
+    assert read == said | {"n": "16", "share": "80 %"}
     assert glued["note"] == said["note"]
 
 
