@@ -120,12 +120,12 @@ def contrasts(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _shared_runs(predictions: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
-    """The predictions of two arms; of two networks those of the seeds with which both were trained."""
+    """The predictions of two arms in the seeds that both have; one run of a method without chance stands for any."""
     both = predictions[predictions["arm"].isin(pair)]
-    if not {ARMS[arm].variant for arm in pair} <= {*VARIANTS}:
-        return both  # one run of a method without chance stands for any number
-    arms_with = both.groupby("seed")["arm"].nunique()
-    return both[both["seed"].map(arms_with) == 2]
+    seeds = both.groupby("arm")["seed"].agg(set)
+    if any(len(seeds.get(arm, ())) == 1 and ARMS[arm].variant not in VARIANTS for arm in pair):
+        return both
+    return both[both["seed"].isin(set.intersection(*seeds))] if len(seeds) == 2 else both[:0]
 
 
 def _by_pair(predictions: pd.DataFrame, seed: int) -> dict[tuple[str, str], tuple[Estimate, dict[str, Any]]]:

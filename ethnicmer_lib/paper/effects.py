@@ -11,7 +11,8 @@ from ethnicmer_lib.stats.scoring import difference, scores
 
 
 def switch_effects(studies: pd.DataFrame, *arms: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Every switch of ``switches.yml``, one a row, with its measured ``effect``, an Estimate.
+    """Every switch of ``switches.yml``, one a row, with its measured ``effect``, an Estimate, and ``of`` how many draws
+    or training runs it is.
 
     Parameters
     ----------
@@ -26,11 +27,13 @@ def switch_effects(studies: pd.DataFrame, *arms: pd.DataFrame, seed: int = 0) ->
     effects = [_change(studies, row.arm, row.reference, seed) for row in of_iv.itertuples()]
     for pair in of_v[["arm", "reference"]].itertuples(index=False):
         both = next(part for part in arms if {*pair} <= set(part["arm"]))
-        effects += list(difference(both, [pair], seed)["difference"])
-    return table.assign(effect=effects)
+        runs = both[both["arm"].isin(pair)].groupby("arm")["seed"].nunique().min()
+        effect = difference(both, [pair], seed)["difference"].iloc[0]
+        effects.append((effect, "1 run" if runs == 1 else f"{runs} runs"))
+    return table.assign(effect=[effect for effect, _ in effects], of=[of for _, of in effects])
 
 
-def _change(studies: pd.DataFrame, study: str, reference: str, seed: int) -> Estimate:
+def _change(studies: pd.DataFrame, study: str, reference: str, seed: int) -> tuple[Estimate, str]:
     """Mixed minus the mono scenarios in one study minus the same in another, on the draws that both have."""
     both = studies[studies["study"].isin([study, reference])]
     both = both[both.groupby("draw")["study"].transform("nunique") == 2]
@@ -39,7 +42,8 @@ def _change(studies: pd.DataFrame, study: str, reference: str, seed: int) -> Est
         arms = both.loc[both["study"] == name, "arm"].unique()
         mono = [arm for arm in arms if arm != "Mixed"]
         weights |= {f"{name}: Mixed": sign, **{f"{name}: {arm}": -sign / len(mono) for arm in mono}}
-    return mean_over_draws(both.assign(arm=both["study"] + ": " + both["arm"]), weights, seed=seed)
+    effect = mean_over_draws(both.assign(arm=both["study"] + ": " + both["arm"]), weights, seed=seed)
+    return effect, f"{both['draw'].nunique()} draws"
 
 
 def described_cells(predictions: pd.DataFrame) -> pd.DataFrame:

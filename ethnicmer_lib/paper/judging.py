@@ -170,6 +170,14 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     if verdict == "not supported" and rule["rule"] in ("effect", "equal") and not alone:
         detectable = estimate.detectable
         reason = f"{reason.rstrip('.')}. Smallest difference seen with 80 % power: {detectable:.3f}."
+    if (
+        rule["rule"] == "effect"
+        and not alone
+        and not estimate.low <= words.get("paper", estimate.low) <= estimate.high
+    ):
+        reason = (
+            f"{reason.rstrip('.')}. The effect as printed, {words['paper']:+.3f}, lies outside the interval."
+        )
     for outcome, wrapped in _untestable(rule, verdict, source, words):
         verdict, reason = outcome, _fill(wrapped, words | {"reason": reason})
     texts = (_fill(words[name], words) for name in ("question", "answer"))
@@ -209,17 +217,24 @@ def _untestable(
 def outcome(rule: Words, verdict: str, built: Mapping[str, str]) -> str:
     """What a rule did on a cohort with known truth, one of ``OUTCOMES``, where the truth of the claim is known.
 
-    ``built`` are the differences of groups that the cohort has: without any, whoever says that there is a difference
-    gives a false alarm. ``planted`` of a rule names the one that makes its claim true, or 'nothing' where a claim is
-    not about groups, so that no cohort decides it.
+    ``built`` are the differences of groups that the cohort has: a claim of a difference is true where the one that its
+    rule calls ``planted`` is among them, a claim of none where there is none.  Whoever says what is true has a hit;
+    who says that there is a difference where there is none, or none where there is one, gives a false alarm.
+    ``planted`` is 'nothing' where no cohort decides a claim.
     """
-    planted = rule.get("planted")
-    if rule["rule"] not in ("effect", "equal") or planted == "nothing" or (built and planted not in built):
+    kind, planted = rule["rule"], rule.get("planted")
+    if kind not in ("effect", "equal") or planted == "nothing" or (built and planted not in built):
         return NOT_HERE
-    if built:
-        return "hit" if verdict == ("reproduced" if rule["rule"] == "effect" else "contradicted") else "miss"
-    claimed = verdict == "contradicted" or (verdict == "reproduced" and rule["rule"] == "effect")
-    return "false alarm" if claimed else "correct rejection"
+    if bool(built) == (kind == "effect"):  # the claim is true
+        return (
+            "hit"
+            if verdict == "reproduced"
+            else "false alarm"
+            if (kind, verdict) == ("equal", "contradicted")
+            else "miss"
+        )
+    wrong = ("reproduced", "contradicted") if kind == "effect" else ("reproduced",)
+    return "false alarm" if verdict in wrong else "correct rejection"
 
 
 def _built(source: Provenance) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _field(title: str, name: str, values: Iterable[str]) -> str:
 def _claim(answers: pd.DataFrame) -> str:
     claim = answers[answers["decides"]].iloc[0]
     numbers = [] if pd.isna(claim["printed"]) else [f"printed {_short(claim['printed'])}"]
-    if pd.notna(claim["value"]):
+    if pd.notna(claim["value"]) and not claim["simulated"]:  # the paper's number is of people
         numbers.append(f"found {_short(claim['value'])}")
     return (
         f"<details class='finding' id='{claim['key']}' data-verdict='{html.escape(claim['verdict'])}' "

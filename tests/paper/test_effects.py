@@ -25,6 +25,7 @@ def test_cells_of_table_iv_as_described(studies):
 def test_every_switch_has_a_measured_effect(studies):
     effects = switch_effects(studies, *map(recording("table_v").table, ("controls", "released")))
     assert len(effects) == 13
+    assert effects["of"].str.fullmatch(r"\d+ draws|1 run|\d+ runs").all()
     for effect in effects["effect"]:
         assert effect.low <= effect.value <= effect.high
 

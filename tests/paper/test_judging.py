@@ -236,6 +236,7 @@ def test_not_supported_says_what_could_have_been_seen():
         ("cohort (texture_cue=1.0)", "motion_context", RIGHT, NOT_HERE),
         ("cohort", "rgb_resnet", RIGHT, NOT_HERE),  # that a branch costs macro F1 is not about groups
         ("cohort (texture_cue=1.0)", "rgb_resnet", WIDE, NOT_HERE),
+        ("cohort", "motion_context", Estimate(0.0, -0.01, 0.01), "correct rejection"),
     ],
 )
 def test_on_a_simulated_cohort_a_rule_is_right_or_wrong(source, key, value, said):
@@ -252,6 +253,35 @@ def test_what_is_planted_is_found_or_missed(value, said):
     words = {"accuracy": value, "database_rule": 0.8}
     found = judge("benchmark", of, (), RUNS | {"seeds": 5}, local_texture=(value, words))[0]
     assert found.verdict == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (Estimate(0.0, -0.01, 0.01), "hit"),
+        (Estimate(0.01, -0.09, 0.1), "miss"),
+        (Estimate(0.2, 0.1, 0.3), "false alarm"),
+    ],
+)
+def test_a_claim_that_nothing_differs_is_true_where_nothing_is_planted(value, said):
+    words = {
+        "first": "A",
+        "second": "B",
+        "draws": 6,
+        "subjects": 16,
+        "features": "flow",
+        "classifier": "forest",
+    }
+    for source, outcome in (("cohort", said), ("cohort (texture_cue=1.0)", NOT_HERE)):
+        of = Provenance(f"simulated {source}", True, "5")
+        (found,) = judge("prima_facie", of, (), words, mono_consistent=value)
+        assert found.verdict == outcome
+
+
+def test_a_printed_effect_outside_the_interval_is_said():
+    far, near = Estimate(0.01, -0.01, 0.02), Estimate(0.01, -0.01, 0.09)
+    assert "as printed, +0.043, lies outside" in _contrast(far).reason
+    assert "as printed" not in _contrast(near).reason
 
 
 def test_a_cell_that_labels_alone_give_is_not_compared_as_described():
