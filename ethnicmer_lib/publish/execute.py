@@ -81,7 +81,8 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
         # Nobody else can listen on a file there, unlike on a port.  Jupyter's own name is that of every kernel.
         ours = {"transport": "ipc", "ip": f"{folder}/kernel"} if files else {}
         # A kernel is interrupted before it is ended, and would call that an error; those of cells come as outputs.
-        quiet = {"extra_arguments": ["--IPKernelApp.log_level=50"]}
+        # Where cores are busy, what a cell has said can take longer to come than the four seconds of nbclient.
+        client = {"extra_arguments": ["--IPKernelApp.log_level=50"], "iopub_timeout": 600}
         try:
             executed = papermill.execute_notebook(
                 read(one),
@@ -92,7 +93,7 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
                 start_timeout=600,  # seconds, on a machine whose cores are busy
                 stderr_file=_Terminal(one.name),
                 resources={"metadata": {"path": str(one.path.parent)}},
-                config=Config({"KernelManager": ours, "NotebookClient": quiet}),
+                config=Config({"KernelManager": ours, "NotebookClient": client}),
             )
         except papermill.PapermillExecutionError as error:
             kind = "" if error.ename == "StudyError" else f"{error.ename}: "
