@@ -150,10 +150,12 @@ def needed_in_words(codes: pd.DataFrame, strength: float, rule: str = "au26_surp
     said = {}
     for design, name in ((JOINT, "needed_joint"), (SAMM, "needed_one")):
         part = at(codes, by=OURS, rule=rule, strength=strength, design=design)
-        sizes, power = part["subjects"].to_list(), [one.value for one in part["claimed"]]
-        least = smallest(sizes, power)
+        sizes = part["subjects"].to_list()
+        least, *ends = (smallest(sizes, power) for power in zip(*part["claimed"], strict=True))
         said[name] = (
-            f"about {least:.0f}" if np.isfinite(least) else f"more than the {max(sizes)} that were tried"
+            f"about {least:.0f} [{ends[1]:.0f}, {ends[0]:.0f}]"
+            if np.isfinite([least, *ends]).all()
+            else f"more than the {max(sizes)} that were tried"
         )
     return said
 
