@@ -70,8 +70,22 @@ def mark(answers: Mapping[str, str], word: str) -> pd.DataFrame:
 
 
 def opened(folder: Path = Path()) -> dict[str, pd.DataFrame]:
-    """The blind cohorts that lie in a folder as ``blind-<name>.csv``; without them those of the book's word."""
+    """The blind cohorts that lie in a folder as ``blind-<name>.csv``; without any of them those of the book's word.
+
+    StudyError where some are missing: those of the book are others.
+    """
     found = {name: folder / f"blind-{name}.csv" for name in NAMES}
-    if not all(path.is_file() for path in found.values()):
+    missing = [path.name for path in found.values() if not path.is_file()]
+    if len(missing) == len(found):
         return cohorts(BOOK)
+    if missing:
+        raise StudyError(f"{', '.join(missing)} missing in {folder.resolve()}; ask for the file again")
     return {name: pd.read_csv(path) for name, path in found.items()}
+
+
+def word_of(folder: Path = Path()) -> str:
+    """The word that ``blind-key.txt`` of a folder holds; without that file the book's."""
+    key_file = folder / "blind-key.txt"
+    if not key_file.is_file():
+        return BOOK
+    return key_file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("word: ")

@@ -71,13 +71,13 @@ def write_course(out: Path, word: str | None = None) -> list[Path]:
         for name in re.findall(r'em\.recording\("(\w+)"\)', "".join(one.path.read_text() for one in LESSONS)):
             kept = project_root() / "results" / name
             written.append(Path(shutil.copytree(kept, folder / "results" / name, dirs_exist_ok=True)))
-    written.append(
-        Path(shutil.copy(project_root() / "book" / "course" / "handout.txt", student / "README.txt"))
-    )
+    for folder, text in ((student, "handout.txt"), (instructor, "teaching.txt")):
+        written.append(Path(shutil.copy(project_root() / "book" / "course" / text, folder / "README.txt")))
     word = word or secrets.token_hex(8)
     for name, table in blind.cohorts(word).items():
-        written.append(student / f"blind-{name}.csv")
-        table.round(3).to_csv(written[-1], index=False)
+        for folder in (student, instructor):  # who teaches tries the cohorts that are handed out
+            written.append(folder / f"blind-{name}.csv")
+            table.round(3).to_csv(written[-1], index=False)
     key = f"word: {word}\n{blind.key(word).to_csv()}"
     written += [instructor / "blind-key.txt", student / "blind-seal.txt"]
     written[-2].write_text(key, encoding="utf-8")
@@ -86,8 +86,10 @@ def write_course(out: Path, word: str | None = None) -> list[Path]:
     )
     written.append(student / "cohorts.zip")
     with zipfile.ZipFile(written[-1], "w") as archive:  # pictures do not get smaller
-        for settings in COHORTS.values():
+        for name, settings in COHORTS.items():
             root = Path(open_clips(settings).root)
+            with (student / "README.txt").open("a", encoding="utf-8") as readme:
+                readme.write(f"\nCohort {name}: _build/cohorts/{root.name}")
             for path in sorted(one for one in root.rglob("*") if one.is_file()):
                 archive.write(path, Path("_build", "cohorts", root.name, path.relative_to(root)))
     return written

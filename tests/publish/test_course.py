@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 from checkout import ROOT
 
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import blind, exercises
 from ethnicmer_lib.publish import course
 from ethnicmer_lib.publish.chapters import LESSONS, code, read
@@ -42,6 +43,83 @@ def test_every_solution_passes_its_check_and_every_stub_fails_it(lesson, student
             exec(cell.source, space)
     assert len(found) == sum("check" in tags(cell) for cell in cells) >= 4
     assert [one.text for one in found if one.right is student] == []
+
+
+#: Plausible wrong answers of lesson 3: exercise, code in place of the solution, what the hint says.
+WRONG = [
+    ("3.1", "def macro_f1(truth, said):\n    return np.mean(truth == said)", "accuracy"),
+    (
+        "3.1",
+        "def macro_f1(truth, said):\n    return f1_score(truth, said, average='weighted')",
+        "each label counts the same",
+    ),
+    (
+        "3.1",
+        "def macro_f1(truth, said):\n"
+        "    names, pairs = np.unique(truth), np.array([truth, said])\n"
+        "    hits = np.array([np.sum((truth == one) & (said == one)) for one in names])\n"
+        "    p = np.mean(hits / [max(1, np.sum(said == one)) for one in names])\n"
+        "    r = np.mean(hits / [np.sum(truth == one) for one in names])\n"
+        "    return 2 * p * r / (p + r)",
+        "not the mean of precision and recall",
+    ),
+    (
+        "3.2",
+        "def folds(subject):\n"
+        "    return [(np.array([], int), np.flatnonzero(subject == s)) for s in np.unique(subject)]",
+        "in training or in test",
+    ),
+    (
+        "3.2",
+        "def folds(subject):\n    return [(subject != s, subject == s) for s in np.unique(subject)]",
+        "not a mask",
+    ),
+    (
+        "3.2",
+        "def folds(subject):\n"
+        "    rows = [np.flatnonzero(subject == s) for s in np.unique(subject)]\n"
+        "    return [(b, np.setdiff1d(np.arange(len(subject)), b)) for b in rows]",
+        "come first in the pair",
+    ),
+    (
+        "3.2",
+        "def folds(subject):\n"
+        "    names = np.unique(subject)[::-1]\n"
+        "    return [(np.flatnonzero(subject != s), np.flatnonzero(subject == s)) for s in names]",
+        "sorted order",
+    ),
+    ("3.4", "def honest(measures, codes, subject):\n    return np.zeros_like(codes)", "not recognised"),
+]
+
+
+def test_wrong_answers_get_the_hint_that_they_need(tiny, common, monkeypatch):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
+    said: list[str] = []
+    check = exercises.check
+    monkeypatch.setattr(exercises, "check", lambda *asked: said.append(check(*asked).text))
+    (lesson,) = (one for one in LESSONS if one.path.stem == "evaluation")
+    space: dict = {}
+    for cell in course.edition(lesson, False).cells:
+        if cell.cell_type != "code" or "instructor" in tags(cell):
+            continue
+        exec(cell.source, space)
+        if "check" not in tags(cell):
+            continue
+        assert "right" in said[-1]
+        for exercise, wrong, hint in WRONG:
+            if f'check("{exercise}"' in cell.source:
+                mine = dict(space)
+                exec(wrong, mine)
+                if exercise == "3.4":
+                    mine["said"] = mine["honest"](mine["noise"], mine["codes"], mine["subject"])
+                exec(cell.source, mine)
+                assert "not yet" in said[-1], wrong
+                assert hint in said[-1], (wrong, said[-1])
+        if 'check("3.4"' in cell.source:
+            break
+    assert sum("not yet" in one for one in said) == len(WRONG)
 
 
 @NAMED
@@ -87,6 +165,13 @@ def test_what_is_handed_out_runs_anywhere_and_its_secret_is_sealed(tiny, common,
     assert not [path for path in student.rglob("*") if path.is_file() and b"a word" in path.read_bytes()]
     given = blind.opened(student)
     assert [len(table) for table in given.values()] == [580] * 4
+    assert all(table.equals(given[name]) for name, table in blind.opened(instructor).items())
+    assert (blind.word_of(instructor), blind.word_of(student)) == ("a word", blind.BOOK)
+    (student / "blind-north.csv").unlink()
+    with pytest.raises(StudyError, match=r"blind-north\.csv missing"):
+        blind.opened(student)
+    assert "Cohort base: _build/cohorts/simulated-" in (student / "README.txt").read_text()
+    assert "blind-key.txt" in (instructor / "README.txt").read_text()
     assert json.loads((student / "results" / "traps" / "record.json").read_text())
 
 
