@@ -42,6 +42,11 @@ def tiny_backbone():
 
     from torch import nn
 
-    stages = {"conv1": nn.Conv2d(3, 4, 3, stride=4), "bn1": nn.BatchNorm2d(4), "layer3": nn.ReLU()}
-    stages |= {"layer4": nn.MaxPool2d(2), "pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten()}
+    stages = {"conv1": nn.Conv2d(3, 4, 3, stride=2), "bn1": nn.BatchNorm2d(4), "layer2": nn.MaxPool2d(2)}
+    stages |= {
+        "layer3": nn.ReLU(),
+        "layer4": nn.MaxPool2d(2),
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flat": nn.Flatten(),
+    }
     return nn.Sequential(OrderedDict(stages)), 4

@@ -110,7 +110,7 @@ def trained(
     def train() -> np.ndarray:
         others = [one for one in tasks if all_folds and one != task and run.read(one.name) is None]
         jobs = [Training((one,)) for one in (task, *others)]
-        for done in _done(jobs, data, partial(predicted, keep=jobs[0].name)):
+        for done in _done(jobs, data, keep=jobs[0].name):
             run.write(done.task.tasks[0].name, done.tables[0], done.seconds[0])
             if done.network:
                 torch.save(done.network.state_dict(), stream := io.BytesIO())
@@ -136,8 +136,10 @@ def fold_tables(tasks: Sequence[Task], data: Data, run: Run, progress: bool = Fa
     return [tables[task.name] for task in tasks]
 
 
-def _done(jobs: Sequence[Training], data: Data, work: where.Work = predicted) -> Iterator[Done]:
-    """What is done of the trainings, as they finish: in processes where that pays."""
+def _done(jobs: Sequence[Training], data: Data, keep: str = "") -> Iterator[Done]:
+    """What is done of the trainings, as they finish: in processes where that pays; ``keep`` names one whose network
+    comes along."""
+    work = partial(predicted, keep=keep) if keep else predicted
     firsts = [job.tasks[0] for job in jobs]
     passes = sum(len(task.fold[0]) * task.recipe.epochs for task in firsts) * data.motion[0, 0].size
     here = (
