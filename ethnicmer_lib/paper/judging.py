@@ -170,14 +170,10 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     if verdict == "not supported" and rule["rule"] in ("effect", "equal") and not alone:
         detectable = estimate.detectable
         reason = f"{reason.rstrip('.')}. Smallest difference seen with 80 % power: {detectable:.3f}."
-    if (
-        rule["rule"] == "effect"
-        and not alone
-        and not estimate.low <= words.get("paper", estimate.low) <= estimate.high
-    ):
-        reason = (
-            f"{reason.rstrip('.')}. The effect as printed, {words['paper']:+.3f}, lies outside the interval."
-        )
+    measured = rule["rule"] == "effect" and "paper" in words and not alone
+    if measured and not estimate.low <= words["paper"] <= estimate.high:
+        outside = f"The effect as printed, {words['paper']:+.3f}, lies outside the interval."
+        reason = f"{reason.rstrip('.')}. {outside}"
     for outcome, wrapped in _untestable(rule, verdict, source, words):
         verdict, reason = outcome, _fill(wrapped, words | {"reason": reason})
     texts = (_fill(words[name], words) for name in ("question", "answer"))
@@ -225,16 +221,12 @@ def outcome(rule: Words, verdict: str, built: Mapping[str, str]) -> str:
     kind, planted = rule["rule"], rule.get("planted")
     if kind not in ("effect", "equal") or planted == "nothing" or (built and planted not in built):
         return NOT_HERE
-    if bool(built) == (kind == "effect"):  # the claim is true
-        return (
-            "hit"
-            if verdict == "reproduced"
-            else "false alarm"
-            if (kind, verdict) == ("equal", "contradicted")
-            else "miss"
-        )
-    wrong = ("reproduced", "contradicted") if kind == "effect" else ("reproduced",)
-    return "false alarm" if verdict in wrong else "correct rejection"
+    true = bool(built) == (kind == "effect")
+    if verdict == "reproduced":
+        return "hit" if true else "false alarm"
+    if verdict == "contradicted" and not built:  # of either kind: a difference, where there is none
+        return "false alarm"
+    return "miss" if true else "correct rejection"
 
 
 def _built(source: Provenance) -> dict[str, str]:

@@ -56,7 +56,7 @@ WRONG = [
     (
         "3.1",
         "def macro_f1(truth, said):\n"
-        "    names, pairs = np.unique(truth), np.array([truth, said])\n"
+        "    names = np.unique(truth)\n"
         "    hits = np.array([np.sum((truth == one) & (said == one)) for one in names])\n"
         "    p = np.mean(hits / [max(1, np.sum(said == one)) for one in names])\n"
         "    r = np.mean(hits / [np.sum(truth == one) for one in names])\n"
