@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from ethnicmer_lib.evidence.atlas import Cell, map_rules
 from ethnicmer_lib.evidence.comparison import SIDE
 from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
 from ethnicmer_lib.evidence.map_recording import kept_maps
-from ethnicmer_lib.evidence.map_runs import TRAINED
+from ethnicmer_lib.evidence.map_runs import OTHERS, TRAINED
 from ethnicmer_lib.evidence.map_trust import STRAIN
 from ethnicmer_lib.evidence.pool import METHOD, as_rendered, images, pooled, rendered
 from ethnicmer_lib.evidence.regions import PARTS, REGIONS, clip_regions, simulated_crops
@@ -38,7 +39,8 @@ from ethnicmer_lib.store import Provenance, digest, kept, record
 
 SEED = 4000  #: of the first cohort; no other cohort of this book has it
 MOVED = [f"{part}_px" for part in PARTS]  #: how far each part of a face really moved
-DELETED_BY = ("map", "strain", "random", "shuffled")  #: how :func:`map_runs.drops` chooses what it deletes
+DELETED_BY = ("map", "strain", "random", *OTHERS)  #: how :func:`map_runs.drops` chooses what it deletes
+_FALLS = [f"{way}_{by}" for way, by in product(("drop", "alone"), DELETED_BY)]
 _KEPT = [*COLUMNS, "fold", "predicted", "p", "correct", *REGIONS, *MEASURES]
 
 
@@ -108,8 +110,8 @@ def cohort_maps(
     """The measures of a cohort's maps and of their input, its subjects with database and group, and the seconds.
 
     ``of`` is 'trained', the 'input', and where nothing is planted the networks of :func:`map_runs.mapped` that cannot
-    know; there are ``*_px``, how far the parts of the face really moved, and ``drop_*``, too.  Names of subjects and
-    clips have the cohort's seed before them.
+    know; there are ``*_px``, how far the parts of the face really moved, and ``drop_*`` and ``alone_*``, too.  Names of
+    subjects and clips have the cohort's seed before them.
     """
     made = rendered(settings)
     planted = replace(settings, confounding=truth.confounding, action_unit_effect=truth.strength)
@@ -118,7 +120,7 @@ def cohort_maps(
     splits = subject_folds(table, folds, seed=settings.seed)
     about = recipe, [settings.seed], weights, checks
     maps, seconds = kept_maps(Cohort(table[COLUMNS], provenance), seen, splits, *about)
-    maps = maps.rename(columns={f"drop_{by}_{_layer()}": f"drop_{by}" for by in DELETED_BY})
+    maps = maps.rename(columns={f"{name}_{_layer()}": name for name in _FALLS})
     side, crops = map_side(_layer(), SIDE), simulated_crops(settings)
     cells = np.frombuffer(b"".join(maps[f"cells_{_layer()}"]), np.float32).reshape(-1, side, side)
     shown = Maps(
@@ -135,7 +137,7 @@ def cohort_maps(
     columns = ["of", *_KEPT]
     if checks:
         found = found.join(true_strain(settings, SIDE).set_index("clip_id")[MOVED], on="clip_id")
-        columns += [*MOVED, *(f"drop_{by}" for by in DELETED_BY)]
+        columns += [*MOVED, *_FALLS]
     numbers = [name for name in columns[1:] if found[name].dtype == float]
     found = found[columns].astype(dict.fromkeys(numbers, "float32"))
     who = table[["subject", "database", "group"]].drop_duplicates()

@@ -6,6 +6,7 @@ both were given, in the same cells.  The tables are those of ``results/maps``, a
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -13,19 +14,28 @@ from scipy.stats import rankdata
 from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
 from ethnicmer_lib.evidence.map_runs import LAYERS, SHUFFLED, STAGES, TRAINED
 from ethnicmer_lib.evidence.regions import PUBLISHED, clip_regions
-from ethnicmer_lib.networks.cells import enlarged, map_side
+from ethnicmer_lib.networks.cells import enlarged
 from ethnicmer_lib.networks.fold_task import COLUMNS
 from ethnicmer_lib.networks.maps import Maps, measure_maps
 from ethnicmer_lib.stats.means import bootstrap_mean
 from ethnicmer_lib.store import Recording
 
 STRAIN = "input"
-GRADIENT = "gradient"
+GRADIENT, OCCLUSION = "gradient", "occlusion"
+#: What chooses a quarter of the image, as of ``map_runs.drops`` -> its name in tables.
+QUARTERS = {
+    "map": "its map's",
+    "random": "any",
+    "strain": "most strain",
+    "shuffled": "by a network of shuffled labels",
+    "new": "by a network of new weights",
+}
 ADDED = "what the labels add: another run minus shuffled"  #: row of :func:`likeness`
 
 
 def recorded(real: Recording, arm: str, layer: str) -> Maps:
-    """The maps of an arm at a layer, or its input 'gradient', or the 'input': the strain of the clips in these cells.
+    """The maps of an arm at a layer, or its input 'gradient' or 'occlusion', or the 'input': the strain of the clips in
+    these cells.
 
     A clip has a map for every training run, ``seed`` in the table; the input has one.
     """
@@ -33,12 +43,20 @@ def recorded(real: Recording, arm: str, layer: str) -> Maps:
     rows = real.table("maps").query("arm == @arm")
     if arm == STRAIN:
         rows = real.table("strain").assign(predicted=lambda table: table["label"])
-    side, column, kind = map_side(layer, size) if layer in LAYERS else size, f"cells_{layer}", np.float32
-    if layer == GRADIENT:
-        column, kind = GRADIENT, np.float16
-    cells = np.frombuffer(b"".join(rows[column]), kind).reshape(-1, side, side).astype(np.float32)
+    cells = _cells(rows, layer)
     names = [name for name in (*COLUMNS, "predicted", "seed") if name in rows]
-    return Maps(enlarged(cells, size), rows[names].reset_index(drop=True), side)
+    return Maps(enlarged(cells, size), rows[names].reset_index(drop=True), cells.shape[-1])
+
+
+def _cells(rows: pd.DataFrame, layer: str) -> np.ndarray:
+    """(n, side, side) float32 cells of recorded rows: of a layer, of the input gradient, or of occlusion."""
+    column, kind = (
+        f"cells_{layer}" if layer in LAYERS else layer,
+        np.float16 if layer == GRADIENT else np.float32,
+    )
+    values = np.frombuffer(b"".join(rows[column]), kind).reshape(len(rows), -1).astype(np.float32)
+    side = int(values.shape[1] ** 0.5)
+    return values.reshape(-1, side, side)
 
 
 def measured(real: Recording, arm: str, layer: str) -> pd.DataFrame:
@@ -53,7 +71,7 @@ def readings(real: Recording, layer: str, within: str = "SAMM", seed: int = 0) -
     the one database that holds both groups, and at every layer.  A row a reading, a column a claim; Estimates, without
     a test.
     """
-    maps = {one: measured(real, TRAINED, one) for one in (*LAYERS, GRADIENT)}
+    maps = {one: measured(real, TRAINED, one) for one in (*LAYERS, GRADIENT, OCCLUSION)}
     judged = maps.pop(layer)
     tables = {f"{layer}, all clips": judged, f"{layer}, recognised": judged[judged["correct"]]}
     tables[f"{layer}, {within} alone"] = judged[judged["database"] == within]
@@ -72,7 +90,8 @@ def likeness(real: Recording, layer: str) -> dict[str, np.ndarray]:
 
     Where several others are meant, it is their mean; 0 where one of the two is blank.
     """
-    ranks = {arm: _ranks(rows, layer) for arm, rows in real.table("maps").groupby("arm")}
+    arms = dict(list(real.table("maps").groupby("arm")))
+    ranks = {arm: _ranks(rows, layer) for arm, rows in arms.items()}
     ours, theirs = ranks[TRAINED], ranks[SHUFFLED]
     runs, clips, _ = ours.shape
     others = {
@@ -81,6 +100,8 @@ def likeness(real: Recording, layer: str) -> dict[str, np.ndarray]:
         "labels shuffled, another run": (theirs.sum(0) - theirs) / (runs - 1),
         "labels shuffled, the same start": theirs,
         **{f"new weights down to {stage}": ranks[f"random from {stage}"] for stage in STAGES},
+        "its own input gradient": _ranks(arms[TRAINED], layer, GRADIENT),
+        "its own occlusion": _ranks(arms[TRAINED], layer, OCCLUSION),
         "strain of the clip": _ranks(real.table("strain").assign(seed=0), layer),
     }
     found = {name: (ours * other).sum(-1) for name, other in others.items()}
@@ -88,10 +109,14 @@ def likeness(real: Recording, layer: str) -> dict[str, np.ndarray]:
     return found | {ADDED: of_labels}
 
 
-def _ranks(rows: pd.DataFrame, layer: str) -> np.ndarray:
-    """(runs, clips, cells) ranks of the cells of maps, of mean 0 and length 1; all 0 where a map is blank."""
+def _ranks(rows: pd.DataFrame, layer: str, of: str | None = None) -> np.ndarray:
+    """(runs, clips, cells) ranks of the cells of maps, or of what else a network says of its input averaged in these
+    cells, of mean 0 and length 1; all 0 where a map is blank."""
     rows = rows.sort_values(["seed", "clip_id"])
-    cells = np.frombuffer(b"".join(rows[f"cells_{layer}"]), np.float32)
+    cells = _cells(rows, layer)
+    if of:
+        shape = cells.shape[1:]
+        cells = np.stack([cv2.resize(one, shape, interpolation=cv2.INTER_AREA) for one in _cells(rows, of)])
     cells = cells.reshape(rows["seed"].nunique(), rows["clip_id"].nunique(), -1)
     ranks = rankdata(cells, axis=-1) - (cells.shape[-1] + 1) / 2
     length = np.sqrt((ranks**2).sum(-1, keepdims=True))
@@ -108,20 +133,24 @@ def likeness_table(real: Recording, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found).rename_axis("trained map beside that of")
 
 
-def deletion_table(real: Recording, seed: int = 0) -> pd.DataFrame:
-    """How far the probability of the predicted class falls when the quarter of the image shows no motion that has most
-    relevance (``map``), most ``strain``, or any, at every layer; and the first minus the others.  Estimates over
-    subjects and runs; a blank map, which chooses no place, counts as choosing any."""
+def deletion_table(real: Recording, way: str = "drop", seed: int = 0) -> pd.DataFrame:
+    """How far the probability of the predicted class falls when a quarter of the image shows no motion ('drop'), or
+    when nothing else shows any ('alone'), at every layer (columns).
+
+    A row for everything that may choose the quarter (:data:`QUARTERS`), and for the map's minus every other's.
+    Estimates over subjects and runs; a blank map, which chooses no place, counts as choosing any.
+    """
     rows = real.table("maps").query("arm == @TRAINED").sort_values(["seed", "clip_id"])
     runs = rows["seed"].nunique()
     subjects = rows["subject"].to_numpy()[: len(rows) // runs]
     found = {}
     for layer in LAYERS:
-        fell = {by: rows[f"drop_{by}_{layer}"] for by in ("map", "strain", "random")}
-        fell["map"] = fell["map"].fillna(fell["random"])
-        fell |= {f"map - {by}": fell["map"] - fell[by] for by in ("strain", "random")}
+        fell = {name: rows[f"{way}_{by}_{layer}"] for by, name in QUARTERS.items()}
+        fell = {name: one.fillna(fell[QUARTERS["random"]]) for name, one in fell.items()}
+        own = fell[QUARTERS["map"]]
+        fell |= {f"map - {by}": own - fell[name] for by, name in QUARTERS.items() if by != "map"}
         found[layer] = {
-            by: bootstrap_mean(one.to_numpy().reshape(runs, -1), subjects, seed=seed)
-            for by, one in fell.items()
+            name: bootstrap_mean(one.to_numpy().reshape(runs, -1), subjects, seed=seed)
+            for name, one in fell.items()
         }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("cells of")
+    return pd.DataFrame(found).rename_axis("quarter")

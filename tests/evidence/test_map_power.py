@@ -100,7 +100,12 @@ def test_maps_of_a_cohort_with_and_without_an_effect(workspace, monkeypatch):
     assert set(planted["clip_id"]) == set(trained["clip_id"])
     assert set(nothing["subject"]) <= set(who["subject"])
     assert (trained[map_power.MOVED].max(axis=1) > 0).mean() > 0.9
-    assert trained[[f"drop_{by}" for by in map_power.DELETED_BY]].notna().any().all()
+    assert (
+        trained[[f"{way}_{by}" for way in ("drop", "alone") for by in map_power.DELETED_BY]]
+        .notna()
+        .any()
+        .all()
+    )
     assert not set(map_power.MOVED) & set(planted)
     moved = planted.query("of == @STRAIN").set_index("clip_id")["corner_sides"]
     still = nothing.query("of == @STRAIN").set_index("clip_id")["corner_sides"]

@@ -51,17 +51,21 @@ def test_every_clip_has_a_map_of_every_network_and_run_and_finished_folds_stay(t
     read = {arm: map_trust.measured(real, arm, "layer1") for arm in (TRAINED, SHUFFLED, map_trust.STRAIN)}
     assert [len(table) for table in read.values()] == [2 * len(shown), 2 * len(shown), len(shown)]
     assert read[TRAINED][list(MEASURES)].notna().any().all()
-    assert [map_trust.recorded(real, TRAINED, one).side for one in (*LAYERS, "gradient")] == [7, 4, 2, 28]
+    assert [map_trust.recorded(real, TRAINED, one).side for one in (*LAYERS, "gradient", "occlusion")] == [
+        7,
+        4,
+        2,
+        28,
+        7,
+    ]
     assert set(map_trust.readings(real, "layer1")) == {
         f"{measure}, {label}" for label, measure in CLAIMS.values()
     }
-    fell = map_trust.deletion_table(real)
-    assert (
-        fell["map - random"].map(lambda one: one.low) <= fell["map - random"].map(lambda one: one.high)
-    ).all()
-    assert fell.loc["layer1", "map - strain"].value == pytest.approx(
-        fell.loc["layer1", "map"].value - fell.loc["layer1", "strain"].value
-    )
+    for way in ("drop", "alone"):
+        fell = map_trust.deletion_table(real, way).map(lambda one: one.value)["layer1"]
+        assert len(fell) == 2 * len(map_trust.QUARTERS) - 1
+        own, strain = fell[map_trust.QUARTERS["map"]], fell[map_trust.QUARTERS["strain"]]
+        assert fell["map - strain"] == pytest.approx(own - strain)
 
     monkeypatch.setattr(map_recording, "mapped", lambda *task, checks: pytest.fail("trained again"))
     map_recording.record_maps(tiny, "typed", **made)
@@ -139,12 +143,21 @@ def test_deleting_what_a_network_rests_on_hurts_most_and_a_blank_map_says_nothin
     elsewhere = np.zeros((2, 7, 7), np.float32)
     elsewhere[:, 5:, :2] = 1  # where nothing moves
     fell = map_runs.drops(
-        Sums(), images, torch.tensor([2, 2]), {"layer1": elsewhere}, np.random.default_rng(0)
+        Sums(), images, torch.tensor([2, 2]), {"shuffled": {"layer1": elsewhere}}, np.random.default_rng(0)
     )
     assert fell["drop_shuffled_layer1"][0] < fell["drop_random_layer1"][0]
     assert fell["drop_map_layer1"][0] == pytest.approx(fell["drop_strain_layer1"][0], abs=0.02)
     assert fell["drop_map_layer1"][0] > fell["drop_random_layer1"][0] + 0.1
     assert np.isnan(fell["drop_map_layer1"][1])  # no strain, no evidence
+    # The class rests on these cells alone: nothing is lost while they move, whatever else is still.
+    assert fell["alone_map_layer1"][0] == pytest.approx(0, abs=0.02)
+    assert fell["alone_shuffled_layer1"][0] > fell["alone_random_layer1"][0]
+    assert fell["alone_shuffled_layer1"][0] == pytest.approx(fell["drop_map_layer1"][0], abs=0.05)
+    assert np.isnan(fell["alone_map_layer1"][1])
+
+    cells = np.frombuffer(map_runs.occluded(Sums(), images, torch.tensor([2, 2]))["occlusion"][0], np.float32)
+    strain = images[0, 2].reshape(7, 4, 7, 4).mean((1, 3)).numpy()
+    assert ((cells.reshape(7, 7) > 0) == (strain > 0)).all()
 
 
 def record_of(ours: np.ndarray, theirs: np.ndarray) -> SimpleNamespace:
@@ -156,7 +169,13 @@ def record_of(ours: np.ndarray, theirs: np.ndarray) -> SimpleNamespace:
             for s, run in enumerate(cells)
             for i, c in enumerate(run)
         ]
-        return pd.DataFrame(rows, columns=["arm", "seed", "clip_id", "cells_layer2"])
+        table = pd.DataFrame(rows, columns=["arm", "seed", "clip_id", "cells_layer2"])
+        return table.assign(
+            occlusion=[
+                np.kron(one, np.ones((2, 2))).astype(np.float32).tobytes() for one in cells.reshape(-1, 4, 4)
+            ],
+            gradient=[one.astype(np.float16).tobytes() for one in cells.reshape(-1, 4, 4)],
+        )
 
     arms = [SHUFFLED, *(f"random from {stage}" for stage in STAGES)]
     tables = {"maps": pd.concat([table(TRAINED, ours), *(table(arm, theirs) for arm in arms)])}
@@ -171,6 +190,8 @@ def test_maps_are_alike_by_the_ranks_of_their_cells():
     assert found["the same clip, another run"] == pytest.approx(1)
     assert found["labels shuffled, the same start"] == pytest.approx(1)
     assert found["strain of the clip"] == pytest.approx(1)
+    assert found["its own occlusion"] == pytest.approx(1)  # of twice as many cells a side
+    assert found["its own input gradient"] == pytest.approx(1, abs=0.05)  # rounded to half precision
     assert found[map_trust.ADDED] == pytest.approx(0, abs=1e-9)
     assert abs(found["another clip"]).max() < 0.6
     noise = np.stack([RNG.random((6, 16)) for _ in range(3)])
