@@ -1,4 +1,4 @@
-"""Do activation maps differ between the groups as Figs 3-4 say? Differences, one family of tests, and claims."""
+"""Do activation maps differ between the groups, and within one, as Figs 3-4 say? Families of tests, and claims."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ethnicmer_lib.networks.maps import MEASURES
-from ethnicmer_lib.stats import Estimate, group_difference, holm
+from ethnicmer_lib.networks.maps import MEASURES, TILT
+from ethnicmer_lib.stats import Estimate, group_difference, holm, mean_against_zero
 
 #: Key of a claim in ``paper/claims.yml`` -> label and measure of Figs 3-4.
 CLAIMS = {
@@ -17,6 +17,8 @@ CLAIMS = {
     "map_size": ("Positive", "area"),
     "map_height": ("Surprise", "height"),
 }
+#: Key of a claim on one group's Surprise (Fig. 4) -> which of :data:`PAIRS` it is of.
+WITHIN = {"map_lower": 0, "map_upper": 1}
 #: First minus second, as Section IV-C compares them.  Of simulated groups B is made like the paper's Non-Asian one:
 #: whatever is planted is planted in it.
 PAIRS = (("Non-Asian", "Asian"), ("B", "A"))
@@ -45,6 +47,43 @@ def map_differences(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.D
             rows.append(one)
     columns = ["of", "label", "measure", "difference", "p", "p_holm"]
     return holm(pd.concat(rows, ignore_index=True))[columns]
+
+
+def tilts(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """Is Surprise higher in the face than evenly spread, or lower, within each group?  One family of tests.
+
+    :data:`TILT` of every table of :func:`measure_maps`, in the clips of the label Surprise.  A row for every group and
+    table (``of``): clips, subjects, ``tilt`` (an :class:`Estimate` over subjects, and runs where there are), ``p``, and
+    ``p_holm`` over all rows; NaN where a group has fewer than two subjects.
+    """
+    rows = []
+    for name, table in measured.items():
+        surprise = table[table["label"] == "Surprise"].dropna(subset=[TILT])
+        for group in first_and_second(table):
+            part = surprise[surprise["group"] == group]
+            people = part["subject"].nunique()
+            of_two = people > 1
+            found, p = (
+                mean_against_zero(part, TILT, seed=seed) if of_two else (Estimate(*[np.nan] * 3), np.nan)
+            )
+            about = {"group": group, "of": name, "clips": part["clip_id"].nunique(), "subjects": people}
+            rows.append(about | {TILT: found, "p": p})
+    return holm(pd.DataFrame(rows))
+
+
+def within_claims(measured: pd.DataFrame, tested: pd.DataFrame, of: str = "maps") -> dict[str, Any]:
+    """What each claim of :data:`WITHIN` is judged by: maps, and all of :func:`tilts`, whose rows of ``of`` count."""
+    rows, family = tested[tested["of"] == of].set_index("group"), int(tested["p"].count())
+    claims: dict[str, Any] = {}
+    for key, number in WITHIN.items():
+        group = first_and_second(measured)[number]
+        row = rows.loc[group]
+        if np.isnan(row["p"]):
+            claims[key] = f"The cohort has Surprise maps of fewer than two subjects in {group}"
+            continue
+        words = {name: row[name] for name in ("clips", "subjects", "p_holm")}
+        claims[key] = (row[TILT], words | {"group": group, "family": family, "seeds": runs_of(measured)})
+    return claims
 
 
 def beside(tested: pd.DataFrame) -> pd.DataFrame:

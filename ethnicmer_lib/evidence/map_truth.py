@@ -16,12 +16,13 @@ from ethnicmer_lib.networks.cells import enlarged
 from ethnicmer_lib.networks.maps import Maps, measure_maps
 from ethnicmer_lib.paper import rules_of
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.stats.means import bootstrap_mean
+from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
 from ethnicmer_lib.store import Provenance
 
 #: The cohort that measures are tried on.
 TRIED = SimulatorSettings(size="tiny", repeats=2)
 OF = Provenance(f"true motion of simulated cohorts (seed {TRIED.seed})", True, "")
+_RESAMPLES = 2000
 #: How faces move -> components of realism that are left out.
 MOTION = {"as recorded": (), "head and lids still": ("head", "lids")}
 
@@ -79,10 +80,10 @@ def pointed(measured: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The pointing game (Zhang et al. 2018) by region: is a map densest in the part of the face that moved most?
 
     ``measured`` has the shares of :func:`measure_maps` and the columns of :func:`part_px`.  Clips of which no part
-    moved, and blank maps, are left out.  ``clips`` is how many there are, ``hits`` the share of them where it is, with
-    an interval over subjects, ``exchanged`` what is expected when maps are dealt to other clips.  ``mass`` and
-    ``mass_exchanged`` are the same for the share of a map on the parts that moved half as far as the most or further
-    (relevance mass; Arras et al. 2022).
+    moved, and blank maps, are left out.  ``clips`` is how many there are, ``hits`` the share of them where it is,
+    ``exchanged`` what is expected when maps are dealt to other clips, ``beyond`` the first minus the second.
+    ``mass``, ``mass_exchanged`` and ``mass_beyond`` are the same for the share of a map on the parts that moved half as
+    far as the most or further (relevance mass; Arras et al. 2022).  Estimates over subjects.
     """
     cover = {name: float(mask.mean()) for name, mask in au_regions(112).items()}
     regions = {part: [name for name in REGIONS if name.partition("_")[0] == part] for part in PARTS}
@@ -95,12 +96,22 @@ def pointed(measured: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     shares, moved, subjects = shares[counted], moved[counted], measured.loc[counted, "subject"]
     dense = shares / pd.Series({part: sum(cover[name] for name in names) for part, names in regions.items()})
     point, true = dense.idxmax(axis=1), moved.idxmax(axis=1)
-    exchanged = (point.value_counts(normalize=True) * true.value_counts(normalize=True)).sum()
     most = moved.ge(moved.max(axis=1) / 2, axis=0)
-    return {
-        "clips": int(counted.sum()),
-        "hits": bootstrap_mean((point == true).astype(float), subjects, seed=seed),
-        "exchanged": float(exchanged),
-        "mass": bootstrap_mean((shares * most).sum(axis=1), subjects, seed=seed),
-        "mass_exchanged": float((shares.mean() * most.mean()).sum()),
-    }
+    names, counts = np.unique(subjects, return_inverse=True, return_counts=True)[1:]
+    weights = subject_weights(len(counts), _RESAMPLES, np.random.default_rng([seed, _RESAMPLES]))[:, names]
+    weights /= weights.sum(axis=1, keepdims=True)
+
+    def both(maps: pd.DataFrame, truth: pd.DataFrame) -> list[Estimate]:
+        """Of (clips, parts): the mean of what maps have where the truth is, of other clips' truth, and the first minus
+        the second."""
+        one, other = maps.to_numpy(dtype=float), truth.to_numpy(dtype=float)
+        own = weights @ (one * other).sum(axis=1)
+        dealt = ((weights @ one) * (weights @ other)).sum(axis=1)
+        return [interval(scores, effective_subjects(counts)) for scores in (own, dealt, own - dealt)]
+
+    pointed_at, truth = (pd.get_dummies(one).reindex(columns=[*PARTS], fill_value=0) for one in (point, true))
+    hits, mass = both(pointed_at, truth), both(shares, most)
+    marks = ("", "_exchanged", "_beyond")
+    found = dict(zip(("hits", "exchanged", "beyond"), hits, strict=True))
+    found |= dict(zip((f"mass{mark}" for mark in marks), mass, strict=True))
+    return {"clips": int(counted.sum()), **found}

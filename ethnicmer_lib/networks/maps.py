@@ -27,6 +27,7 @@ MEASURES: Mapping[str, str] = {
     "height": "share on brows and lids (AU1+2+5) minus share on the jaw (AU26), from -1 to 1",
     "area": "share of the image's pixels above half the map's maximum, blank maps apart",
 }
+TILT = "tilt"  #: mean activation on brows and lids (AU1+2+5) minus that on the jaw (AU26), over the map's own mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,8 @@ def input_maps(maps: Maps, images: np.ndarray, clips: Any) -> Maps:
 
 
 def measure_maps(maps: Maps, regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The table of maps with ``correct``, the share of the activation in every region, and the :data:`MEASURES`.
+    """The table of maps with ``correct``, the share of the activation in every region, the :data:`MEASURES`, and
+    :data:`TILT`, which is 0 for an even map, however large the regions are.
 
     ``regions`` are masks in [0, 1] by name, (S, S) for all maps or (n, S, S): brow, lid, cheek and corner with _left
     and _right, and jaw, as ``evidence.regions`` makes them.  NaN where a map is blank, or has nothing on either side.
@@ -120,6 +122,9 @@ def measure_maps(maps: Maps, regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
         seen = np.where(both[part] > 0, both[part], np.nan)
         found[f"{part}_sides"] = np.abs(left[part] - right[part]) / seen
     found["height"] = both["brow"] + both["lid"] - found["jaw"]
+    cover = {name: np.asarray(mask).mean(axis=(-2, -1)) for name, mask in regions.items()}
+    upper = cover["brow_left"] + cover["brow_right"] + cover["lid_left"] + cover["lid_right"]
+    found[TILT] = (both["brow"] + both["lid"]) / upper - found["jaw"] / cover["jaw"]
     area = (values > values.max(axis=(1, 2), keepdims=True) / 2).mean(axis=(1, 2))
     found["area"] = np.where(np.isnan(total), np.nan, area)
     return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **found)

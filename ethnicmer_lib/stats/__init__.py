@@ -8,6 +8,11 @@ from ethnicmer_lib.stats.draws import (
     single_runs,
 )
 from ethnicmer_lib.stats.intervals import MIN_RUNS, Estimate, effective_subjects
-from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
+from ethnicmer_lib.stats.means import (
+    bootstrap_mean,
+    group_difference,
+    mean_against_zero,
+    permutation_difference,
+)
 from ethnicmer_lib.stats.permutation import holm, swap_test
 from ethnicmer_lib.stats.scoring import MACRO, UAR, difference, macro_f1, scores

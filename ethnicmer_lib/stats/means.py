@@ -69,13 +69,39 @@ def group_difference(
     return pd.DataFrame(rows)
 
 
+def mean_against_zero(
+    measured: pd.DataFrame, measure: str, n: int = 2000, seed: int = 0
+) -> tuple[Estimate, float]:
+    """Mean of a measure over clips, and over runs where there is a column ``seed``, with an interval over subjects and
+    runs; and the two-sided p-value of its being zero.
+
+    If values lie around zero alike on both sides, a subject's could all have had the other sign: signs are flipped
+    subject by subject with chance 1/2, of the clip's mean over runs.  ``measured`` has the columns ``subject`` and
+    ``measure``, with a ``seed`` ``clip_id`` too; clips without the measure (NaN) are left out.  StudyError for fewer
+    than two subjects.
+
+    Examples
+    --------
+    >>> tilts = pd.DataFrame({"subject": list("stuvwx"), "tilt": [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]})
+    >>> em.stats.mean_against_zero(tilts, "tilt")[0].value
+    1.5
+    """
+    part = measured.dropna(subset=[measure])
+    _, sums, counts = _by_run(part, measure)
+    weights = subject_weights(sums.shape[1], n, np.random.default_rng([seed, n])).T
+    with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
+        means = sums @ weights / (counts @ weights)
+    once = part.groupby("clip_id").agg({measure: "mean", "subject": "first"}) if "seed" in part else part
+    total, clips, _ = _by_subject(once[measure], once["subject"])
+    signs = np.random.default_rng([seed, n, 2]).choice([-1.0, 1.0], (n, len(total)))
+    flipped = np.vstack([np.ones(len(total)), signs]) @ total / clips.sum()
+    return interval(over_runs(means, seed), effective_subjects(counts.sum(0))), p_value(flipped)
+
+
 def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Estimate:
     """Mean over the clips of the first of two groups minus that of the second, and over runs where there are several;
     subjects resampled within their group."""
-    runs = part["seed"] if "seed" in part else pd.Series(0, part.index)
-    subjects = part["subject"].astype(str)  # in the order of their names, as everywhere here
-    cells = part.groupby([runs, subjects])[measure]
-    sums, counts = (cells.agg(how).unstack(fill_value=0).to_numpy(dtype=float) for how in ("sum", "size"))
+    subjects, sums, counts = _by_run(part, measure)
     first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
     weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first).T
     sides = (first, ~first)
@@ -85,6 +111,15 @@ def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Est
     return interval(
         over_runs(one - other, seed), min(effective_subjects(counts[:, side].sum(0)) for side in sides)
     )
+
+
+def _by_run(part: pd.DataFrame, measure: str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
+    """Every clip's subject as text, and (runs, subjects) sums and counts of a measure, subjects in sorted order."""
+    runs = part["seed"] if "seed" in part else pd.Series(0, part.index)
+    subjects = part["subject"].astype(str)
+    cells = part.groupby([runs, subjects])[measure]
+    sums, counts = (cells.agg(how).unstack(fill_value=0).to_numpy(dtype=float) for how in ("sum", "size"))
+    return subjects, sums, counts
 
 
 def _by_subject(

@@ -160,6 +160,65 @@ def test_a_group_of_one_subject_says_why_nothing_is_judged():
     assert claims["map_sides"] == "The cohort has Positive maps of fewer than two subjects in B or in A"
 
 
+def tilted(groups, lower, upper, seeds=5):
+    """Surprise maps of both groups with a given tilt, and noise by subject, clip and run."""
+    rng, rows = np.random.default_rng(3), []
+    for group, tilt in zip(groups, (lower, upper), strict=True):
+        for number in range(10):
+            own = tilt + 0.1 * rng.normal()
+            about = {"group": group, "subject": f"{group}{number}", "label": "Surprise"}
+            rows += [
+                about | {"clip_id": f"{group}{number}{clip}", "seed": seed, "tilt": own + 0.1 * rng.normal()}
+                for clip in range(3)
+                for seed in range(seeds)
+            ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("tilt", "verdicts"),
+    [
+        ((-0.5, 0.5), ["reproduced", "reproduced"]),
+        ((0.5, -0.5), ["contradicted", "contradicted"]),
+        ((0.0, 0.0), ["not supported", "not supported"]),
+    ],
+)
+def test_every_claim_within_a_group_can_get_every_verdict(tilt, verdicts):
+    table = tilted(("Non-Asian", "Asian"), *tilt)
+    tested = map_groups.tilts({"maps": table, "input": table.query("seed == 0").drop(columns="seed")})
+    assert tested["of"].tolist() == ["maps", "maps", "input", "input"]
+    assert (tested["p_holm"] >= tested["p"]).all()
+    about = {"first": "Non-Asian", "second": "Asian", "layer": "layer1"}
+    found = judge("activation_maps", REAL, about=about, **map_groups.within_claims(table, tested))
+    assert [one.verdict for one in found] == verdicts
+    assert "Non-Asian, 30 clips of 10 subjects" in found[0].answer
+    assert "over 4 tests" in found[0].answer
+    once = judge(
+        "activation_maps",
+        REAL,
+        about=about,
+        **map_groups.within_claims(table.query("seed == 0"), tested),
+    )
+    assert {one.verdict for one in once} == {"cannot be tested here"}
+
+
+def test_no_simulated_cohort_decides_where_one_group_moves_and_one_subject_says_nothing():
+    table = tilted(("B", "A"), -0.5, 0.5)
+    about = {"first": "B", "second": "A", "layer": "layer1"}
+    found = judge(
+        "activation_maps",
+        PLANTED,
+        about=about,
+        **map_groups.within_claims(table, map_groups.tilts({"maps": table})),
+    )
+    assert {one.verdict for one in found} == {"cannot be tested here"}
+    alone = table[(table["group"] == "A") | (table["subject"] == "B0")]
+    tested = map_groups.tilts({"maps": alone})
+    assert tested["p"].isna().tolist() == [True, False]
+    claims = map_groups.within_claims(alone, tested)
+    assert claims["map_lower"] == "The cohort has Surprise maps of fewer than two subjects in B"
+
+
 def test_true_strain_knows_what_moved_and_the_height_of_surprise_sees_what_is_planted():
     settings = SimulatorSettings(size="tiny", action_unit_effect=1, without=("head", "lids"))
     strains = true_strain(settings, 56, progress=False)
@@ -171,7 +230,9 @@ def test_true_strain_knows_what_moved_and_the_height_of_surprise_sees_what_is_pl
     assert height["A"] > 0 > height["B"]
     point = map_truth.pointed(table)
     assert point["clips"] == len(table)
-    assert point["hits"].low > point["exchanged"]
+    assert point["beyond"].low > 0
+    assert point["beyond"].value == pytest.approx(point["hits"].value - point["exchanged"].value)
+    assert point["mass_beyond"].low > 0
 
 
 def test_a_part_moves_as_far_as_the_furthest_of_its_units_and_sides():
@@ -185,4 +246,6 @@ def test_pointing_by_chance_is_what_exchanged_maps_would_hit():
     table["corner_left"] *= 3  # all maps point to the lip corners
     table["corner_px"] = [2.0, 0.0, 2.0, 0.0]
     point = map_truth.pointed(table)
-    assert (point["hits"].value, point["exchanged"]) == (0.5, 0.5)
+    assert (point["hits"].value, point["exchanged"].value) == (0.5, 0.5)
+    assert point["beyond"].value == point["mass_beyond"].value == 0
+    assert point["beyond"] == pytest.approx((0, 0, 0))  # every map is alike, whoever is drawn

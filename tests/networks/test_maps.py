@@ -65,9 +65,18 @@ def test_height_sets_brows_and_lids_against_the_jaw(region, height):
     assert measure_maps(maps(MASKS[region][None]), MASKS)["height"][0] == height
 
 
+@pytest.mark.parametrize(
+    ("region", "sign"), [("brow_left", 1), ("lid_right", 1), ("jaw", -1), ("cheek_left", 0)]
+)
+def test_an_even_map_has_no_tilt_however_large_the_regions_are(region, sign):
+    even = np.ones((1, SIZE, SIZE))
+    assert measure_maps(maps(even), MASKS)["tilt"][0] == pytest.approx(0)
+    assert np.sign(measure_maps(maps(even + MASKS[region]), MASKS)["tilt"][0].round(9)) == sign
+
+
 def test_a_blank_map_has_no_measure_and_a_wrong_prediction_is_said():
     table = measure_maps(maps(np.zeros((1, SIZE, SIZE)), "Surprise"), MASKS)
-    assert table[list(MEASURES)].isna().to_numpy().all()
+    assert table[[*MEASURES, "tilt"]].isna().to_numpy().all()
     assert table["correct"].tolist() == [False]
 
 

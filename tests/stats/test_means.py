@@ -16,6 +16,7 @@ from ethnicmer_lib.stats import (
     bootstrap_mean,
     cramers_v,
     group_difference,
+    mean_against_zero,
     permutation_difference,
 )
 
@@ -174,3 +175,44 @@ def test_a_mean_over_training_runs_has_their_error_too():
     # Subjects and runs: the variances of both means are added, that of five runs with Student's t.
     width = np.hypot(alike.high - alike.low, 2 * 2.776 * shifts.std(ddof=1) / np.sqrt(5))
     assert apart.high - apart.low == pytest.approx(width, rel=0.1)
+
+
+def runs_of_clips(rng, shift=0.0, subjects=12, runs=5, of_run=0.3):
+    """A measure of two clips a subject in some runs, with an error of the subject, of the run, and of both."""
+    error, common = rng.normal(size=subjects), of_run * rng.normal(size=runs)
+    rows = [
+        {
+            "clip_id": f"{s}{clip}",
+            "subject": f"s{s}",
+            "seed": run,
+            "tilt": shift + error[s] + common[run] + 0.5 * rng.normal(),
+        }
+        for s in range(subjects)
+        for clip in range(2)
+        for run in range(runs)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_flipping_signs_agrees_with_enumeration_and_leaves_out_what_is_missing():
+    values = np.array([1.0, 2.0, -0.5, 3.0, 0.5, 1.5])
+    table = pd.DataFrame({"subject": list("abcdef"), "tilt": values})
+    found, p = mean_against_zero(table, "tilt", 20000)
+    flipped = np.array(list(itertools.product([-1, 1], repeat=6))) @ values
+    assert p == pytest.approx(np.mean(np.abs(flipped) >= values.sum() - 1e-9), abs=0.01)
+    assert found.value == pytest.approx(values.mean())
+    more = pd.concat([table, pd.DataFrame({"subject": ["g"], "tilt": [np.nan]})])
+    assert mean_against_zero(more, "tilt", 20000) == (found, p)
+    with pytest.raises(StudyError, match="at least 2 subjects"):
+        mean_against_zero(table.head(1), "tilt")
+
+
+def test_a_mean_over_runs_covers_zero_and_its_test_holds_its_level():
+    rng = np.random.default_rng(11)
+    nothing = [mean_against_zero(runs_of_clips(rng), "tilt", 300, seed) for seed in range(300)]
+    assert 0.92 <= np.mean([found.side == 0 for found, _ in nothing]) <= 0.98
+    assert 0.02 <= np.mean([p <= 0.05 for _, p in nothing]) <= 0.09
+    there = [mean_against_zero(runs_of_clips(rng, 1.5), "tilt", 300, seed) for seed in range(20)]
+    assert np.mean([found.side == 1 and p <= 0.05 for found, p in there]) > 0.9
+    one = runs_of_clips(rng, runs=1)
+    assert mean_against_zero(one, "tilt")[0] == bootstrap_mean(one["tilt"], one["subject"])
