@@ -15,6 +15,7 @@ from distributed import LocalCluster
 from distributed.utils import get_mp_context
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence import atlas, atlas_pool, atlas_runs
 from ethnicmer_lib.networks import Recipe, folds, where, where_dask
 
 JOBS = [deaths.Job(f"t{i}", i) for i in range(6)]
@@ -69,6 +70,17 @@ def test_serial_and_dask_with_a_killed_worker_end_with_the_same_bytes(
     spread = folds.train_and_predict(*arguments, progress=False)
     assert (tmp_path / "died").exists(), "no worker was killed: the test tests nothing"
     pd.testing.assert_frame_equal(serial, spread, check_exact=True)
+
+
+def test_studies_of_the_atlas_are_those_of_the_serial_run(cluster, workspace, monkeypatch, tmp_path):
+    pool, grid = atlas_pool.coded_pool(28), [atlas.Cell(0.5, 1.0, 1.0, atlas.JOINT, 28)]
+    about = {"n_studies": 3 * atlas_runs.BLOCK // 2, "n_ours": 2, "resamples": 20, "progress": False}
+    monkeypatch.setenv("ETHNICMER_ENGINE", "serial")
+    serial = atlas_runs.studies(pool, grid, **about)
+    monkeypatch.setenv("ETHNICMER_WORKSPACE", str(tmp_path / "dask"))
+    monkeypatch.setenv("ETHNICMER_ENGINE", cluster.scheduler_address)
+    pd.testing.assert_frame_equal(serial, atlas_runs.studies(pool, grid, **about), check_exact=True)
+    assert len(list((tmp_path / "dask").rglob("*.parquet"))) == 2, "two blocks were kept"
 
 
 def test_every_task_is_done_once_by_a_worker(dask_engine):
