@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -24,7 +25,7 @@ from ethnicmer_lib.paper.judging import printed_effect
 from ethnicmer_lib.paper.numbers import printed
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.stats.confusions import class_f1
-from ethnicmer_lib.store import Provenance, Run, digest, record, recording
+from ethnicmer_lib.store import Provenance, Run, digest, record, recording, used_runs
 
 BLOCK = 25  #: studies between two files: what an interruption can cost
 PRINTED_GAIN, PRINTED_ORDER = "gain_size", "rows_order"
@@ -42,6 +43,7 @@ def record_atlas(
     coded_sizes: Sequence[int] = (28, 53, 112, 224, 448, 671),
     n_studies: int = 1000,
     n_ours: int = 200,
+    n_null: int = 1500,
     n_draws: int = 10,
     resamples: int = 500,
     seed: int = 0,
@@ -51,8 +53,9 @@ def record_atlas(
     'pool' renders ``repeats`` times the real roster under every database shift, with its agreement with cohorts that
     are rendered as such.  'studies' draws from the recorded pool: at every strength, confounding and shift
     ``n_studies`` of the real size, and of each of ``sizes`` within SAMM; the paper's rules judge all of them, ours
-    the first ``n_ours``.  'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of
-    ``coded_sizes`` in both databases, as confounded as the real ones, and within SAMM.
+    the first ``n_ours``; where nothing is planted and groups are as confounded as the real ones, both judge ``n_null``.
+    'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of ``coded_sizes`` in both
+    databases, as confounded as the real ones, and within SAMM.
 
     StudyError for a size that the pool cannot give.
     """
@@ -81,10 +84,11 @@ def record_atlas(
         asked |= {"sizes": list(coded_sizes)}
     else:
         grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes)
-        tables = {"studies": studies(pool.table("pool"), grid, **about)}
+        tables = {"studies": studies(pool.table("pool"), grid, **about, n_null=n_null)}
         tables["table_v"] = table_v_rules(5 * n_studies, seed)
-        asked |= {"confoundings": list(confoundings), "sizes": list(sizes)}
-    return record("atlas", tables, pool.provenance, command, asked)
+        asked |= {"n_null": n_null, "confoundings": list(confoundings), "sizes": list(sizes)}
+    seconds = round(sum(sum(run.seconds().values()) for run in used_runs()))
+    return record("atlas", tables, pool.provenance, command, asked, seconds=seconds)
 
 
 def cells(
@@ -109,6 +113,7 @@ class Done(NamedTuple):
 
     task: Block
     rows: pd.DataFrame
+    seconds: float
 
 
 def studies(
@@ -120,24 +125,28 @@ def studies(
     resamples: int = 500,
     seed: int = 0,
     progress: bool = True,
+    n_null: int = 0,
 ) -> pd.DataFrame:
     """What all rules say of studies drawn from a pool, kept block by block, by any engine of ``networks.where``.
 
-    One row per study and rule: the fields of :class:`Cell`, ``study``, and those of :class:`Evidence`.
+    ``n_null`` (0: as the others) is how many studies both the paper's rules and ours judge of a cell of both databases
+    where nothing is planted and groups are as confounded as the real ones.  One row per study and rule: the fields of
+    :class:`Cell`, ``study``, and those of :class:`Evidence`.
     """
     about = {"n_ours": n_ours, "n_draws": n_draws, "resamples": resamples, "seed": seed}
-    run = Run.open(
-        "atlas", code=("clips", "stats", "design", "paper", "evidence"), inputs={"pool": pool, **about}
-    )
-    parts = [range(n_studies)[start : start + BLOCK] for start in range(0, n_studies, BLOCK)]
+    asked = {"pool": pool, "n_null": n_null, **about}
+    run = Run.open("atlas", code=("clips", "stats", "design", "paper", "evidence"), inputs=asked)
+    null = {one for one in grid if n_null and replace(one, shift=1.0) == Cell()}
     blocks = [
-        Block(f"{digest(asdict(cell))[:12]}-{part[0]:06d}-{len(part)}", cell, part, about)
-        for cell, part in product(grid, parts)
+        Block(f"{digest(asdict(cell))[:12]}-{part[0]:06d}-{len(part)}", cell, part, about | {"n_ours": ours})
+        for cell in grid
+        for n, ours in [(n_null, n_null) if cell in null else (n_studies, n_ours)]
+        for part in (range(n)[start : start + BLOCK] for start in range(0, n, BLOCK))
     ]
     left = [block for block in blocks if run.read(block.name) is None]
     made = where.run(where.chosen("serial"), judged, left, pool)
     for done in tqdm(made, desc="blocks of studies", total=len(left), disable=not progress):
-        run.write(done.task.name, done.rows)
+        run.write(done.task.name, done.rows, done.seconds)
     table = pd.concat([run.read(block.name) for block in blocks], ignore_index=True)
     return table.astype(
         {"study": "uint32", "value": "float32", **dict.fromkeys(("design", "by", "rule"), "category")}
@@ -146,6 +155,7 @@ def studies(
 
 def judged(block: Block, pool: pd.DataFrame) -> Done:
     """One block: every study drawn and judged; of a pool that has codes alone, by the rules on codes."""
+    start = time.perf_counter()
     asked = {name: n for name, n in block.about.items() if name in ("n_draws", "resamples")}
     part, rows = pool_under(pool, block.cell.shift), []
     for number in block.numbers:
@@ -155,7 +165,7 @@ def judged(block: Block, pool: pd.DataFrame) -> Done:
             papers, ours = papers_rules(x, study, number), our_rules(x, study, **asked, seed=number)
         said = [*papers, *(ours if number < block.about["n_ours"] else ())]
         rows += [{**asdict(block.cell), "study": number, **one._asdict()} for one in said]
-    return Done(block, pd.DataFrame(rows))
+    return Done(block, pd.DataFrame(rows), time.perf_counter() - start)
 
 
 def study_of(

@@ -168,10 +168,11 @@ def in_words(recorded: Recording) -> dict[str, Any]:
     claimed = real.set_index(["strength", "by", "rule"])["claimed"]
     most, alike = max(studies["strength"]), recorded.table("table_v").set_index(["truth", "rule"])
     gain = alike.loc[("all networks alike", "gain_size")]
+    of = {by: real.loc[real["by"] == by, "studies"] for by in (PAPER, OURS)}
+    numbers = {"n_studies": of[PAPER].min(), "n_ours": of[OURS].min(), "n_null": of[OURS].max()}
     return {
         "studies": f"{studies.drop_duplicates([*TRUTH, 'study']).shape[0]:,}",
-        "n_studies": int(real["studies"].max()),
-        "n_ours": int(real.loc[real["by"] == OURS, "studies"].max()),
+        **{name: f"{number:,}" for name, number in numbers.items()},
         "pool_subjects": pool["subject"].nunique(),
         "shifts": ", ".join(f"{shift:g}" for shift in sorted(set(pool["shift"]))),
         "alarm_drop": percent(claimed[0.0, PAPER, DROP]),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence import atlas, atlas_runs, atlas_shown, pool
+from ethnicmer_lib.evidence import atlas, atlas_pool, atlas_runs, atlas_shown, pool
 from ethnicmer_lib.evidence.atlas import OURS, PAPER, Cell
 from ethnicmer_lib.evidence.comparison import clip_image
 from ethnicmer_lib.networks.maps import MEASURES
@@ -183,6 +183,23 @@ def test_cohorts_that_were_rendered_as_such_equal_their_draws_from_the_pool(reco
     assert (agreement["apart"] == 0).all()
     assert agreement["planted"].any()
     assert not agreement["planted"].all()
+
+
+def test_where_nothing_is_planted_both_judge_more_studies(workspace, monkeypatch):
+    monkeypatch.setenv("ETHNICMER_ENGINE", "serial")
+    said = [atlas.Evidence(PAPER, "a rule", 0.0, True)], [atlas.Evidence(OURS, "a rule", 0.0, False)]
+    monkeypatch.setattr(atlas_runs, "unit_signs", lambda study: said[0])
+    monkeypatch.setattr(atlas_runs, "unit_tests", lambda study: said[1])
+    grid = [Cell(), Cell(strength=1.0), Cell(confounding=0.0), Cell(design=SAMM)]
+    found = atlas_runs.studies(
+        atlas_pool.coded_pool(53), grid, n_studies=3, n_ours=1, n_null=atlas_runs.BLOCK + 2, progress=False
+    )
+    counts = found.groupby(["strength", "confounding", "shift", "design", "by"], observed=True).size()
+    null = counts.loc[[0.0], [1.0], :, ["joint"]]
+    assert null.tolist() == 2 * [atlas_runs.BLOCK + 2]
+    assert sorted(counts.drop(null.index)) == 3 * [1] + 3 * [3]
+    rates = atlas_shown.rates(found).query("by == @OURS and rule == 'a rule'")
+    assert sorted(rates["studies"]) == [1, 1, 1, atlas_runs.BLOCK + 2]
 
 
 def test_a_cell_of_the_recording_is_computed_again(recorded):
