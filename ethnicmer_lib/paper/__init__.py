@@ -6,7 +6,7 @@ from ethnicmer_lib import lazily
 _PUBLIC = {
     "counted": "count_tables",
     "effects": "described_cells switch_effects",
-    "facs": "unit_claims",
+    "facs": "unit_claims units_named",
     "judging": "cells judge printed_effect rules_of",
     "ledger": "answered claims_ledger",
     "numbers": "printed",
