@@ -191,7 +191,7 @@ def test_every_claim_within_a_group_can_get_every_verdict(tilt, verdicts):
     about = {"first": "Non-Asian", "second": "Asian", "layer": "layer1"}
     found = judge("activation_maps", REAL, about=about, **map_groups.within_claims(table, tested))
     assert [one.verdict for one in found] == verdicts
-    assert "Non-Asian, 30 clips of 10 subjects" in found[0].answer
+    assert "30 Surprise clips of 10 subjects annotated Non-Asian" in found[0].answer
     assert "over 4 tests" in found[0].answer
     once = judge(
         "activation_maps",
