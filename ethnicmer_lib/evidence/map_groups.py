@@ -50,14 +50,15 @@ def map_differences(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.D
 
 
 def tilts(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
-    """Is Surprise higher in the face than evenly spread, or lower, within each group?  One family of tests.
+    """Is Surprise higher in the face than evenly spread, or lower, within each group?  One family of tests a table.
 
     :data:`TILT` of every table of :func:`measure_maps`, in the clips of the label Surprise.  A row for every group and
     table (``of``): clips, subjects, ``tilt`` (an :class:`Estimate` over subjects, and runs where there are), ``p``, and
-    ``p_holm`` over all rows; NaN where a group has fewer than two subjects.
+    ``p_holm`` over the groups of its table; NaN where a group has fewer than two subjects.
     """
-    rows = []
+    families = []
     for name, table in measured.items():
+        rows = []
         surprise = table[table["label"] == "Surprise"].dropna(subset=[TILT])
         for group in first_and_second(table):
             part = surprise[surprise["group"] == group]
@@ -68,12 +69,14 @@ def tilts(measured: Mapping[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
             )
             about = {"group": group, "of": name, "clips": part["clip_id"].nunique(), "subjects": people}
             rows.append(about | {TILT: found, "p": p})
-    return holm(pd.DataFrame(rows))
+        families.append(holm(pd.DataFrame(rows)))
+    return pd.concat(families, ignore_index=True)
 
 
 def within_claims(measured: pd.DataFrame, tested: pd.DataFrame, of: str = "maps") -> dict[str, Any]:
     """What each claim of :data:`WITHIN` is judged by: maps, and all of :func:`tilts`, whose rows of ``of`` count."""
-    rows, family = tested[tested["of"] == of].set_index("group"), int(tested["p"].count())
+    rows = tested[tested["of"] == of].set_index("group")
+    family, others = int(rows["p"].count()), tested[tested["of"] != of]
     claims: dict[str, Any] = {}
     for key, number in WITHIN.items():
         group = first_and_second(measured)[number]
@@ -81,8 +84,10 @@ def within_claims(measured: pd.DataFrame, tested: pd.DataFrame, of: str = "maps"
         if np.isnan(row["p"]):
             claims[key] = f"The cohort has Surprise maps of fewer than two subjects in {group}"
             continue
+        beside = [f"{one['of']} {one[TILT]}" for _, one in others[others["group"] == group].iterrows()]
         words = {name: row[name] for name in ("clips", "subjects", "p_holm")}
-        claims[key] = (row[TILT], words | {"group": group, "family": family, "seeds": runs_of(measured)})
+        words |= {"group": group, "family": family, "seeds": runs_of(measured), "beside": ", ".join(beside)}
+        claims[key] = (row[TILT], words)
     return claims
 
 
@@ -128,7 +133,8 @@ def map_claims(
         if (label, measure) not in rows.index or np.isnan(rows["p"][label, measure]):
             claims[key] = f"The cohort has {label} maps of fewer than two subjects in {first} or in {second}"
             continue
-        mean = measured[measured["label"] == label].groupby("group")[measure].mean()
+        part = measured[measured["label"] == label].assign(run=lambda table: table.get("seed", 0))
+        mean = part.groupby(["run", "group"])[measure].mean().groupby("group").mean()
         words = {f"mean_{name}": mean[group] for name, group in groups.items()}
         words |= {"p_holm": rows["p_holm"][label, measure], "family": family, "seeds": runs_of(measured)}
         words |= {"meaning": MEASURES[measure].split(",")[0]}

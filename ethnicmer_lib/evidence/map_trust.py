@@ -6,17 +6,20 @@ both were given, in the same cells.  The tables are those of ``results/maps``, a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pandas as pd
+from scipy.ndimage import shift
 from scipy.stats import rankdata
 
-from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
+from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences, tilts
 from ethnicmer_lib.evidence.map_runs import LAYERS, SHUFFLED, STAGES, TRAINED
 from ethnicmer_lib.evidence.regions import PUBLISHED, clip_regions
 from ethnicmer_lib.networks.cells import enlarged
 from ethnicmer_lib.networks.fold_task import COLUMNS
-from ethnicmer_lib.networks.maps import Maps, measure_maps
+from ethnicmer_lib.networks.maps import TILT, Maps, measure_maps
 from ethnicmer_lib.stats.means import bootstrap_mean
 from ethnicmer_lib.store import Recording
 
@@ -61,27 +64,40 @@ def _cells(rows: pd.DataFrame, layer: str) -> np.ndarray:
 
 def measured(real: Recording, arm: str, layer: str) -> pd.DataFrame:
     """:func:`measure_maps` of :func:`recorded`, in the crop of the published flow."""
-    maps = recorded(real, arm, layer)
+    return _measured(recorded(real, arm, layer))
+
+
+def _measured(maps: Maps) -> pd.DataFrame:
     crops = dict.fromkeys(maps.table["database"], PUBLISHED)
     return measure_maps(maps, clip_regions(maps.table, maps.array.shape[-1], crops))
 
 
 def readings(real: Recording, layer: str, within: str = "SAMM", seed: int = 0) -> pd.DataFrame:
-    """Each claim's difference, first minus second group, read in other ways: of the clips that were recognised, within
-    the one database that holds both groups, and at every layer.  A row a reading, a column a claim; Estimates, without
-    a test.
+    """The claims' measures read in other ways: of the clips that were recognised, within the one database that holds
+    both groups, moved to where the network centres the cells, and at every layer.  A row a reading; a column for every
+    difference, first minus second group, and for the tilt of either group; Estimates, without a test.
     """
-    maps = {one: measured(real, TRAINED, one) for one in (*LAYERS, GRADIENT, OCCLUSION)}
-    judged = maps.pop(layer)
-    tables = {f"{layer}, all clips": judged, f"{layer}, recognised": judged[judged["correct"]]}
-    tables[f"{layer}, {within} alone"] = judged[judged["database"] == within]
-    tables |= {"input gradient" if one == GRADIENT else one: table for one, table in maps.items()}
+    judged = recorded(real, TRAINED, layer)
+    off = (
+        judged.array.shape[-1] / judged.side - 1
+    ) / 2  # a cell is drawn that far below and right of its centre
+    moved = shift(judged.array, (0, -off, -off), order=1, mode="nearest")
+    tables = {f"{layer}, all clips": _measured(judged)}
+    table = tables[f"{layer}, all clips"]
+    tables[f"{layer}, recognised"] = table[table["correct"]]
+    tables[f"{layer}, {within} alone"] = table[table["database"] == within]
+    tables[f"{layer}, moved by {off:g} px"] = _measured(replace(judged, array=moved))
+    others = [one for one in (*LAYERS, GRADIENT, OCCLUSION) if one != layer]
+    names = {GRADIENT: "input gradient"}
+    tables |= {names.get(one, one): measured(real, TRAINED, one) for one in others}
     found = {}
     for name, table in tables.items():
         rows = map_differences({name: table}, seed).set_index(["label", "measure"])["difference"]
         found[name] = {
             f"{measure}, {label}": rows.get((label, measure)) for label, measure in CLAIMS.values()
         }
+        leans = tilts({name: table}, seed).set_index("group")[TILT]
+        found[name] |= {f"{TILT}, {group}": value for group, value in leans.items()}
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("maps of")
 
 

@@ -12,7 +12,12 @@ import pandas as pd
 from ethnicmer_lib.clips.facs import read_code
 from ethnicmer_lib.clips.labels import GROUPS, SAMM, released_clips
 from ethnicmer_lib.paper.judging import rules_of
-from ethnicmer_lib.stats.means import bootstrap_mean, group_difference, permutation_difference
+from ethnicmer_lib.stats.means import (
+    bootstrap_mean,
+    group_difference,
+    mean_against_zero,
+    permutation_difference,
+)
 from ethnicmer_lib.stats.permutation import holm
 
 #: Key of a sentence of Section IV-C -> its Action Unit, whether only codes that name one side of the face count, its
@@ -71,9 +76,10 @@ def units_named() -> dict[str, Any]:
     """How many released clips have Action Units in their code, of every rule of the claims that lists units.
 
     Clips are those of its ``label`` and ``groups`` (all, where it names none). The value is the share that has one of
-    ``units``, or with ``together`` all, minus the share that has one of ``less``.
+    ``units``, or with ``together`` all, minus the share that has one of ``less``; where there is such a share, with a
+    test of the difference, signs of subjects flipped, adjusted over all of these (Holm).
     """
-    clips, found = released_clips(), {}
+    clips, found, tests = released_clips(), {}, {}
     for key, rule in rules_of("claims").items():
         if "units" in rule:
             part = clips[clips["label"].eq(rule["label"]) & clips["group"].isin(rule.get("groups", GROUPS))]
@@ -82,7 +88,11 @@ def units_named() -> dict[str, Any]:
             has = np.array(named) >= (len(rule["units"]) if rule.get("together") else 1)
             other = np.array([any(unit in code for unit in less) for code in codes])
             words = {"clips": len(part), "hits": has.sum(), "others": other.sum()}
-            found[key] = (bootstrap_mean(has.astype(float) - other, part["subject"]), words)
+            named = part.assign(has=has.astype(float) - other)
+            found[key] = (bootstrap_mean(named["has"], part["subject"]), words)
+            tests |= {key: mean_against_zero(named, "has")[1]} if less else {}
+    for key, p in holm(pd.DataFrame({"p": tests}))["p_holm"].items():
+        found[key][1].update(p_holm=p, tests=len(tests))
     return found
 
 

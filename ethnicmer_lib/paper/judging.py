@@ -169,7 +169,8 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
     reason, detectable = _fill(words["reason"], words), None
     if verdict == "not supported" and rule["rule"] in ("effect", "equal") and not alone:
         detectable = estimate.detectable
-        reason = f"{reason.rstrip('.')}. Smallest difference seen with 80 % power: {detectable:.3f}."
+        more = ", by its interval alone; the adjusted test asks for more" if "p_holm" in words else ""
+        reason = f"{reason.rstrip('.')}. Smallest difference seen with 80 % power: {detectable:.3f}{more}."
     measured = rule["rule"] == "effect" and "paper" in words and not alone
     if measured and not estimate.low <= words["paper"] <= estimate.high:
         outside = f"The effect as printed, {words['paper']:+.3f}, lies outside the interval."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from numpy.typing import ArrayLike
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, over_runs, subject_weights
 from ethnicmer_lib.stats.permutation import p_value
+
+_EVERY_WAY = 2**14  #: ways to flip signs up to which every one is tried
 
 
 def bootstrap_mean(values: ArrayLike, subjects: ArrayLike, n: int = 2000, seed: int = 0) -> Estimate:
@@ -45,7 +48,7 @@ def group_difference(
     Whole subjects are resampled within their group for the interval, and given each other's group for the p-value.
     ``measured`` has the columns ``subject``, ``group`` (two groups, in sorted order), ``by`` and ``measures``; clips
     without a measure (NaN) are left out.  With a column ``seed`` a clip has a row for every training run: the interval
-    is over subjects and runs, the p-value that of the clip's mean over runs.  Columns of the result: ``by``,
+    is over subjects and runs, and subjects change groups in all runs together.  Columns of the result: ``by``,
     ``measure``, ``difference`` (an :class:`Estimate`), ``p``; NaN where a group has fewer than two subjects.
 
     Examples
@@ -60,13 +63,22 @@ def group_difference(
         part = cell.dropna(subset=list(measures))
         enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
-            of = {measure: "mean", "subject": "first", "group": "first"}
             estimate = _mean_difference(part, measure, resamples, seed) if enough else Estimate(*[np.nan] * 3)
-            once = part.groupby("clip_id").agg(of) if "seed" in part else part
-            columns = (once[measure], once["subject"], once["group"], resamples, seed)
-            p = permutation_difference(*columns) if enough else np.nan
+            p = _permuted(part, measure, resamples, seed) if enough else np.nan
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
+
+
+def _permuted(part: pd.DataFrame, measure: str, n: int, seed: int) -> float:
+    """:func:`permutation_difference` of the mean over runs of the difference of means."""
+    subjects, sums, counts = _by_run(part, measure)
+    first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
+    permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
+    members = np.vstack([first, permuted])
+    sides = (members, 1 - members)
+    with np.errstate(invalid="ignore"):  # a side may hold no clip that has the measure in a run
+        one, other = (side @ sums.T / (side @ counts.T) for side in sides)
+    return p_value(np.nan_to_num(np.nanmean(one - other, axis=1)))
 
 
 def mean_against_zero(
@@ -76,9 +88,9 @@ def mean_against_zero(
     runs; and the two-sided p-value of its being zero.
 
     If values lie around zero alike on both sides, a subject's could all have had the other sign: signs are flipped
-    subject by subject with chance 1/2, of the clip's mean over runs.  ``measured`` has the columns ``subject`` and
-    ``measure``, with a ``seed`` ``clip_id`` too; clips without the measure (NaN) are left out.  StudyError for fewer
-    than two subjects.
+    subject by subject, in all runs together, in every way where there are few subjects, else ``n`` times at random.
+    ``measured`` has the columns ``subject`` and ``measure``; clips without the measure (NaN) are left out.  StudyError
+    for fewer than two subjects.
 
     Examples
     --------
@@ -91,10 +103,13 @@ def mean_against_zero(
     weights = subject_weights(sums.shape[1], n, np.random.default_rng([seed, n])).T
     with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
         means = sums @ weights / (counts @ weights)
-    once = part.groupby("clip_id").agg({measure: "mean", "subject": "first"}) if "seed" in part else part
-    total, clips, _ = _by_subject(once[measure], once["subject"])
-    signs = np.random.default_rng([seed, n, 2]).choice([-1.0, 1.0], (n, len(total)))
-    flipped = np.vstack([np.ones(len(total)), signs]) @ total / clips.sum()
+    people = sums.shape[1]
+    if 2**people <= _EVERY_WAY:
+        signs = np.array(list(product([1.0, -1.0], repeat=people)))  # the data first
+    else:
+        drawn = np.random.default_rng([seed, n, 2]).choice([-1.0, 1.0], (n, people))
+        signs = np.vstack([np.ones(people), drawn])
+    flipped = (signs @ sums.T / counts.sum(1)).mean(1)
     return interval(over_runs(means, seed), effective_subjects(counts.sum(0))), p_value(flipped)
 
 
