@@ -32,7 +32,7 @@ def called(arm: str) -> str:
     --------
     >>> import ethnicmer_lib as em
     >>> em.paper.called("dual_rgb"), em.paper.called("Mixed")
-    ('dual ResNet-18, face', 'Mixed')
+    ('dual ResNet-18 on motion and face', 'Mixed')
     """
     return read_yaml("results")["names"].get(arm, arm)
 

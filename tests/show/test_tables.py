@@ -66,7 +66,7 @@ def test_a_named_index_is_a_column():
 def test_an_arm_has_the_name_that_readers_know_and_nothing_else_is_renamed():
     rows = pd.DataFrame({"a": ["dual_rgb"], "b": ["Mixed"], "target": ["database"]})
     shown = notebook.table(rows.set_index("a"), "Differences.").data
-    assert "dual ResNet-18, face" in shown
+    assert "dual ResNet-18 on motion and face" in shown
     assert "dual_rgb" not in shown
     assert "<td>Mixed</td><td>database</td>" in shown
 
