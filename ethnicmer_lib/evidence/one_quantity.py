@@ -91,6 +91,7 @@ def _made(of: Recording, part: str, rows: pd.DataFrame, arms: Sequence[str]) -> 
             "repeated": f"{rows['draw'].nunique()} draws",
             "over": "subjects, draws",
             "folds": _ONE,
+            "size": told["image_size"] if "ResNet-18" in arms[0] else None,
         }
     runs = rows["seed"].nunique() if "seed" in rows else 1
     several = {"repeated": f"{runs} runs", "over": "subjects, runs"}
