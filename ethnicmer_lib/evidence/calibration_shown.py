@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ethnicmer_lib.evidence.made_up import PROCESSES, real_clusters
+from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.stats.intervals import PLAIN_TAIL, POWER, Estimate, effective_subjects, tail_probability
 from ethnicmer_lib.stats.scoring import MACRO, UAR
 from ethnicmer_lib.store import Recording
@@ -120,7 +121,7 @@ def _range(summary: pd.DataFrame, quantities: tuple[str, ...]) -> str:
 
 def _sizes_in_words(recorded: Recording) -> dict[str, Any]:
     sizes, variances = recorded.parameters["runs"], recorded.table("runs").set_index("arm")
-    networks = (f"{r.common:+.5f} for {r.Index} ({r.runs} runs)" for r in variances.itertuples())
+    networks = (f"{r.common:+.5f} for {called(r.Index)} ({r.runs} runs)" for r in variances.itertuples())
     own = "nothing: the recorded runs differ no more in single subjects than made-up runs do by the chance of a clip"
     return {
         "run_common": f"{sizes['usual'][0]:.2f}",

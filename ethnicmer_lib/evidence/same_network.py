@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.stats.confusions import confusions, labels_in
 from ethnicmer_lib.stats.intervals import MIN_RUNS
 from ethnicmer_lib.stats.permutation import swap_test
@@ -90,5 +91,5 @@ def same_network_in_words(predictions: pd.DataFrame, runs: int = MIN_RUNS) -> st
             f"Two disjoint sets of {runs} runs need {2 * runs} seeds of a network; the recorded ones have at most "
             f"{most}, too few for this comparison."
         )
-    parts = (f"{100 * r.held:.0f} % of {r.pairs} pairs for {r.Index}" for r in found.itertuples())
+    parts = (f"{100 * r.held:.0f} % of {r.pairs} pairs for {called(r.Index)}" for r in found.itertuples())
     return f"The interval of the difference between two disjoint sets of {runs} runs holds zero in {', '.join(parts)}."

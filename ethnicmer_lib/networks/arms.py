@@ -47,9 +47,9 @@ def left_out(names: Sequence[str], faces: Any, switches: Switches = AS_DESCRIBED
     """Arms that cannot be trained, and why: without frames (``faces`` None) there is no branch that sees them."""
     seeing = [arm for arm in networks(names) if arm.variant in RGB_VARIANTS]
     if faces is None:
-        return {arm.name: f"these clips have no RGB frames, which {arm.variant} needs" for arm in seeing}
-    why = "shared_backbone: the branches of {} see different images and cannot share a backbone"
-    return {arm.name: why.format(arm.variant) for arm in seeing if arm.switches(switches).shared_backbone}
+        return {arm.name: "these clips have no RGB frames, which its ethnic branch needs" for arm in seeing}
+    why = "shared_backbone: its branches see different images and cannot share a backbone"
+    return {arm.name: why for arm in seeing if arm.switches(switches).shared_backbone}
 
 
 def compared(arms: Iterable[str]) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ def departures(
     left = [f"{name}={ours} (paper: {paper})" for name, (ours, paper) in pairs.items() if ours != paper]
     for name, (value, who) in INPUTS.items():
         left += [f"{name}={inputs[name]} ({who})"] if inputs.get(name) not in (None, value) else []
-    return left + (["tinyvit=5M (release: 21M)"] if "tinyvit" in (inputs.get("variants") or ()) else [])
+    return left + (["TinyViT=5M (release: 21M)"] if "tinyvit" in (inputs.get("variants") or ()) else [])
 
 
 def told(
@@ -92,7 +92,8 @@ def claims(
     by_pair = _by_pair(predictions, seed)
     for key, pair in COMPARED.items():
         absent = [name for name in pair if name not in set(predictions["arm"])]
-        why = [(missing or {}).get(name, f"{name} is not among the variants of this run") for name in absent]
+        other = "a network of this comparison is not among the variants of this run"
+        why = [(missing or {}).get(name, other) for name in absent]
         found[key] = why[0] if why else by_pair[pair]
     if {*COMPARED["motion_context"]} <= set(predictions["arm"]):
         macro = scores(predictions, ["arm", "seed"])[MACRO]

@@ -9,7 +9,7 @@ _PUBLIC = {
     "facs": "unit_claims units_named",
     "judging": "cells judge printed_effect rules_of",
     "ledger": "answered claims_ledger",
-    "numbers": "printed",
+    "numbers": "called printed",
     "on_labels": "label_claims",
     "protocol": "all_rules",
     "released": "RELEASED",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import NOT_HERE, Finding
-from ethnicmer_lib.paper.numbers import printed, read_yaml
+from ethnicmer_lib.paper.numbers import called, printed, read_yaml
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
@@ -154,6 +154,7 @@ def _finding(chapter: str, key: str, given: Any, source: Provenance, shared: Wor
         raise StudyError(f"chapter {chapter} has no finding {key!r} in claims.yml; it has {', '.join(rules)}")
     sides = ("above", "below") if rule.get("direction", 1) > 0 else ("below", "above")
     words = {"side": sides[0], "other": sides[1], "says": "", **rule, **shared, **names, "key": key}
+    words |= {name: called(words[name]) for name in ("a", "b", "arm") if name in words}
     if isinstance(words.get("paper"), Mapping):
         words["paper"] = _weighed(words["paper"])
     about = {"key": key, "source": source.source, "simulated": source.simulated, "mode": rule["mode"]}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ethnicmer_lib.paper.findings import MODES, NOT_HERE, OF_CLAIMS, Finding
 from ethnicmer_lib.paper.judging import cell_key
-from ethnicmer_lib.paper.numbers import printed, read_yaml
+from ethnicmer_lib.paper.numbers import called, printed, read_yaml
 
 #: Why nothing was found where no chapter of this copy could look.
 _NO_FACES = (
@@ -73,7 +73,7 @@ def _claims() -> pd.DataFrame:
         for arm, (cell, head) in product(paper.index, zip(paper, heads, strict=True)):
             key = cell_key(table, arm, cell)
             answers = list(dict.fromkeys([key, key.replace("table_iv", "released_iv")]))
-            row = {"key": key, "where": place, "place": place, "says": f"{arm}, {head}"}
+            row = {"key": key, "where": place, "place": place, "says": f"{called(arm)}, {head}"}
             rows.append(row | {"printed": paper.loc[arm, cell], "page": page, "answers": answers})
     one = {"key": "subjects_total", "place": "Table I", "says": "All subjects", "page": "dataset"}
     named = read_yaml("counts")["table_i"]["named"]

@@ -25,6 +25,18 @@ def read_yaml(name: str) -> Any:
     return yaml.safe_load(text)
 
 
+def called(arm: str) -> str:
+    """What a reader is shown for an arm of Table V or of its controls; any other name as it is.
+
+    Examples
+    --------
+    >>> import ethnicmer_lib as em
+    >>> em.paper.called("dual_rgb"), em.paper.called("Mixed")
+    ('dual ResNet-18 on motion and face', 'Mixed')
+    """
+    return read_yaml("results")["names"].get(arm, arm)
+
+
 def printed(table: str) -> pd.DataFrame:
     """A printed table, 'table_i' to 'table_v': one row per arm (scenario, variant; ethnicity, label).
 

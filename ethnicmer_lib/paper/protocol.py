@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ethnicmer_lib.paper.judging import rules_of
-from ethnicmer_lib.paper.numbers import read_yaml
+from ethnicmer_lib.paper.numbers import called, read_yaml
 from ethnicmer_lib.store import digest
 
 #: What of a rule only tells; everything else decides.
@@ -64,7 +64,7 @@ def _names(value: Any) -> Any:
 def _said(value: Any) -> str:
     if isinstance(value, dict):
         value = [
-            f"{name} {one}" if not isinstance(one, dict) else f"{name} ({_said(one)})"
+            f"{called(name)} {one}" if not isinstance(one, dict) else f"{name} ({_said(one)})"
             for name, one in value.items()
         ]
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else called(str(value))

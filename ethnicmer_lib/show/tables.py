@@ -14,11 +14,13 @@ from myst_nb import glue
 from myst_nb.core.variables import format_plain_text
 
 from ethnicmer_lib.paper.findings import Finding
+from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.stats.intervals import Estimate
 from ethnicmer_lib.store.provenance import Provenance, provenance_of
 
 _NUMBER = re.compile(r"(< )?[-+−]?\d[\d.,]*\s?%?|–")  # as columns write them; a dash where there is none
 _P = re.compile(r"p(_\w+)?|.*\badjusted p")  #: columns of p-values, none of which is zero
+_ARMS = ("arm", "a", "b")  #: columns that name what is compared, by the names of the code
 NAME, SENTENCE = 16, 48  #: characters; a cell with more is a name of several words, is a sentence
 
 
@@ -76,7 +78,7 @@ def table(
     Parameters
     ----------
     rows : one row a line; an index that has a name is shown as its first columns. An Estimate is shown with its
-        interval. Every text is escaped.
+        interval, an arm of Table V with the name that readers know (:func:`paper.called`). Every text is escaped.
     of : clips, a recording or a Provenance: what the numbers are of; None where they are of nobody.
     columns : column -> heading, in the order shown; by default all columns under their own names.
     note : one line under the table.
@@ -85,6 +87,7 @@ def table(
     if any(name is not None for name in rows.index.names):
         rows = rows.reset_index()
     columns = columns or {name: str(name) for name in rows.columns}
+    rows = rows.assign(**{name: rows[name].map(called) for name in _ARMS if name in columns})
     rows = rows.assign(**{name: _p(rows[name], digits) for name in columns if _P.fullmatch(str(name))})
     cells = rows[list(columns)].astype(object).map(lambda one: _cell(one, digits))
     kinds = [_kind(rows[name], digits) for name in columns]

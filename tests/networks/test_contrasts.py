@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ethnicmer_lib.networks.table_v import contrasts, released_claims
+from ethnicmer_lib.networks.arms import ARMS, VARIANTS
+from ethnicmer_lib.networks.table_v import CONTROLS, RELEASED, contrasts, released_claims
+from ethnicmer_lib.paper import called, rules_of
+from ethnicmer_lib.paper.numbers import read_yaml
+from ethnicmer_lib.store import project_root
 
 
 @pytest.fixture
@@ -37,6 +41,16 @@ def test_one_run_of_a_method_without_chance_stands_for_all(made):
     some = pd.concat([*(made("plain", seed, 3 + seed) for seed in range(5)), made("majority", 0, 48)])
     found = contrasts(some).set_index(["a", "b"])
     assert found.loc[("majority", "plain"), "runs"] == 5
+
+
+def test_every_arm_has_a_name_for_readers_and_the_claims_say_the_same_name():
+    names = read_yaml("results")["names"]
+    assert [*names] == [*ARMS]
+    glossary = (project_root() / "book" / "glossary.md").read_text(encoding="utf-8")
+    assert all(f"`{arm}`" in glossary and names[arm] in glossary for arm in VARIANTS[:4])
+    rules = rules_of("benchmark")
+    for key, pair in (CONTROLS | RELEASED).items():
+        assert [rules[key]["a"], rules[key]["b"]] == [called(arm) for arm in pair]
 
 
 def test_one_arm_alone_is_compared_with_nothing(made):

@@ -55,9 +55,9 @@ def test_the_papers_protocol_is_that_of_its_inputs_too():
     assert departures("loso", {}, weights=None, image_size=None, variants=None) == []
     ours = {"weights": "none", "image_size": 28, "flow_method": "published", "scaling": "robust"}
     left = departures("loso", {}, **ours, variants=["resnet18", "tinyvit"])
-    assert [one.split("=")[0] for one in left] == [*ours, "tinyvit"]
+    assert [one.split("=")[0] for one in left] == [*ours, "TinyViT"]
     assert left[1:3] == ["image_size=28 (release: 224)", "flow_method=published (paper: classic_nl_fast)"]
-    assert left[-1] == "tinyvit=5M (release: 21M)"
+    assert left[-1] == "TinyViT=5M (release: 21M)"
 
 
 @given(st.lists(st.sampled_from("AB"), min_size=2, max_size=12), st.integers(1, 4), st.integers(0, 2**31 - 1))

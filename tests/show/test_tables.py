@@ -58,9 +58,17 @@ def test_every_text_is_escaped():
 
 
 def test_a_named_index_is_a_column():
-    rows = pd.DataFrame({"f1": [0.5]}, index=pd.Index(["forest"], name="arm"))
+    rows = pd.DataFrame({"f1": [0.5]}, index=pd.Index(["Mixed"], name="arm"))
     assert "<th scope='col'>arm</th>" in notebook.table(rows, "Scores.").data
-    assert "<td>forest</td>" in notebook.table(rows, "Scores.").data
+    assert "<td>Mixed</td>" in notebook.table(rows, "Scores.").data
+
+
+def test_an_arm_has_the_name_that_readers_know_and_nothing_else_is_renamed():
+    rows = pd.DataFrame({"a": ["dual_rgb"], "b": ["Mixed"], "target": ["database"]})
+    shown = notebook.table(rows.set_index("a"), "Differences.").data
+    assert "dual ResNet-18 on motion and face" in shown
+    assert "dual_rgb" not in shown
+    assert "<td>Mixed</td><td>database</td>" in shown
 
 
 def test_a_finding_shows_question_estimate_verdict_answer_and_reason():

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
+from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.show.figures import style
 from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, INK, TEAL, WIDTH, figure
 
@@ -33,7 +34,7 @@ def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = No
         ax.scatter(table["paper"], y, label="paper (real databases)", **look)
     if zero is not None:
         ax.axvline(zero, color=GREY, lw=1, ls=":")
-    style.rows_with_names(ax, table["name"])
+    style.rows_with_names(ax, table["name"].map(called))
     ax.set_xlabel(xlabel)
     style.grid_behind(ax)
     style.legend_above(fig, 2)
