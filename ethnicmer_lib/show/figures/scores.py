@@ -36,7 +36,7 @@ def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = No
         ax.axvline(zero, color=GREY, lw=1, ls=":")
     style.rows_with_names(ax, table["name"])
     ax.set_xlabel(xlabel)
-    ax.locator_params(axis="x", nbins=6)
+    ax.locator_params(axis="x", nbins=4)
     style.grid_behind(ax)
     style.legend_above(fig, 2)
     return fig
@@ -81,7 +81,7 @@ def calibration(summary: pd.DataFrame, of: Any) -> Figure:
     heights = [part["quantity"].nunique() for part in parts]
     size = (NARROW, 0.46 * sum(heights) + 1.8)
     fig, axes = plt.subplots(2, 1, figsize=size, height_ratios=heights, layout="constrained")
-    titles = ("intervals that hold the truth", "tests that reject a true null hypothesis")
+    titles = ("intervals that hold the truth", "tests that reject what is true")
     for ax, part, title in zip(axes, parts, titles, strict=True):
         _rates(ax, part, designs)
         ax.set_title(title, loc="left")
