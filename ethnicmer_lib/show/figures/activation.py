@@ -87,6 +87,6 @@ def mean_maps(
             ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=whole)
             if (label, group) in maps:
                 shown = ax.imshow(maps[label, group], extent=whole, **over)
-            ax.set_title(f"{label}, {group},\n{counts.get((label, group), 0)} clips")
+            ax.set_title(f"{label}\n{group}, {counts.get((label, group), 0)} clips")
     style.colour_bar(fig, shown, axes, "mean activation", location="bottom", shrink=0.6, aspect=28)
     return fig
