@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.evidence.atlas import DROP, JOINT, OURS, PAPER
-from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, NARROW, TEAL, figure
 from ethnicmer_lib.stats.intervals import POWER, Estimate
 from ethnicmer_lib.store import Recording
 
@@ -104,7 +104,8 @@ def smallest(strengths: Sequence[float], power: Sequence[float], wanted: float =
 @figure
 def drop_by_strength(studies: pd.DataFrame, gap: float, of: Any) -> Figure:
     """Mixed minus the mean of the mono scenarios in every study, by strength; ``gap`` is how far below is claimed."""
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 0.6 * studies["strength"].nunique() + 1.4))
+    size = (NARROW, 0.6 * studies["strength"].nunique() + 1.4)
+    fig, ax = plt.subplots(figsize=size, layout="constrained")
     rows = studies.assign(strength=[f"{strength:.0%} of clips" for strength in studies["strength"]])
     look = {"orient": "h", "size": 3, "alpha": 0.45, "jitter": 0.25}
     rows["looks"] = np.where(rows["claimed"], "yes", "no")
@@ -113,8 +114,14 @@ def drop_by_strength(studies: pd.DataFrame, gap: float, of: Any) -> Figure:
     )
     ax.axvline(-gap, color=CORAL, lw=1, ls=":")
     ax.set(xlabel="macro F1, Mixed minus mean of mono (one draw)", ylabel="effect planted in")
-    ax.legend(title="as in the paper", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    fig.tight_layout()
+    ax.legend(
+        title="as in the paper",
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=2,
+        frameon=False,
+        markerscale=2,
+    )
     return fig
 
 
@@ -124,18 +131,18 @@ def detection(
 ) -> Figure:
     """How often a rule claims, against strength, of rows of :func:`rates` of one design: a panel, with its title, for
     everything that it can rest on."""
-    fig, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharey=True)
+    size = (NARROW, 2.5 * len(panels) + 0.5)
+    fig, axes = plt.subplots(len(panels), 1, figsize=size, sharex=True, layout="constrained")
     for ax, (by, title) in zip(axes, panels.items(), strict=True):
         for rule, colour in zip(rules, (TEAL, CORAL, GOLD, GREY), strict=False):
             part = at(found, by=by, rule=rule).sort_values("strength")
             value, low, high = np.array([*part["claimed"]]).T
             bars = {"yerr": (value - low, high - value), "capsize": 3, "marker": "o", "ms": 4}
             ax.errorbar(part["strength"], value, color=colour, label=CALLED[rule], **bars)
-        ax.set(title=title, xlabel="share of clips with the effect", ylim=(-0.03, 1.03))
+        ax.set(title=title, ylabel="studies that claim it", ylim=(-0.03, 1.03))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    axes[0].set_ylabel("studies in which it is claimed")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=2)
-    fig.tight_layout()
+    axes[-1].set_xlabel("share of clips with the effect")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return fig
 
 

@@ -15,7 +15,7 @@ from nbformat import NotebookNode, v4
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import Finding
 from ethnicmer_lib.publish.build import render
-from ethnicmer_lib.publish.notebooks import pictures
+from ethnicmer_lib.publish.notebooks import least_width, pictures
 from ethnicmer_lib.publish.saved import saved
 from ethnicmer_lib.show import table
 from ethnicmer_lib.stats import Estimate, difference, mean_over_draws
@@ -160,8 +160,9 @@ def figures(runs: dict[str, NotebookNode]) -> Iterator[str]:
         if len({found[figure] for found in of_run.values()}) == 1:  # recorded, and so the same in all
             continue
         row = "".join(
-            f"<figure style='flex:1 1 18rem;margin:0'><img style='width:100%' alt='{figure}, rerun {name}' "
+            f"<figure class='drawn' tabindex='0' style='--least: {least_width(found[figure])}px'>"
+            f"<img alt='{figure}, rerun {name}' "
             f"src='data:image/png;base64,{found[figure]}'><figcaption>{figure}, {name}</figcaption></figure>"
             for name, found in of_run.items()
         )
-        yield f"<div style='display:flex;flex-wrap:wrap;gap:1rem'>{row}</div>"
+        yield f"<div class='compared'>{row}</div>"

@@ -82,7 +82,9 @@ def _papermill(one: Chapter, p: Parameters) -> NotebookNode:
         ours = {"transport": "ipc", "ip": f"{folder}/kernel"} if files else {}
         # A kernel is interrupted before it is ended, and would call that an error; those of cells come as outputs.
         # Where cores are busy, what a cell has said can take longer to come than the four seconds of nbclient.
-        client = {"extra_arguments": ["--IPKernelApp.log_level=50"], "iopub_timeout": 600}
+        # A page shows an inch of a figure in 110 px; the figure has two for each, for screens with fine ones.
+        figures = ["--InlineBackend.figure_formats={'retina'}", "--InlineBackend.rc={'figure.dpi': 110}"]
+        client = {"extra_arguments": ["--IPKernelApp.log_level=50", *figures], "iopub_timeout": 600}
         try:
             executed = papermill.execute_notebook(
                 read(one),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -11,6 +13,7 @@ from typing import Any
 from myst_nb.core.variables import format_plain_text
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell
+from PIL import Image
 
 from ethnicmer_lib.store import project_root
 
@@ -63,7 +66,9 @@ def taken_away(notebook: NotebookNode, repository: str = "") -> NotebookNode:
         if cell.cell_type == "markdown":
             shown = {found[2] for found in re.finditer(_FIGURE, cell.source)} & {*figures}
             if shown:
-                cell["attachments"] = {f"{name}.png": {"image/png": figures[name]} for name in sorted(shown)}
+                cell["attachments"] = {
+                    f"{name}.png": {"image/png": _halved(figures[name])} for name in sorted(shown)
+                }
             cell.source = plain(cell.source, known)
         elif cell.cell_type == "code":
             if {"hide-input", "hide-cell", "remove-input", "remove-cell"} & {*cell.metadata.get("tags", [])}:
@@ -72,6 +77,25 @@ def taken_away(notebook: NotebookNode, repository: str = "") -> NotebookNode:
     if repository:
         copy.cells.insert(0, new_code_cell(_FETCH.format(repository)))
     return copy
+
+
+def least_width(picture: str) -> int:
+    """The width in px at which a page shows a figure, a PNG in base 64, at least: 72 px an inch, so that type of 9 pt
+    has 9 px."""
+    with _opened(picture) as image:
+        return round(72 * image.width / image.info["dpi"][0])
+
+
+def _opened(picture: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(picture)))
+
+
+def _halved(picture: str) -> str:
+    """A PNG in base 64 at half its size: pages show two of its pixels as one, Jupyter shows every one."""
+    with _opened(picture) as image:
+        content = io.BytesIO()
+        image.reduce(2).save(content, "png")
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def plain(text: str, known: Mapping[str, Mapping[str, Any]] | None = None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import asdict
 
@@ -9,6 +11,7 @@ import nbformat
 import pytest
 import toy
 from nbformat import v4
+from PIL import Image
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.paper.findings import Finding
@@ -26,7 +29,14 @@ def glued(name: str, data: dict) -> dict:
     return v4.new_output("display_data", records, metadata={"scrapbook": {"name": name}})
 
 
-def rerun(changed: str = "", value: float = 0.5, picture: str = "QQ==", wrong: int = 0):
+def dot(inches: int) -> str:
+    """A picture of this width."""
+    content = io.BytesIO()
+    Image.new("L", (100 * inches, 1)).save(content, "png", dpi=(100, 100))
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def rerun(changed: str = "", value: float = 0.5, picture: str = dot(1), wrong: int = 0):
     run = Run.open("toy", code=("stats",), inputs={"wrong": wrong}, provenance=Provenance("toy", True, "c"))
     table = toy.clips()
     predicted = table["label"].to_numpy(copy=True)
@@ -38,7 +48,7 @@ def rerun(changed: str = "", value: float = 0.5, picture: str = "QQ==", wrong: i
     notebook.cells += [v4.new_code_cell(changed, metadata=tags)] if changed else []
     kept = json.dumps({"findings": [found, asdict(ASKED)], "runs": [run.path.name]})
     outputs = [glued("saved", {"text/plain": kept}), glued("picture", {"image/png": picture})]
-    outputs.append(glued("same", {"image/png": "AA=="}))
+    outputs.append(glued("same", {"image/png": dot(3)}))
     notebook.cells.append(v4.new_code_cell(outputs=outputs))
     return notebook
 
@@ -47,7 +57,7 @@ def rerun(changed: str = "", value: float = 0.5, picture: str = "QQ==", wrong: i
 def runs(workspace):
     return {
         "A": rerun(),
-        "B": rerun("seed = 3\nsource = {'kind': 'simulated', 'texture_cue': 1.0}", 0.55, "Qg==", wrong=6),
+        "B": rerun("seed = 3\nsource = {'kind': 'simulated', 'texture_cue': 1.0}", 0.55, dot(2), wrong=6),
     }
 
 
@@ -91,7 +101,7 @@ def test_only_figures_that_differ_are_shown(runs):
     (row,) = compare.figures(runs)
     assert row.count("<img") == 2
     assert "picture, rerun B" in row
-    assert "base64,Qg==" in row
+    assert f"--least: 144px'><img alt='picture, rerun B' src='data:image/png;base64,{dot(2)}'" in row
 
 
 def test_a_page_needs_reruns_of_one_chapter_and_the_command_finds_them(workspace, monkeypatch):

@@ -4,6 +4,7 @@ copied and taken away."""
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import shutil
@@ -12,10 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from browser import browser, errors
+from browser import browser, errors, resize
 from bs4 import BeautifulSoup
 from checkout import ROOT
 from nbformat import v4
+from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -88,10 +90,24 @@ Macro F1 is {glue:text}`macro` ({term}`so <macro F1>`, {cite:t}`khor2025`), more
 A dot, and {glue:text}`macro`.
 ```
 
+```{glue:figure} wide
+:alt: A wide dot.
+
+Wide.
+```
+
 ```{glue:} shown
 ```
 """
-DOT = base64.b64encode((ROOT / "book" / "_static" / "story.png").read_bytes()).decode()
+
+
+def picture(inches: float) -> str:
+    """A figure of this width as a notebook keeps it, in base 64."""
+    content = io.BytesIO()
+    Image.new("RGB", (round(220 * inches), 220), "navy").save(content, "png", dpi=(220, 220))
+    return base64.b64encode(content.getvalue()).decode()
+
+
 FOOTER = "<details class='provenance'><summary>Where</summary>a zyxwv</details>"
 
 
@@ -104,7 +120,8 @@ def page() -> nbformat.NotebookNode:
         about = {"scrapbook": {"name": name, "mime_prefix": prefix}}
         return v4.new_output("display_data", records, metadata=about)
 
-    outputs = [glued("macro", text_plain="0.685"), glued("drawn", image_png=DOT, text_plain="Figure")]
+    outputs = [glued("macro", text_plain="0.685"), glued("drawn", image_png=picture(3), text_plain="Figure")]
+    outputs += [glued("wide", image_png=picture(7), text_plain="Figure")]
     outputs += [glued("shown", text_html="<b>bold</b>", text_plain="HTML"), glued("saved", text_plain="{}")]
     code = v4.new_code_cell("say()", outputs=outputs, metadata={"tags": ["hide-input"]})
     footer = v4.new_code_cell("end()", outputs=[v4.new_output("display_data", {"text/html": FOOTER})])
@@ -167,7 +184,8 @@ def test_a_notebook_that_is_taken_away_reads_in_jupyter(monkeypatch):
     ):
         assert words in text.source, text.source
     assert not re.search(r"[`:]{3}|\{\w", text.source), text.source
-    assert text.attachments["drawn.png"]["image/png"] == DOT
+    with Image.open(io.BytesIO(base64.b64decode(text.attachments["drawn.png"]["image/png"]))) as shown:
+        assert shown.size == (330, 110), "Jupyter shows every pixel"
     assert (code.outputs, code.metadata.jupyter) == ([], {"source_hidden": True})
     nbformat.validate(taken_away(page()))
 
@@ -184,6 +202,25 @@ def test_no_markup_of_the_book_is_left_in_what_is_taken_away(one, monkeypatch):
 
 def test_commands_are_copied_without_their_prompt(small):
     assert "formatCopyText(text, '$ ', false, true, true" in (small / "_static" / "copybutton.js").read_text()
+
+
+_FIGURES = """
+return [...document.querySelectorAll('figure img')]
+  .map(one => [one.width, one.naturalWidth, one.parentElement.tabIndex]);
+"""
+
+
+@pytest.mark.browser
+def test_a_wide_figure_scrolls_in_its_box_on_a_phone_so_that_its_type_can_be_read(small):
+    with browser(390) as driver:
+        driver.get((small / "book" / "intro.html").as_uri())
+        assert driver.execute_script(_FIGURES) == [[330, 660, -1], [7 * 72, 1540, 0]]
+        page = driver.find_element(By.TAG_NAME, "html")
+        assert page.get_property("scrollWidth") == 390
+        resize(driver, 1366)
+        WebDriverWait(driver, 60).until(lambda one: one.execute_script(_FIGURES)[1][2] == -1)
+        narrow, (width, *_) = driver.execute_script(_FIGURES)
+        assert (narrow[0], width > 700) == (330, True)
 
 
 @pytest.mark.browser

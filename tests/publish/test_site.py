@@ -38,6 +38,15 @@ document.head.insertAdjacentHTML('beforeend', `<style>${still}</style>`);
 document.querySelectorAll('details').forEach(one => one.open = true);
 """
 _WIDER = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+# What the smallest type of a figure, of 9 pt, has of px; a figure's own size is at 110 px an inch.
+_TYPE = """
+return [...document.querySelectorAll('article img')].map(one =>
+  [one.alt, 9 / 72 * 110 * one.width / parseFloat(one.style.width)]).filter(([_, px]) => !(px > 8.95));
+"""
+_COARSE = """
+return [...document.querySelectorAll('article img')].filter(one => one.naturalWidth < 2 * one.width - 2)
+  .map(one => one.alt);
+"""
 _PAPER = "return getComputedStyle(document.body).backgroundColor"
 _PICTURES = """
 return [...document.images].filter(one => !one.alt && one.closest('main') || one.complete && !one.naturalWidth)
@@ -64,6 +73,8 @@ def looked_at(driver: webdriver.Chrome) -> Iterator[str]:
         driver.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
         if (wider := driver.execute_script(_WIDER)) > 1:
             yield f"{mode}: scrolls sideways by {wider} px"
+        yield from (f"{mode}: type of {px} px in {one}" for one, px in driver.execute_script(_TYPE))
+        yield from (f"{mode}: shows {one} coarsely" for one in driver.execute_script(_COARSE))
         paper = [int(part) for part in re.findall(r"\d+", driver.execute_script(_PAPER))]
         if (sum(paper[:3]) < 3 * 128) is not (theme == "dark"):
             yield f"{mode}: the paper is {paper}"

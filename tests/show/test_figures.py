@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_cohort import FakeClips
+from IPython.core.pylabtools import print_figure
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.clips.table import LABELS, Provenance
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence.specifications import Specification
-from ethnicmer_lib.show.figures import activation, audit, dataset
+from ethnicmer_lib.show.figures import activation, audit, dataset, style
 from ethnicmer_lib.show.figures import motion as figures_motion
 from ethnicmer_lib.show.figures.scores import intervals, scenario_draws
 from ethnicmer_lib.show.figures.specifications import specification_curve
@@ -107,6 +109,34 @@ def test_every_figure_can_be_saved_and_is_not_blank():
         figure.savefig(buffer, format="png", dpi=40)
         buffer.seek(0)
         assert plt.imread(buffer)[..., :3].std() > 0.01, name
+
+
+def test_type_that_is_too_small_for_a_phone_is_refused():
+    @style.figure
+    def tiny(of):
+        fig, ax = plt.subplots()
+        ax.tick_params(labelsize=8)
+        return fig
+
+    with pytest.raises(
+        StudyError, match="figure tiny: type of 8 pt cannot be read on a phone; take 9 or more"
+    ):
+        tiny(REAL)
+
+
+def test_a_long_source_stays_beside_simulated():
+    @style.figure
+    def plain(of):
+        return plt.subplots(figsize=(style.NARROW, 2))[0]
+
+    fig = plain(Provenance("a source of very many words, " * 5, True, "1"))
+    source, simulated = (text.get_window_extent() for text in fig.texts)
+    assert simulated.x1 < source.x0 < source.x1 <= fig.bbox.x1
+
+
+def test_a_figure_of_words_is_shown_in_a_notebook():
+    shown = print_figure(style.in_words("There is no picture."))
+    assert shown.startswith(b"\x89PNG")
 
 
 def test_an_empty_panel_says_so():

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, INK, NARROW, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, INK, NARROW, figure
 from ethnicmer_lib.store.provenance import provenance_of
 
 FEWEST = 5  #: subjects of whom an average is drawn where they are real; a mean of fewer is nearly a portrait
@@ -21,9 +21,7 @@ FEWEST = 5  #: subjects of whom an average is drawn where they are real; a mean 
 def regions(face: np.ndarray, masks: Mapping[str, np.ndarray], of: Any) -> Figure:
     """Outlines of masks (S, S) in [0, 1], by their names, over the face (H, W, 3) in [0, 1] that they cover."""
     height, width = face.shape[:2]
-    fig, ax = plt.subplots(
-        figsize=(NARROW * 0.75, NARROW * 0.75 * height / (1.6 * width)), layout="constrained"
-    )
+    fig, ax = plt.subplots(figsize=(NARROW, NARROW * height / (1.6 * width)), layout="constrained")
     ax.imshow(face)
     ax.set(xlim=(-0.3 * width, 1.3 * width), ylim=(height, 0))
     ax.axis("off")
@@ -43,7 +41,8 @@ def map_over_motion(cells: np.ndarray, image: np.ndarray, of: Any) -> Figure:
 
     ``cells`` is the (S, S) map in [0, 1], ``image`` the (3, S, S) optical flow image.
     """
-    fig, ((*channels, over),) = style.panels(1, 4, (WIDTH, WIDTH / 4 + 0.3))
+    fig, axes = style.panels(2, 2, (NARROW, NARROW + 0.4))
+    *channels, over = axes.flat
     for ax, channel, name in zip(channels, image, ("u", "v", "strain"), strict=True):
         style.draw_map(ax, channel, float(np.abs(channel).max()) or 1.0, signed=name != "strain")
         ax.set_title(name)
@@ -79,13 +78,15 @@ def mean_maps(
     labels, groups = (list(dict.fromkeys(names)) for names in zip(*maps, strict=True))
     whole = (0, background.shape[1], background.shape[0], 0)
     top = max(float(one.max()) for one in maps.values()) or 1.0
-    fig, axes = style.panels(len(groups), len(labels), (WIDTH * 0.8, 2.9 * len(groups)))
+    fig, axes = style.panels(
+        len(groups), len(labels), (NARROW, (NARROW / len(labels) + 0.4) * len(groups) + 0.6)
+    )
     over = {"cmap": "inferno", "vmin": 0, "vmax": top, "alpha": 0.6, "interpolation": "bilinear"}
     for row, group in zip(axes, groups, strict=True):
         for ax, label in zip(row, labels, strict=True):
             ax.imshow(background, cmap="gray", vmin=0, vmax=1, extent=whole)
             if (label, group) in maps:
                 shown = ax.imshow(maps[label, group], extent=whole, **over)
-            ax.set_title(f"{label}, {group} ({counts.get((label, group), 0)} clips)")
-    style.colour_bar(fig, shown, axes, "mean activation", shrink=0.6, aspect=28)
+            ax.set_title(f"{label}\n{group}, {counts.get((label, group), 0)} clips")
+    style.colour_bar(fig, shown, axes, "mean activation", location="bottom", shrink=0.6, aspect=28)
     return fig

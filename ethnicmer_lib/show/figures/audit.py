@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ethnicmer_lib.paper.numbers import CELLS
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, NARROW, TEAL, WIDTH, figure
 
 _COLOURS = dict(zip(CELLS["table_iv"], ("#d7dfea", "#f3e0b8"), strict=False))
 
@@ -44,7 +44,7 @@ def flow_rows(pairs: pd.DataFrame, of: Any) -> Figure:
     drawn.auto_set_font_size(False)
     for (row, _), cell in drawn.get_celld().items():
         cell.set(edgecolor="white", linewidth=6)
-        cell.set_text_props(size=9.5, color=INK, weight="normal" if row else "bold")
+        cell.set_text_props(size=9, color=INK, weight="normal" if row else "bold")
     return fig
 
 
@@ -54,15 +54,15 @@ def lottery(table: pd.DataFrame, printed: pd.Series, of: Any) -> Figure:
 
     ``table`` has a row per seed and a column per scenario; ``printed`` the macro F1 of each that the paper prints.
     """
-    fig, axes = plt.subplots(1, len(printed), figsize=(WIDTH, 2.5), sharex=True, sharey=True)
+    size = (NARROW, 1.3 * len(printed) + 0.6)
+    fig, axes = plt.subplots(len(printed), 1, figsize=size, sharex=True, sharey=True, layout="constrained")
     for ax, (name, value), colour in zip(axes, printed.items(), (TEAL, CORAL, GREY), strict=True):
         sns.histplot(table[name], bins=np.linspace(0.25, 0.75, 51), color=colour, edgecolor="none", ax=ax)
         ax.axvline(value, color=INK, lw=1.6)
         ax.set_title(name, loc="left")
-        ax.set(xlabel="macro F1", ylabel="seeds")
-        place = {"transform": ax.get_xaxis_transform(), "va": "top", "fontsize": 8}
+        ax.set(xlabel="macro F1" if ax is axes[-1] else "", ylabel="seeds")
+        place = {"transform": ax.get_xaxis_transform(), "va": "top", "fontsize": 9}
         ax.text(value + 0.012, 0.98, f"printed\n{value:.4f}", **place)
-    fig.subplots_adjust(bottom=0.24)
     return fig
 
 
@@ -76,7 +76,7 @@ def studies(table: pd.DataFrame, printed: float, of: Any) -> Figure:
     called = table.index.str.extract("(forest|svc)(?:, )?(.*)")
     changes = called[1].replace("", "flow image").str.replace("_", " ")
     names = list(changes.unique())
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.55 * len(names) + 1.0))
+    fig, ax = plt.subplots(figsize=(NARROW, 0.55 * len(names) + 1.0), layout="constrained")
     looks = ((-0.15, "forest", TEAL, "random forest"), (0.15, "svc", CORAL, "SVC(C=100)"))
     for shift, classifier, colour, words in looks:
         mine = called[0].eq(classifier).to_numpy()

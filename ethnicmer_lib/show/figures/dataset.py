@@ -19,7 +19,6 @@ from ethnicmer_lib.show.figures.style import (
     INK,
     LABEL_COLOURS,
     NARROW,
-    SHARP,
     TEAL,
     WIDTH,
     figure,
@@ -38,7 +37,7 @@ def clips_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
     The width of a column and the area of a tile are shares of all clips, so that a database without one of the
     groups shows as a column without width. In a tile: clips, and subjects in brackets.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH, 4.6))
+    fig, ax = plt.subplots(figsize=(WIDTH, 5.8))
     left = 0.0
     for database in sorted(clips["database"].unique()):
         for group in sorted(clips["group"].unique()):
@@ -46,14 +45,14 @@ def clips_mosaic(clips: pd.DataFrame, of: Any) -> Figure:
             width = len(part) / len(clips)
             if width:
                 _tiles(ax, part, left, width)
-            counted = f"{part['subject'].nunique()} subjects, {len(part)} clips" if width else "nobody"
-            look = {"ha": "center", "va": "bottom", "fontsize": 8.5, "color": INK if width else CORAL}
+            counted = f"{part['subject'].nunique()} subjects,\n{len(part)} clips" if width else "nobody"
+            look = {"ha": "center", "va": "bottom", "fontsize": 9, "color": INK if width else CORAL}
             ax.text(left + width / 2, 1.03, f"{database}\n{group}\n{counted}", **look)
             left += width + (_GAP if width else 0.11)  # room for the words over an empty column
     ax.set(xlim=(0, left), ylim=(0, 1), xticks=[], ylabel="share of the column's clips")
     ax.spines[["bottom", "left"]].set_visible(False)
     style.legend_of_labels(fig, -0.01, "lower center")
-    fig.subplots_adjust(bottom=0.12, top=0.82)
+    fig.subplots_adjust(bottom=0.1, top=0.84)
     return fig
 
 
@@ -65,9 +64,9 @@ def _tiles(ax: Axes, part: pd.DataFrame, left: float, width: float) -> None:
         look = {"color": colour, "edgecolor": "white", "linewidth": 1.5, "align": "edge"}
         bar = ax.bar(left, height, width, bottom=bottom, **look)
         if len(shown):
-            size, colour = 6.5 if height < 0.05 else 8.5, INK if label == "Positive" else "white"
+            colour = INK if label == "Positive" else "white"
             said = f"{len(shown)} ({shown['subject'].nunique()})"
-            ax.bar_label(bar, [said], label_type="center", fontsize=size, color=colour)
+            ax.bar_label(bar, [said], label_type="center", fontsize=9, color=colour)
         bottom += height
 
 
@@ -79,24 +78,24 @@ def mapping_bars(table: pd.DataFrame, of: Any) -> Figure:
     """
     mappings = table.drop_duplicates("mapping").set_index("mapping")
     clips = table.pivot(index="mapping", columns=["group", "database"], values="clips").loc[mappings.index]
-    fig, ax = plt.subplots(figsize=(WIDTH, 0.5 * len(mappings) + 1.3))
+    fig, ax = plt.subplots(figsize=(NARROW, 0.5 * len(mappings) + 1.0), layout="constrained")
     colours = dict(zip(GROUPS, (TEAL, CORAL), strict=True))
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
     left = 0 * mappings["left_out"]
     for (group, database), counts in clips.loc[:, clips.any()].items():
         look = {"color": colours[group], "hatch": "" if database == CASME2 else "///", "edgecolor": "white"}
         bars = ax.barh(clips.index, counts, 0.66, left=left, lw=1, label=f"{group}, {database}", **look)
-        ax.bar_label(bars, label_type="center", fontsize=8.5, bbox=box)
+        ax.bar_label(bars, label_type="center", fontsize=9, bbox=box)
         left = left + counts
     gone = mappings.loc[mappings["left_out"] > 0, "left_out"]
     look = {"facecolor": "none", "edgecolor": GREY, "linestyle": ":"}
     ax.barh(gone.index, gone, 0.66, left=left[gone.index], label="left out", **look)
     for mapping, row in mappings.iterrows():
         words = f"V = {row['association']:.2f}"
-        ax.text(left[mapping] + row["left_out"] + 3, mapping, words, va="center", fontsize=8.5, color=INK)
+        ax.text(left[mapping] + row["left_out"] + 3, mapping, words, va="center", fontsize=9, color=INK)
     ax.set(xlabel="clips", xlim=(0, 1.12 * left.max()))
     ax.invert_yaxis()
-    style.legend_above(fig, 4, 0.95)
+    style.legend_above(fig, 2)
     return fig
 
 
@@ -144,9 +143,9 @@ def filmstrip(clips: Sequence[tuple[Any, ...]], of: Any) -> Figure:
     side = (NARROW - (0.85 if motion else 0.3)) / len(clips)  # beside the labels and the colour bars
     height = side * max(onset.shape[0] / onset.shape[1] for onset in onsets) + 0.04
     size = (NARROW, len(names) * height + 0.45)
-    fig, axes = style.panels(len(names), len(clips), size, pad=(0.02, 0.02), dpi=SHARP)
+    fig, axes = style.panels(len(names), len(clips), size, pad=(0.02, 0.02))
     for column, caption, *frames in zip(axes.T, captions, onsets, apexes, strict=True):
-        column[0].set_title(caption, fontsize=9)
+        column[0].set_title(caption, fontsize=9, fontweight="normal")
         for ax, frame in zip(column[:2], frames, strict=True):
             ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
         onset, apex = (np.atleast_3d(frame).mean(-1) for frame in frames)
@@ -168,4 +167,4 @@ def _draw_motion(fig: Figure, rows: np.ndarray, flows: Sequence[Any], strains: S
         style.draw_arrows(above, flow[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP], _STEP, INK, top)
         strained = style.draw_map(below, strain, most, signed=False)
     for row, shown in zip(rows, (moved, strained), strict=True):
-        style.colour_bar(fig, shown, row, size=8, location="right", shrink=0.85, aspect=22, pad=0.01)
+        style.colour_bar(fig, shown, row, size=9, location="right", shrink=0.85, aspect=22, pad=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import GOLD, GREY, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import GOLD, GREY, NARROW, TEAL, WIDTH, figure
 
 
 @figure
@@ -24,7 +25,7 @@ def motion_panels(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], of: Any) -
     """
     px = max(0.5, *(round(float(np.percentile(np.abs(flow[..., 1]), 99.5)), 1) for _, flow, _ in rows))
     most = float(np.percentile(np.concatenate([strain.ravel() for *_, strain in rows]), 99.5)) or 1.0
-    fig, axes = style.panels(len(rows), 3, (WIDTH * 0.86, 2.45 * len(rows) + 0.6))
+    fig, axes = style.panels(len(rows), 3, (NARROW, 1.7 * len(rows) + 0.8))
     for row, (caption, flow, strain) in zip(axes, rows, strict=True):
         row[0].set_ylabel(caption)
         shown = [
@@ -48,7 +49,7 @@ def error_against_amplitude(table: pd.DataFrame, of: Any) -> Figure:
     """
     if table.empty:
         return style.in_words("What really moved in these clips is not known, so that no error can be shown.")
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.8, 3.9))
+    fig, ax = plt.subplots(figsize=(NARROW, 3.9), layout="constrained")
     shown = table.assign(of="flow, " + table["database"]).sort_values("of")
     look = {"palette": [TEAL, GOLD][: shown["of"].nunique()], "s": 16, "alpha": 0.75, "lw": 0}
     sns.scatterplot(shown, x="peak_px", y="error_px", hue="of", ax=ax, **look)
@@ -57,7 +58,7 @@ def error_against_amplitude(table: pd.DataFrame, of: Any) -> Figure:
     ax.plot(order["peak_px"], smooth, color=GREY, lw=1.5, label="no motion at all (running median)")
     ax.set(xlim=(0, None), xlabel="true motion of the clip (99th percentile), px")
     ax.set(ylim=(0, None), ylabel="mean endpoint error on the face, px")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1))
     return fig
 
 
@@ -72,15 +73,15 @@ def method_grid(
     """
     names = list(rows[0][2])
     height, width = rows[0][2][names[0]].shape
-    size = (WIDTH, len(rows) * WIDTH / len(names) * height / width + 0.7)
+    size = (WIDTH, 0.9 * len(rows) * WIDTH / len(names) * height / width + 0.7)
     fig, axes = style.panels(len(rows), len(names), size, pad=(0.01, 0.02))
     for row, (caption, top, maps) in zip(axes, rows, strict=True):
         for ax, name in zip(row, names, strict=True):
             shown = style.draw_map(ax, maps[name], top, signed=quantity == "v")
         row[0].set_ylabel(caption, fontsize=9)
-        style.colour_bar(fig, shown, row, size=7, shrink=0.85, aspect=12, pad=0.01)
+        style.colour_bar(fig, shown, row, size=9, shrink=0.85, aspect=12, pad=0.01)
     for ax, name in zip(axes[0], names, strict=True):
-        ax.set_title(name.replace(", ", ",\n"), fontsize=8)
+        ax.set_title(textwrap.fill(name.replace("_", " "), 11), fontsize=9)
     return fig
 
 
@@ -94,7 +95,7 @@ def strain_pair(
     one scale, from 0 to the largest of both, stretched at its lower end (power 0.4).
     """
     heights = [row[1].shape[0] / row[1].shape[1] for row in rows]
-    size = (WIDTH * 0.86, 2.2 * sum(heights) + 0.8)
+    size = (WIDTH, 1.8 * sum(heights) + 0.6)
     fig, axes = style.panels(len(rows), 3, size, gridspec_kw={"height_ratios": heights})
     for row, (caption, component, *strains) in zip(axes, rows, strict=True):
         flow = style.draw_map(row[0], component, float(np.abs(component).max()) or 1.0, signed=True)
@@ -102,7 +103,7 @@ def strain_pair(
         for ax, strain in zip(row[1:], strains, strict=True):
             shown = ax.imshow(strain, cmap="magma", norm=PowerNorm(0.4, 0, largest))
         for ax, drawn in ((row[0], flow), (row[2], shown)):
-            style.colour_bar(fig, drawn, ax, size=8, shrink=0.8, aspect=18, pad=0.02)
+            style.colour_bar(fig, drawn, ax, size=9, shrink=0.8, aspect=18, pad=0.02)
         row[0].set_ylabel(caption)
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, INK, TEAL, WIDTH, figure
+from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, INK, NARROW, TEAL, figure
 
 
 @figure
@@ -25,7 +26,7 @@ def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = No
     ``table`` has the columns ``name``, ``value``, ``low``, ``high``, and ``paper`` (NaN where the paper has none); a
     reference line is drawn at ``zero``.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.9, 0.52 * len(table) + 1.1))
+    fig, ax = plt.subplots(figsize=(NARROW, 0.52 * len(table) + 1.1), layout="constrained")
     y = np.arange(len(table))
     found = (table["value"], table["low"], table["high"])
     style.dots(ax, y, found, TEAL, "this study, 95 % interval")
@@ -36,6 +37,7 @@ def intervals(table: pd.DataFrame, of: Any, xlabel: str, zero: float | None = No
         ax.axvline(zero, color=GREY, lw=1, ls=":")
     style.rows_with_names(ax, table["name"].map(called))
     ax.set_xlabel(xlabel)
+    ax.locator_params(axis="x", nbins=4)
     style.grid_behind(ax)
     style.legend_above(fig, 2)
     return fig
@@ -50,7 +52,7 @@ def scenario_draws(
     ``macro`` has a row per draw and a column per scenario; ``rule`` and ``paper`` hold, by scenario, the macro F1 of
     always answering the larger class, and that printed in Table IV.
     """
-    fig, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
+    fig, ax = plt.subplots(figsize=(NARROW, 3.6), layout="constrained")
     colours = dict(zip(macro.columns, (TEAL, CORAL, GREY), strict=False))
     size, alpha = (5, 0.75) if len(macro) < 30 else (3, 0.45)
     sns.stripplot(macro, orient="h", palette=colours, ax=ax, jitter=0.16, size=size, alpha=alpha)
@@ -78,13 +80,13 @@ def calibration(summary: pd.DataFrame, of: Any) -> Figure:
     designs = list(summary["design"].unique())
     parts = [summary[summary["kind"] == kind] for kind in ("interval", "test")]
     heights = [part["quantity"].nunique() for part in parts]
-    size, shape = (WIDTH * 0.9, 0.42 * sum(heights) + 1.8), {"height_ratios": heights, "hspace": 0.45}
-    fig, axes = plt.subplots(2, 1, figsize=size, gridspec_kw=shape)
-    titles = ("intervals that hold the truth", "tests that reject a true null hypothesis")
+    size = (NARROW, 0.46 * sum(heights) + 1.8)
+    fig, axes = plt.subplots(2, 1, figsize=size, height_ratios=heights, layout="constrained")
+    titles = ("intervals that hold the truth", "tests that reject what is true")
     for ax, part, title in zip(axes, parts, titles, strict=True):
         _rates(ax, part, designs)
         ax.set_title(title, loc="left")
-    axes[0].legend(loc="lower center", bbox_to_anchor=(0.4, 1.1), ncols=1, frameon=False, fontsize=9)
+    style.legend_above(fig, 1, handles=axes[0].get_legend_handles_labels()[0])
     return fig
 
 
@@ -97,6 +99,7 @@ def _rates(ax: Axes, rows: pd.DataFrame, designs: Sequence[str]) -> None:
         part = rows[rows["design"] == design]
         y = np.array([names.index(name) for name in part["quantity"]]) + (i - 1) * 0.22
         style.dots(ax, y, (part["rate"], part["rate_low"], part["rate_high"]), colour, design, marker=mark)
-    style.rows_with_names(ax, names)
-    ax.xaxis.set_major_locator(MultipleLocator(0.01))
+    style.rows_with_names(ax, [textwrap.fill(name, 28) for name in names])
+    ax.tick_params(axis="y", labelsize=9)
+    ax.xaxis.set_major_locator(MultipleLocator(0.02))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

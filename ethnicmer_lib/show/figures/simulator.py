@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ethnicmer_lib.clips.table import LABELS
 from ethnicmer_lib.show.figures import style
-from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, NARROW, SHARP, TEAL, figure
+from ethnicmer_lib.show.figures.style import CORAL, GREY, INK, LABEL_COLOURS, NARROW, TEAL, figure
 
 COLUMNS = 4  #: faces in a row
 _INPUTS = {"colour": GREY, "texture": TEAL, "motion": CORAL}
@@ -34,15 +35,16 @@ def faces(
     displacement at every ``step``-th pixel from ``step // 2`` on, NaN where none.
     """
     rows, side = -(-len(pictures) // COLUMNS), NARROW / COLUMNS
-    height = side * pictures.shape[1] / pictures.shape[2] + (0.36 if captions else 0)
-    fig, axes = style.panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015), dpi=SHARP)
+    height = side * pictures.shape[1] / pictures.shape[2] + (0.5 if captions else 0)
+    fig, axes = style.panels(rows, COLUMNS, (NARROW, rows * height), pad=(0.015, 0.015))
     for ax, picture in zip(axes.flat, pictures, strict=False):
         ax.imshow(picture)
-    above = {"xy": (0.5, 1), "xycoords": "axes fraction", "xytext": (0, 13), "textcoords": "offset points"}
+    above = {"xy": (0.5, 1), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
     for ax, field, (code, name) in zip(axes.flat, arrows, captions, strict=False):
         style.draw_arrows(ax, field, step, CORAL)
-        ax.set_title(name, fontsize=8.5, fontweight="normal", pad=2.5)
-        ax.annotate(code, **above, ha="center", fontsize=10, fontweight="bold")
+        name = textwrap.fill(name, 16)
+        ax.set_title(name, fontsize=9, fontweight="normal", pad=2.5)
+        ax.annotate(code, **above, xytext=(0, 14 + 11 * name.count("\n")), fontweight="bold")
     return fig
 
 
@@ -64,7 +66,7 @@ def profile(table: pd.DataFrame, of: Any) -> Figure:
     below.plot(table["ms"], table["shift"], color=CORAL, lw=1.4, label="shift of the head, px")
     below.plot(table["ms"], table["lids"], color=INK, lw=1.4, ls="--", label="lids, share of a blink")
     below.set(xlabel="time since onset, ms; one point is one frame")
-    below.legend(frameon=False, fontsize=8.5, loc="best")
+    below.legend(frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1))
     return fig
 
 
@@ -88,7 +90,7 @@ def frequencies(table: pd.DataFrame, of: Any) -> Figure:
         ax.set_title(label, loc="left")
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         style.grid_behind(ax)
-        ax.tick_params(labelsize=8.5)
+        ax.tick_params(labelsize=9)
     axes[0].set(xlim=(0, 1), xticks=(0, 0.5), ylim=(len(shares) - 0.4, -0.6))
     fig.supxlabel("share of the clips of the label", fontsize=10, y=0.01)
     style.legend_above(fig, 2, 0.93, handles=axes[0].get_legend_handles_labels()[0], fontsize=10)
@@ -106,7 +108,7 @@ def sizes(peaks: pd.DataFrame, of: Any) -> Figure:
     sns.stripplot(peaks, x="peak_px", y="label", ax=ax, **points, size=4, alpha=0.75)
     style.marks(ax, peaks.groupby("label")["peak_px"].median()[list(LABELS)], lw=2)
     ax.axvline(1, color=GREY, lw=1, ls=":")
-    ax.text(1, -0.55, "one pixel", ha="center", va="bottom", color="#5d6b6f", fontsize=8.5)
+    ax.text(1, -0.55, "one pixel", ha="center", va="bottom", color="#5d6b6f", fontsize=9)
     ax.set(xlabel="largest displacement from onset to apex, px", ylabel="", xlim=(0, None), ylim=(2.5, -0.55))
     style.grid_behind(ax)
     return fig
@@ -128,7 +130,7 @@ def traces(table: pd.DataFrame, level: float, of: Any) -> Figure:
         values = np.sort(plain.loc[plain["input"] == name, "p"])
         first.scatter(at + np.linspace(-0.28, 0.28, len(values)), values, s=16, color=colour, zorder=3)
     first.axhline(level, color=INK, lw=1, ls=":")
-    first.annotate(f"{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=8)
+    first.annotate(f"{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     first.set(xticks=range(len(_INPUTS)), xticklabels=_INPUTS, ylim=(-0.03, 1.03), ylabel="p")
     first.set_title("every knob at 0: one dot a cohort", loc="left")
     for ax, (knob, rows) in zip(others, turned, strict=True):
@@ -137,5 +139,5 @@ def traces(table: pd.DataFrame, level: float, of: Any) -> Figure:
         means[list(_INPUTS)].plot(ax=ax, style="o-", color=_INPUTS, ms=4, legend=False)
         ax.axhline(0.5, color=GREY, lw=1, ls=":")
         ax.set(ylim=(0, 1.05), ylabel="area under curve", xlabel=f"strength of {knob}")
-    others[0].legend(frameon=False, fontsize=8.5, ncols=3, loc="lower right")
+    others[0].legend(frameon=False, fontsize=9, ncols=3, loc="lower right")
     return fig

@@ -50,7 +50,7 @@ def specification_curve(
     ax.axhline(printed, color=INK, lw=1.2, ls="--", label="printed table")
     ax.set_ylabel(ylabel)
     style.rows_with_names(below, [name for _, name in rows])
-    below.tick_params(axis="y", labelsize=8, length=0)
+    below.tick_params(axis="y", labelsize=9, length=0)
     for y in range(1, len(rows)):
         if rows[y][0] != rows[y - 1][0]:
             below.axhline(y - 0.5, color=GREY, lw=0.6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,18 +19,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from ethnicmer_lib.clips.origin import refuse
 from ethnicmer_lib.clips.table import LABELS
+from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.store.provenance import provenance_of
 
 INK = "#24343a"
 TEAL, CORAL, GREY, GOLD = "#2f7f86", "#c8553d", "#8a969a", "#d9a441"
 #: Colours of the labels.
 LABEL_COLOURS = dict(zip(LABELS, ("#5b6f8f", GOLD, "#8d5a97"), strict=True))
-WIDTH = 8.0
-NARROW = WIDTH * 0.72  #: a phone shows figures at about this size, so that their text stays legible
-SHARP = 140  #: dots per inch of figures with faces, for screens with fine pixels
+WIDTH = 6.7  #: inches that the column of a page has
+NARROW = 4.7  #: inches that a phone has; what is wider scrolls there
+SMALLEST = (
+    9  #: pt of type: pages show an inch of a figure in 72 px or more, and so type in as many px or more
+)
+CHARACTERS, STAMP = 14, 1.05  #: of that type in an inch; inches of SIMULATED
 
 _STYLE = {
     "text.color": INK,
@@ -58,13 +64,19 @@ def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
         of = provenance_of(signature.bind(*args, **options).arguments["of"])
         with plt.rc_context(_STYLE):
             fig = draw(*args, **options)
+            if (least := min(text.get_fontsize() for text in fig.findobj(Text))) < SMALLEST:
+                raise StudyError(
+                    f"figure {draw.__name__}: type of {least:g} pt cannot be read on a phone; take {SMALLEST} or more"
+                )
             for image in (image for ax in fig.axes for image in ax.images):
                 refuse(image.get_array(), "into a figure")
-            fig.text(0.0, -0.01, f"Source: {of.source}", ha="left", va="top", fontsize=8, color="#5d6b6f")
-            if of.simulated:
+            left = STAMP / fig.get_figwidth() if of.simulated else 0.0
+            words = textwrap.fill(f"Source: {of.source}", int((1 - left) * fig.get_figwidth() * CHARACTERS))
+            fig.text(left, -0.01, words, ha="left", va="top", fontsize=SMALLEST, color="#5d6b6f")
+            if of.simulated:  # at the left, where it is seen on a phone before a wide figure is scrolled
                 box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": CORAL, "linewidth": 1}
-                style = {"ha": "right", "va": "top", "fontsize": 9, "fontweight": "bold", "color": CORAL}
-                fig.text(1.0, -0.01, "SIMULATED", bbox=box, **style)
+                look = {"ha": "left", "va": "top", "fontsize": SMALLEST, "fontweight": "bold", "color": CORAL}
+                fig.text(0.0, -0.01, "SIMULATED", bbox=box, **look)
             plt.close(fig)
         return fig
 
@@ -73,8 +85,9 @@ def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def in_words(text: str) -> Figure:
     """A figure that says why there is no picture."""
-    fig = plt.figure(figsize=(WIDTH * 0.8, 1.0))
-    fig.text(0.5, 0.5, text, ha="center", va="center", color=GREY)
+    fig = plt.figure(figsize=(NARROW, 1.0))
+    fig.add_axes((0, 0, 1, 1)).axis("off")  # Jupyter shows no figure without axes
+    fig.text(0.5, 0.5, textwrap.fill(text, 50), ha="center", va="center", color=GREY)
     return fig
 
 
@@ -124,7 +137,7 @@ def grid_behind(ax: Axes) -> None:
     ax.set_axisbelow(True)
 
 
-def legend_above(fig: Figure, ncols: int, y: float = 0.97, **options: Any) -> None:
+def legend_above(fig: Figure, ncols: int, y: float = 1.0, **options: Any) -> None:
     """A legend over the axes, of ``handles`` or of what has a label."""
     options = {"fontsize": 9, **options}
     fig.legend(loc="lower center", bbox_to_anchor=(0.5, y), ncols=ncols, frameon=False, **options)
