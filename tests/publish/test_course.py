@@ -13,10 +13,11 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from checkout import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence import blind, exercises
-from ethnicmer_lib.publish import course
+from ethnicmer_lib.publish import course, sheets
 from ethnicmer_lib.publish.chapters import LESSONS, code, read
 
 NAMED = pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.path.stem)
@@ -53,14 +54,57 @@ def test_a_lesson_has_what_a_teacher_needs_and_notebooks_hold_no_markup_of_the_b
         assert not re.search(r"\{\w+(:\w)?\}`|^:::|^\([\w-]+\)=$", cell.source, re.MULTILINE), cell.source
 
 
+@NAMED
+def test_slides_and_hand_out_are_whole_pages_of_the_students_notebook(lesson):
+    notebook = course.edition(lesson, True)
+    assert sum("key" in tags(cell) for cell in notebook.cells) == 1
+    pages = {"slides": sheets.slides(notebook), "handout": sheets.handout(notebook, lesson)}
+    asked = re.findall(r"^### (Exercise .*)$", lesson.path.read_text(encoding="utf-8"), re.MULTILINE)
+    for kind, page in pages.items():
+        shown = BeautifulSoup(page, "html.parser")
+        heads = [one.text for one in shown("h2")]
+        assert {*asked, "What to take away"} <= {*heads}
+        assert "After it you can" in shown.text
+        assert not shown("script")
+        assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+        assert not re.search(r"check\(|Common wrong answers", shown.text)
+        assert bool(shown(class_="quiz")) is (kind == "slides")
+        assert bool(shown(class_="cell_input")) is (kind == "slides")
+    words = [one.text for one in shown.find(id="terms")("strong")]
+    assert words == [*sheets.terms(lesson)]
+    assert len(words) >= 3
+
+
+def test_a_sheet_holds_programs_formulas_and_what_a_cell_has_drawn():
+    drawn = "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()"
+    metadata = {"tags": ["key"], "mystnb": {"image": {"alt": "It rises."}}}
+    program = "### Exercise 9.1: which line?\n\n```python\n# program a\nx = 1\n```\n\nand $u^2$."
+    cells = [
+        new_markdown_cell("# A\n\nb"),
+        new_code_cell(drawn, metadata=metadata),
+        new_markdown_cell(program),
+    ]
+    notebook = sheets.ran(new_notebook(cells=cells))
+    for page in (sheets.slides(notebook), sheets.handout(notebook, LESSONS[0])):
+        shown = BeautifulSoup(page, "html.parser")
+        assert shown.img["alt"] == "It rises."
+        assert shown.img["src"].startswith("data:image/png")
+        assert "# program a\nx = 1" in shown.text
+        assert shown.math
+        assert "plt.plot" not in shown.text
+
+
 def test_what_is_handed_out_runs_anywhere_and_its_secret_is_sealed(tiny, common, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("ETHNICMER_WORKSPACE", str(common / "workspace"))
     monkeypatch.setattr(course, "COHORTS", {"base": {"size": "tiny"}})
+    monkeypatch.setattr(sheets, "ran", lambda notebook: notebook)
     course.write_course(tmp_path, "a word")
     student, instructor = tmp_path / "student", tmp_path / "instructor"
     for folder in (student, instructor):
         assert len([nbformat.read(path, 4) for path in folder.glob("?-*.ipynb")]) == len(LESSONS)
+    for folder, kind in ((student, "handout"), (instructor, "slides")):
+        assert len([*folder.glob(f"?-*-{kind}.html")]) == len([*folder.glob("*.html")]) == len(LESSONS)
     names = zipfile.ZipFile(student / "cohorts.zip").namelist()
     assert all(re.match(r"_build/cohorts/simulated-\w{16}/", name) for name in names)
     assert len(names) > 3 * len(tiny)
