@@ -1,12 +1,14 @@
-"""Lessons as hand-outs: from one source a student's and an instructor's notebooks, cohorts, a blind exercise."""
+"""The course to hand out: from one source two editions, slides, sheets of paper, cohorts, a blind exercise."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -15,6 +17,7 @@ from nbformat.v4 import new_markdown_cell
 
 from ethnicmer_lib.evidence import blind
 from ethnicmer_lib.evidence.exercises import quiz, stub
+from ethnicmer_lib.publish import sheets
 from ethnicmer_lib.publish.chapters import LESSONS, Chapter, read
 from ethnicmer_lib.publish.notebooks import plain
 from ethnicmer_lib.sources import open_clips
@@ -34,14 +37,12 @@ def edition(one: Chapter, student: bool) -> NotebookNode:
     notebook = read(one)
     cells, code = [], [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in notebook.cells:
-        tags = cell.metadata.pop("tags", [])
-        cell.metadata = {"tags": tags} if tags else {}
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {name: cell.metadata[name] for name in ("tags", "mystnb") if name in cell.metadata}
         if student and "instructor" in tags:
             continue
         if cell.cell_type == "markdown":
             cell.source = plain(cell.source)
-            if cell.source.startswith(("# ", "## ")):  # jupyter nbconvert --to slides
-                cell.metadata["slideshow"] = {"slide_type": "slide"}
         elif "quiz" in tags:
             cell = new_markdown_cell(
                 eval(cell.source, {"quiz": quiz}).data, id=cell.id, metadata=cell.metadata
@@ -56,7 +57,7 @@ def edition(one: Chapter, student: bool) -> NotebookNode:
 
 
 def write_course(out: Path, word: str | None = None) -> list[Path]:
-    """Write both editions of every lesson, the cohorts, and the blind exercise with its key; what was written.
+    """Write both editions of every lesson, slides, hand-outs, cohorts, the blind exercise, its key; what was written.
 
     The archive of cohorts, unpacked beside the notebooks, lies where ``open_clips`` looks for them.  ``word`` decides
     the secret settings of the blind cohorts; by default it is random, and only the key holds it.
@@ -92,4 +93,19 @@ def write_course(out: Path, word: str | None = None) -> list[Path]:
                 readme.write(f"\nCohort {name}: _build/cohorts/{root.name}")
             for path in sorted(one for one in root.rglob("*") if one.is_file()):
                 archive.write(path, Path("_build", "cohorts", root.name, path.relative_to(root)))
+    return written + _sheets(student, instructor)
+
+
+def _sheets(student: Path, instructor: Path) -> list[Path]:
+    """Run every lesson, as students get it, and write its hand-out for them, its slides for who teaches."""
+    with ThreadPoolExecutor(os.cpu_count()) as several:
+        notebooks = list(several.map(lambda one: sheets.ran(edition(one, True)), LESSONS))
+    written = []
+    for number, (one, notebook) in enumerate(zip(LESSONS, notebooks, strict=True), 1):
+        written += [
+            student / f"{number}-{one.path.stem}-handout.html",
+            instructor / f"{number}-{one.path.stem}-slides.html",
+        ]
+        written[-2].write_text(sheets.handout(notebook, one), encoding="utf-8")
+        written[-1].write_text(sheets.slides(notebook), encoding="utf-8")
     return written
