@@ -28,6 +28,8 @@ CALLED = {
     "map_sides": "Fig. 3: one-sided",
     "map_size": "Fig. 3: smaller",
     "map_height": "Fig. 4: lower in the face",
+    "map_lower": "Fig. 4: jaw in one group",
+    "map_upper": "Fig. 4: brows in the other",
     "all three maps": "Figs 3-4: all three signs",
     "one_sided_smile": "codes: one-sided AU12",
     "au26_surprise": "codes: AU26",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,20 +22,26 @@ from ethnicmer_lib.design import subject_folds
 from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.evidence.atlas import Cell, map_rules
 from ethnicmer_lib.evidence.comparison import SIDE
-from ethnicmer_lib.evidence.map_groups import CLAIMS, map_differences
+from ethnicmer_lib.evidence.map_groups import (
+    CLAIMS,
+    WITHIN,
+    first_and_second,
+    map_differences,
+    tilts,
+)
 from ethnicmer_lib.evidence.map_recording import kept_maps
-from ethnicmer_lib.evidence.map_runs import OTHERS, TRAINED
+from ethnicmer_lib.evidence.map_runs import OTHERS, SHUFFLED, TRAINED
 from ethnicmer_lib.evidence.map_trust import STRAIN
 from ethnicmer_lib.evidence.pool import METHOD, as_rendered, images, pooled, rendered
-from ethnicmer_lib.evidence.regions import PARTS, REGIONS, clip_regions, simulated_crops
+from ethnicmer_lib.evidence.regions import PARTS, REGIONS, au_regions, clip_regions, simulated_crops
 from ethnicmer_lib.evidence.true_strain import true_strain
 from ethnicmer_lib.networks.cells import enlarged, map_side
 from ethnicmer_lib.networks.fold_task import COLUMNS
-from ethnicmer_lib.networks.maps import MEASURES, Maps, input_maps, measure_maps
+from ethnicmer_lib.networks.maps import MEASURES, TILT, Maps, input_maps, measure_maps
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
-from ethnicmer_lib.paper.judging import rules_of
+from ethnicmer_lib.paper.judging import KINDS, rules_of
 from ethnicmer_lib.simulator.settings import SimulatorSettings
-from ethnicmer_lib.store import Provenance, digest, kept, record
+from ethnicmer_lib.store import Provenance, Recording, digest, kept, record, recording
 
 SEED = 4000  #: of the first cohort; no other cohort of this book has it
 MOVED = [f"{part}_px" for part in PARTS]  #: how far each part of a face really moved
@@ -53,6 +59,7 @@ class Cohort(NamedTuple):
 
 def record_map_power(
     command: str,
+    part: Literal["maps", "tilts"] = "maps",
     cohorts: int = 3,
     strengths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
     confoundings: Sequence[float] = (0.0, 1.0),
@@ -64,13 +71,24 @@ def record_map_power(
     weights: str = "none",
     seed: int = 0,
 ) -> Path:
-    """Keep in ``results/map_power`` the measures of maps of ``cohorts`` of every truth, and what is said of studies.
+    """Keep in ``results/map_power`` the measures of maps of ``cohorts`` of every truth, and what is said of studies;
+    or, of the maps that are recorded there, the ``tilts``: :func:`tilt_studies`, which trains nothing.
 
     A truth is the share of clips in which the paper's effect is planted, and how nearly group and database coincide.
     Networks are plain ResNet-18 on images of 28 px, one training run a fold of whole subjects; maps are of the layer
     that the rules name.  A study has ``subjects`` (0: as many as the real one has), a cohort those of ``size``.
     StudyError for more subjects than the cohorts have.  Finished folds and studies are kept.
     """
+    if part == "tilts":
+        known = recording("map_power")
+        table = with_tilt(known.table("maps"), known.parameters["size"])
+        cells = known.table("subjects")[["strength", "confounding"]].drop_duplicates().itertuples(index=False)
+        rows = [
+            tilt_studies(*_of(known, table, truth), truth, n_studies, seed)
+            for truth in (Cell(*cell, subjects=known.parameters["subjects"]) for cell in cells)
+        ]
+        about = {"n_studies": n_studies, "seed": seed, "subjects": known.parameters["subjects"]}
+        return record("map_power", {"tilts": pd.concat(rows)}, known.provenance, command, about)
     asked = {"cohorts": cohorts, "strengths": list(strengths), "confoundings": list(confoundings)}
     asked |= {"folds": folds, "n_studies": n_studies, "size": size, "subjects": subjects, "weights": weights}
     asked |= {
@@ -173,6 +191,55 @@ def judged(
         for said in map_rules(table, tested, by):
             about = said._replace(by=by)._asdict() | {"p": p[CLAIMS[said.rule]]}
             rows.append({**asdict(truth), "study": study, **about})
+    return rows
+
+
+def with_tilt(maps: pd.DataFrame, size: str) -> pd.DataFrame:
+    """Recorded maps with :data:`TILT`, from the shares of their regions and how much of the crop these cover."""
+    crops = simulated_crops(SimulatorSettings(size=size))
+    cover = pd.DataFrame({name: au_regions(SIDE, crop) for name, crop in crops.items()}).map(np.mean).T
+    of = cover.loc[maps["database"]].reset_index(drop=True).set_axis(maps.index)
+    upper = [name for name in REGIONS if name.startswith(("brow", "lid"))]
+    above = maps[upper].sum(axis=1, skipna=False) / of[upper].sum(axis=1)
+    return maps.assign(**{TILT: above - maps["jaw"] / of["jaw"]})
+
+
+def _of(known: Recording, table: pd.DataFrame, truth: Cell) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The maps and the subjects of a truth; where nothing is planted, one training served all confoundings."""
+    where = "strength == @truth.strength and confounding == @truth.confounding"
+    maps = table.query(where if truth.strength else "strength == 0")
+    return maps, known.table("subjects").query(where)
+
+
+@kept("evidence", "stats", "paper")
+def tilt_studies(
+    maps: pd.DataFrame, who: pd.DataFrame, truth: Cell, n: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """What the rules on one group's Surprise say of ``n`` studies of a truth, by 'maps', 'input' and, where nothing is
+    planted, 'labels shuffled': networks that cannot know.  A row per study, source and claim, as of :func:`studies`.
+    """
+    arms = {"maps": TRAINED, "input": STRAIN, SHUFFLED: SHUFFLED}
+    shown = {by: maps[maps["of"] == of] for by, of in arms.items() if (maps["of"] == of).any()}
+    jobs = min(os.cpu_count() or 1, -(-n // 50))
+    found = Parallel(jobs)(delayed(tilted)(shown, who, truth, study, seed) for study in range(n))
+    return pd.DataFrame([row for rows in found for row in rows])
+
+
+def tilted(
+    shown: Mapping[str, pd.DataFrame], who: pd.DataFrame, truth: Cell, study: int, seed: int
+) -> list[dict[str, Any]]:
+    """One study drawn and judged: the rows of :func:`tilt_studies`."""
+    group, rows = drawn(who, truth, np.random.default_rng([seed, study])), []
+    for by, one in shown.items():
+        dealt = one[one["subject"].isin(group)].assign(group=one["subject"].map(group))
+        tested = tilts({by: dealt}, study).set_index("group")
+        for key, number in WITHIN.items():
+            row = tested.loc[first_and_second(dealt)[number]]
+            words = {"direction": rules_of("activation_maps")[key]["direction"], "p_holm": row["p_holm"]}
+            verdict = "not supported" if np.isnan(row["p"]) else KINDS["effect"](row[TILT], words)
+            said = {"claimed": verdict == "reproduced", "opposite": verdict == "contradicted"}
+            about = {"study": study, "by": by, "rule": key, "value": row[TILT].value, "p": row["p"]}
+            rows.append({**asdict(truth), **about, **said})
     return rows
 
 

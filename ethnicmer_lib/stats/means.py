@@ -71,14 +71,14 @@ def group_difference(
 
 def _permuted(part: pd.DataFrame, measure: str, n: int, seed: int) -> float:
     """:func:`permutation_difference` of the mean over runs of the difference of means."""
-    subjects, sums, counts = _by_run(part, measure)
+    subjects, sums, counts = _by_run(part.astype({measure: float}), measure)
     first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
     permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
     members = np.vstack([first, permuted])
-    sides = (members, 1 - members)
+    inside, clips = members @ sums.T, members @ counts.T
     with np.errstate(invalid="ignore"):  # a side may hold no clip that has the measure in a run
-        one, other = (side @ sums.T / (side @ counts.T) for side in sides)
-    return p_value(np.nan_to_num(np.nanmean(one - other, axis=1)))
+        apart = inside / clips - (sums.sum(1) - inside) / (counts.sum(1) - clips)
+    return p_value(np.nan_to_num(np.nanmean(apart, axis=1)))
 
 
 def mean_against_zero(

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence import map_power, map_runs
+from ethnicmer_lib.evidence import map_groups, map_power, map_runs
 from ethnicmer_lib.evidence.atlas import Cell
 from ethnicmer_lib.evidence.map_runs import TRAINED
 from ethnicmer_lib.evidence.map_trust import STRAIN
+from ethnicmer_lib.evidence.regions import clip_regions, simulated_crops
 from ethnicmer_lib.networks import Recipe
-from ethnicmer_lib.networks.maps import MEASURES
+from ethnicmer_lib.networks.maps import MEASURES, TILT, Maps, measure_maps
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.store import Provenance, recording
 
@@ -120,4 +121,37 @@ def test_a_recorded_study_is_what_its_maps_give_today():
     who = real.table("subjects").query(of)
     found = map_power.studies(maps.query(of), who, truth, 3, asked["seed"])
     before = kept.query(of + " and study < 3").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, before, check_dtype=False, rtol=1e-4)
+
+
+def test_the_tilt_of_recorded_shares_is_that_of_the_maps():
+    maps = Maps(np.random.default_rng(1).random((6, 28, 28)), subjects(SMALL).head(6).assign(
+        clip_id=[f"c{i}" for i in range(6)], label="Surprise", predicted="Surprise"), 7)  # fmt: skip
+    crops = simulated_crops(SimulatorSettings())
+    measured = measure_maps(maps, clip_regions(maps.table, 28, crops))
+    found = map_power.with_tilt(measured.drop(columns=TILT), "full")
+    assert found[TILT].to_numpy() == pytest.approx(measured[TILT].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("tilt", "claimed", "opposite"), [(1.0, True, False), (-1.0, False, True), (0.0, False, False)]
+)
+def test_studies_of_tilts_find_what_is_there(tilt, claimed, opposite):
+    who = subjects(SMALL)
+    maps = made_up(who, 0.0).query("label == 'Surprise'")
+    noise = 0.2 * np.random.default_rng(2).standard_normal(len(maps))
+    maps = maps.assign(tilt=np.where(maps["group"] == "A", tilt, -tilt) + noise)
+    found = map_power.tilt_studies(maps, who, SMALL, n=4)
+    assert found.groupby("rule").size().to_dict().keys() == map_groups.WITHIN.keys()
+    assert found["claimed"].mean() == claimed
+    assert found["opposite"].mean() == opposite
+
+
+def test_a_recorded_study_of_tilts_is_what_its_maps_give_today():
+    real = recording("map_power")
+    table = map_power.with_tilt(real.table("maps"), real.parameters["size"])
+    truth = Cell(max(real.parameters["strengths"]), max(real.parameters["confoundings"]))
+    found = map_power.tilt_studies(*map_power._of(real, table, truth), truth, 3)
+    of = "strength == @truth.strength and confounding == @truth.confounding and study < 3"
+    before = real.table("tilts").query(of).reset_index(drop=True)
     pd.testing.assert_frame_equal(found, before, check_dtype=False, rtol=1e-4)

@@ -58,9 +58,13 @@ def test_every_clip_has_a_map_of_every_network_and_run_and_finished_folds_stay(t
         28,
         7,
     ]
-    assert set(map_trust.readings(real, "layer1")) == {
-        f"{measure}, {label}" for label, measure in CLAIMS.values()
-    }
+    read = map_trust.readings(real, "layer1")
+    claimed = {f"{measure}, {label}" for label, measure in CLAIMS.values()}
+    assert set(read) == claimed | {"tilt, A", "tilt, B"}
+    assert read.index[3] == "layer1, moved by 1.5 px"
+    assert (
+        read.loc["layer1, moved by 1.5 px", "tilt, A"].value != read.loc["layer1, all clips", "tilt, A"].value
+    )
     for way in ("drop", "alone"):
         fell = map_trust.deletion_table(real, way).map(lambda one: one.value)["layer1"]
         assert len(fell) == 2 * len(map_trust.QUARTERS) - 1

@@ -137,7 +137,7 @@ def test_groups_are_ordered_by_name_whatever_the_order_of_rows(groups):
 def test_every_claim_on_maps_can_get_every_verdict(higher, verdicts):
     found = claims_of(("Non-Asian", "Asian"), higher, REAL)
     assert {one.key: one.verdict for one in found} == verdicts
-    assert "over the 16 tests" in found[0].answer
+    assert "over the 16 tests of its table" in found[0].answer
 
 
 def test_one_training_run_decides_nothing_and_what_is_planted_is_said():
@@ -192,7 +192,8 @@ def test_every_claim_within_a_group_can_get_every_verdict(tilt, verdicts):
     found = judge("activation_maps", REAL, about=about, **map_groups.within_claims(table, tested))
     assert [one.verdict for one in found] == verdicts
     assert "30 Surprise clips of 10 subjects annotated Non-Asian" in found[0].answer
-    assert "over 4 tests" in found[0].answer
+    assert "over 2 tests" in found[0].answer
+    assert "The same of: input" in found[0].answer
     once = judge(
         "activation_maps",
         REAL,
