@@ -33,12 +33,12 @@ PRINTED_GAIN, PRINTED_ORDER = "gain_size", "rows_order"
 
 def record_atlas(
     command: str,
-    part: Literal["pool", "studies", "codes"] = "studies",
+    part: Literal["all", "pool", "studies", "codes"] = "all",
     repeats: int = 2,
     shifts: Sequence[float] = (0.0, 1.0),
     method: str = METHOD,
     strengths: Sequence[float] = (0.0, 0.25, 0.5, 1.0),
-    confoundings: Sequence[float] = (0.0, 0.5, 1.0),
+    confoundings: Sequence[float] = (0.0, 1.0),
     sizes: Sequence[int] = (28, 56),
     coded_sizes: Sequence[int] = (28, 53, 112, 224, 448, 671),
     n_studies: int = 1000,
@@ -48,17 +48,20 @@ def record_atlas(
     resamples: int = 500,
     seed: int = 0,
 ) -> Path:
-    """Compute a part of the atlas and keep it in ``results/atlas/``; interrupted, it goes on.
+    """Compute the atlas, or a part of it, and keep it in ``results/atlas/``; interrupted, it goes on.
 
-    'pool' renders ``repeats`` times the real roster under every database shift, with its agreement with cohorts that
-    are rendered as such.  'studies' draws from the recorded pool: at every strength, confounding and shift
-    ``n_studies`` of the real size, and of each of ``sizes`` within SAMM; the paper's rules judge all of them, ours
-    the first ``n_ours``; where nothing is planted and groups are as confounded as the real ones, both judge ``n_null``.
-    'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of ``coded_sizes`` in both
-    databases, as confounded as the real ones, and within SAMM.
+    'all' is the three parts, one after the other.  'pool' renders ``repeats`` times the real roster under every
+    database shift, with its agreement with cohorts that are rendered as such.  'studies' draws from the recorded pool:
+    at every strength, confounding and shift ``n_studies`` of the real size, and of each of ``sizes`` within SAMM; the
+    paper's rules judge all of them, ours the first ``n_ours``; where nothing is planted and groups are as confounded as
+    the real ones, both judge ``n_null``.  'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies
+    of each of ``coded_sizes`` in both databases, as confounded as the real ones, and within SAMM.
 
     StudyError for a size that the pool cannot give.
     """
+    if part == "all":
+        given = dict(locals())
+        return [record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes")][-1]
     if part == "pool":
         asked = {"repeats": repeats, "shifts": list(shifts), "method": method, "seed": SEED}
         settings = [

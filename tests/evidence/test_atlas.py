@@ -185,6 +185,14 @@ def test_cohorts_that_were_rendered_as_such_equal_their_draws_from_the_pool(reco
     assert not agreement["planted"].all()
 
 
+def test_one_command_makes_all_parts_with_what_was_asked(monkeypatch):
+    asked, whole = [], atlas_runs.record_atlas
+    monkeypatch.setattr(atlas_runs, "record_atlas", lambda **given: asked.append(given))
+    whole("typed", seed=3, n_null=7)
+    assert [one["part"] for one in asked] == ["pool", "studies", "codes"]
+    assert {(one["command"], one["seed"], one["n_null"]) for one in asked} == {("typed", 3, 7)}
+
+
 def test_where_nothing_is_planted_both_judge_more_studies(workspace, monkeypatch):
     monkeypatch.setenv("ETHNICMER_ENGINE", "serial")
     said = [atlas.Evidence(PAPER, "a rule", 0.0, True)], [atlas.Evidence(OURS, "a rule", 0.0, False)]
