@@ -214,7 +214,8 @@ return [...document.querySelectorAll('figure img')]
 def test_a_wide_figure_scrolls_in_its_box_on_a_phone_so_that_its_type_can_be_read(small):
     with browser(390) as driver:
         driver.get((small / "book" / "intro.html").as_uri())
-        assert driver.execute_script(_FIGURES) == [[330, 660, -1], [7 * 72, 1540, 0]]
+        drawn = [[330, 660, -1], [7 * 72, 1540, 0]]
+        WebDriverWait(driver, 60).until(lambda one: one.execute_script(_FIGURES) == drawn)
         page = driver.find_element(By.TAG_NAME, "html")
         assert page.get_property("scrollWidth") == 390
         resize(driver, 1366)
