@@ -17,6 +17,7 @@ from ethnicmer_lib.networks.maps import Maps, measure_maps
 from ethnicmer_lib.paper import rules_of
 from ethnicmer_lib.simulator.settings import SimulatorSettings
 from ethnicmer_lib.stats.intervals import Estimate, effective_subjects, interval, subject_weights
+from ethnicmer_lib.stats.means import bootstrap_mean
 from ethnicmer_lib.store import Provenance
 
 #: The cohort that measures are tried on.
@@ -85,18 +86,7 @@ def pointed(measured: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     ``mass``, ``mass_exchanged`` and ``mass_beyond`` are the same for the share of a map on the parts that moved half as
     far as the most or further (relevance mass; Arras et al. 2022).  Estimates over subjects.
     """
-    cover = {name: float(mask.mean()) for name, mask in au_regions(112).items()}
-    regions = {part: [name for name in REGIONS if name.partition("_")[0] == part] for part in PARTS}
-    shares = {part: measured[names].sum(axis=1, skipna=False) for part, names in regions.items()}
-    shares, moved = (
-        pd.DataFrame(shares),
-        measured[[f"{part}_px" for part in PARTS]].set_axis([*PARTS], axis=1),
-    )
-    counted = (moved.max(axis=1) > 0) & shares.notna().all(axis=1)
-    shares, moved, subjects = shares[counted], moved[counted], measured.loc[counted, "subject"]
-    dense = shares / pd.Series({part: sum(cover[name] for name in names) for part, names in regions.items()})
-    point, true = dense.idxmax(axis=1), moved.idxmax(axis=1)
-    most = moved.ge(moved.max(axis=1) / 2, axis=0)
+    point, true, shares, most, subjects = _beside_truth(measured)
     names, counts = np.unique(subjects, return_inverse=True, return_counts=True)[1:]
     weights = subject_weights(len(counts), _RESAMPLES, np.random.default_rng([seed, _RESAMPLES]))[:, names]
     weights /= weights.sum(axis=1, keepdims=True)
@@ -114,4 +104,42 @@ def pointed(measured: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     marks = ("", "_exchanged", "_beyond")
     found = dict(zip(("hits", "exchanged", "beyond"), hits, strict=True))
     found |= dict(zip((f"mass{mark}" for mark in marks), mass, strict=True))
-    return {"clips": int(counted.sum()), **found}
+    return {"clips": len(point), **found}
+
+
+def pointed_apart(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """Hits and mass of :func:`pointed` of some maps minus those of other maps of the same clips, where neither is
+    blank: ``clips``, and Estimates over subjects."""
+    sides = []
+    for measured in (one, other):
+        point, true, shares, most, subjects = _beside_truth(measured)
+        about = {
+            "hits": (point == true).astype(float),
+            "mass": (shares * most).sum(axis=1),
+            "subject": subjects,
+        }
+        sides.append(pd.DataFrame(about).set_index(measured["clip_id"].loc[point.index]))
+    both = sides[0].merge(sides[1], on="clip_id", suffixes=("", "_other"))
+    apart = {name: both[name] - both[f"{name}_other"] for name in ("hits", "mass")}
+    found = {name: bootstrap_mean(value, both["subject"], seed=seed) for name, value in apart.items()}
+    return {"clips": len(both), **found}
+
+
+def _beside_truth(
+    measured: pd.DataFrame,
+) -> tuple[pd.Series, pd.Series, pd.DataFrame, pd.DataFrame, pd.Series]:
+    """Of every clip that counts: where its map points, what moved most, the map's shares by part, the parts that moved
+    at least half as far, and the subject."""
+    cover = {name: float(mask.mean()) for name, mask in au_regions(112).items()}
+    regions = {part: [name for name in REGIONS if name.partition("_")[0] == part] for part in PARTS}
+    shares = {part: measured[names].sum(axis=1, skipna=False) for part, names in regions.items()}
+    shares, moved = (
+        pd.DataFrame(shares),
+        measured[[f"{part}_px" for part in PARTS]].set_axis([*PARTS], axis=1),
+    )
+    counted = (moved.max(axis=1) > 0) & shares.notna().all(axis=1)
+    shares, moved, subjects = shares[counted], moved[counted], measured.loc[counted, "subject"]
+    dense = shares / pd.Series({part: sum(cover[name] for name in names) for part, names in regions.items()})
+    point, true = dense.idxmax(axis=1), moved.idxmax(axis=1)
+    most = moved.ge(moved.max(axis=1) / 2, axis=0)
+    return point, true, shares, most, subjects

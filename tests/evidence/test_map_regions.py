@@ -250,3 +250,15 @@ def test_pointing_by_chance_is_what_exchanged_maps_would_hit():
     assert (point["hits"].value, point["exchanged"].value) == (0.5, 0.5)
     assert point["beyond"].value == point["mass_beyond"].value == 0
     assert point["beyond"] == pytest.approx((0, 0, 0))  # every map is alike, whoever is drawn
+
+
+def test_what_points_better_is_told_on_the_clips_that_both_have():
+    flat = {name: mask.mean() for name, mask in regions.au_regions(112).items()}
+    table = pd.DataFrame([flat] * 12).assign(subject=list("abcdefabcdef"), **part_px({26: (1.0, 1.0)}))
+    table["clip_id"] = [f"c{i}" for i in range(12)]
+    right, wrong = table.assign(jaw=3 * flat["jaw"]), table.assign(corner_left=3 * flat["corner_left"])
+    found = map_truth.pointed_apart(right, wrong.head(10))
+    assert found["clips"] == 10
+    assert found["hits"] == pytest.approx((1, 1, 1))
+    assert found["mass"].value == pytest.approx(2 * flat["jaw"])
+    assert map_truth.pointed_apart(wrong, right)["hits"].value == -1
