@@ -62,6 +62,7 @@ def record_atlas(
     if part == "all":
         given = dict(locals())
         return [record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes")][-1]
+    before = {run.path for run in used_runs()}
     if part == "pool":
         asked = {"repeats": repeats, "shifts": list(shifts), "method": method, "seed": SEED}
         settings = [
@@ -90,7 +91,7 @@ def record_atlas(
         tables = {"studies": studies(pool.table("pool"), grid, **about, n_null=n_null)}
         tables["table_v"] = table_v_rules(5 * n_studies, seed)
         asked |= {"n_null": n_null, "confoundings": list(confoundings), "sizes": list(sizes)}
-    seconds = round(sum(sum(run.seconds().values()) for run in used_runs()))
+    seconds = round(sum(sum(run.seconds().values()) for run in used_runs() if run.path not in before))
     return record("atlas", tables, pool.provenance, command, asked, seconds=seconds)
 
 

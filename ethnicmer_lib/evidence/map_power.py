@@ -7,7 +7,7 @@ cohorts of a truth, with the maps of networks that have not seen them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -37,7 +37,7 @@ from ethnicmer_lib.evidence.regions import PARTS, REGIONS, au_regions, clip_regi
 from ethnicmer_lib.evidence.true_strain import true_strain
 from ethnicmer_lib.networks.cells import enlarged, map_side
 from ethnicmer_lib.networks.fold_task import COLUMNS
-from ethnicmer_lib.networks.maps import MEASURES, TILT, Maps, input_maps, measure_maps
+from ethnicmer_lib.networks.maps import MEASURES, TILT, Maps, input_maps, measure_maps, tilt_of
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.paper.judging import KINDS, rules_of
 from ethnicmer_lib.simulator.settings import SimulatorSettings
@@ -47,6 +47,12 @@ SEED = 4000  #: of the first cohort; no other cohort of this book has it
 MOVED = [f"{part}_px" for part in PARTS]  #: how far each part of a face really moved
 DELETED_BY = ("map", "strain", "random", *OTHERS)  #: how :func:`map_runs.drops` chooses what it deletes
 _FALLS = [f"{way}_{by}" for way, by in product(("drop", "alone"), DELETED_BY)]
+Shown = Mapping[
+    str, pd.DataFrame
+]  #: what is judged, 'maps' or 'input', -> its table as of :func:`cohort_maps`
+Judge = Callable[
+    [Shown, int], Iterator[dict[str, Any]]
+]  #: what rules say of one study, whose number is the seed
 _KEPT = [*COLUMNS, "fold", "predicted", "p", "correct", *REGIONS, *MEASURES]
 
 
@@ -171,37 +177,42 @@ def studies(maps: pd.DataFrame, who: pd.DataFrame, truth: Cell, n: int = 200, se
     ``maps`` and ``who`` are of all cohorts, as of :func:`cohort_maps`.
     """
     shown = {"maps": maps[maps["of"] == TRAINED], "input": maps[maps["of"] == STRAIN]}
+    return _every(judged, shown, who, truth, n, seed)
+
+
+def _every(judge: Judge, shown: Shown, who: pd.DataFrame, truth: Cell, n: int, seed: int) -> pd.DataFrame:
+    """The rows of ``n`` studies, side by side where that pays."""
     jobs = min(os.cpu_count() or 1, -(-n // 50))  # for a few studies processes cost more than they save
-    found = Parallel(jobs)(delayed(judged)(shown, who, truth, study, seed) for study in range(n))
+    found = Parallel(jobs)(delayed(_study)(judge, shown, who, truth, study, seed) for study in range(n))
     return pd.DataFrame([row for rows in found for row in rows])
 
 
-def judged(
-    shown: Mapping[str, pd.DataFrame], who: pd.DataFrame, truth: Cell, study: int, seed: int
+def _study(
+    judge: Judge, shown: Shown, who: pd.DataFrame, truth: Cell, study: int, seed: int
 ) -> list[dict[str, Any]]:
-    """One study drawn and judged: the rows of :func:`studies`."""
-    group, rows = drawn(who, truth, np.random.default_rng([seed, study])), []
+    """One study drawn and judged."""
+    group = drawn(who, truth, np.random.default_rng([seed, study]))
     dealt = {
         by: one[one["subject"].isin(group)].assign(group=one["subject"].map(group))
         for by, one in shown.items()
     }
+    return [{**asdict(truth), "study": study, **row} for row in judge(dealt, study)]
+
+
+def judged(dealt: Shown, study: int) -> Iterator[dict[str, Any]]:
+    """One study judged: the rows of :func:`studies`."""
     tested = map_differences(dealt, study)
     for by, table in dealt.items():
         p = tested[tested["of"] == by].set_index(["label", "measure"])["p"]
         for said in map_rules(table, tested, by):
-            about = said._replace(by=by)._asdict() | {"p": p[CLAIMS[said.rule]]}
-            rows.append({**asdict(truth), "study": study, **about})
-    return rows
+            yield said._replace(by=by)._asdict() | {"p": p[CLAIMS[said.rule]]}
 
 
 def with_tilt(maps: pd.DataFrame, size: str) -> pd.DataFrame:
     """Recorded maps with :data:`TILT`, from the shares of their regions and how much of the crop these cover."""
     crops = simulated_crops(SimulatorSettings(size=size))
     cover = pd.DataFrame({name: au_regions(SIDE, crop) for name, crop in crops.items()}).map(np.mean).T
-    of = cover.loc[maps["database"]].reset_index(drop=True).set_axis(maps.index)
-    upper = [name for name in REGIONS if name.startswith(("brow", "lid"))]
-    above = maps[upper].sum(axis=1, skipna=False) / of[upper].sum(axis=1)
-    return maps.assign(**{TILT: above - maps["jaw"] / of["jaw"]})
+    return maps.assign(**{TILT: tilt_of(maps, cover.loc[maps["database"]].set_axis(maps.index))})
 
 
 def _of(known: Recording, table: pd.DataFrame, truth: Cell) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -220,27 +231,19 @@ def tilt_studies(
     """
     arms = {"maps": TRAINED, "input": STRAIN, SHUFFLED: SHUFFLED}
     shown = {by: maps[maps["of"] == of] for by, of in arms.items() if (maps["of"] == of).any()}
-    jobs = min(os.cpu_count() or 1, -(-n // 50))
-    found = Parallel(jobs)(delayed(tilted)(shown, who, truth, study, seed) for study in range(n))
-    return pd.DataFrame([row for rows in found for row in rows])
+    return _every(tilted, shown, who, truth, n, seed)
 
 
-def tilted(
-    shown: Mapping[str, pd.DataFrame], who: pd.DataFrame, truth: Cell, study: int, seed: int
-) -> list[dict[str, Any]]:
-    """One study drawn and judged: the rows of :func:`tilt_studies`."""
-    group, rows = drawn(who, truth, np.random.default_rng([seed, study])), []
-    for by, one in shown.items():
-        dealt = one[one["subject"].isin(group)].assign(group=one["subject"].map(group))
-        tested = tilts({by: dealt}, study).set_index("group")
+def tilted(dealt: Shown, study: int) -> Iterator[dict[str, Any]]:
+    """One study judged: the rows of :func:`tilt_studies`."""
+    for by, table in dealt.items():
+        tested = tilts({by: table}, study).set_index("group")
         for key, number in WITHIN.items():
-            row = tested.loc[first_and_second(dealt)[number]]
+            row = tested.loc[first_and_second(table)[number]]
             words = {"direction": rules_of("activation_maps")[key]["direction"], "p_holm": row["p_holm"]}
             verdict = "not supported" if np.isnan(row["p"]) else KINDS["effect"](row[TILT], words)
             said = {"claimed": verdict == "reproduced", "opposite": verdict == "contradicted"}
-            about = {"study": study, "by": by, "rule": key, "value": row[TILT].value, "p": row["p"]}
-            rows.append({**asdict(truth), **about, **said})
-    return rows
+            yield {"by": by, "rule": key, "value": row[TILT].value, "p": row["p"], **said}
 
 
 def drawn(who: pd.DataFrame, truth: Cell, rng: np.random.Generator) -> Mapping[str, Any]:

@@ -67,15 +67,13 @@ def mapped(task: Task, data: Data, checks: bool = True) -> Mapped:
         if checks:
             other = fit(inputs=shuffled(inputs, train, [task.seed, task.number, 4]))
             found[SHUFFLED] = seen(other) | gradients(other, images, target)
-            reset = [task.seed, task.number, 6]
-            *_, (_, new) = randomised(copy.deepcopy(network), reset)
+            for stage, new in randomised(copy.deepcopy(network), [task.seed, task.number, 6]):
+                found[f"random from {stage}"] = seen(new)
             nets = zip(OTHERS, (other, new), strict=True)
             theirs = {name: class_cells(net, images, LAYERS, target) for name, net in nets}
             rng = np.random.default_rng([task.seed, task.number, 5])
             found[TRAINED] |= gradients(network, images, target) | occluded(network, images, target)
             found[TRAINED] |= drops(network, images, target, theirs, rng)
-            for stage, net in randomised(network, reset):
-                found[f"random from {stage}"] = seen(net)
     about = about.assign(predicted=np.asarray(LABELS, dtype=object)[target.numpy()])
     tables = [about.assign(arm=arm, **columns) for arm, columns in found.items()]
     first = {"seed": task.seed, "fold": task.number}

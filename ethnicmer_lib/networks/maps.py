@@ -123,8 +123,16 @@ def measure_maps(maps: Maps, regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
         found[f"{part}_sides"] = np.abs(left[part] - right[part]) / seen
     found["height"] = both["brow"] + both["lid"] - found["jaw"]
     cover = {name: np.asarray(mask).mean(axis=(-2, -1)) for name, mask in regions.items()}
-    upper = cover["brow_left"] + cover["brow_right"] + cover["lid_left"] + cover["lid_right"]
-    found[TILT] = (both["brow"] + both["lid"]) / upper - found["jaw"] / cover["jaw"]
+    found[TILT] = tilt_of(found, cover)
     area = (values > values.max(axis=(1, 2), keepdims=True) / 2).mean(axis=(1, 2))
     found["area"] = np.where(np.isnan(total), np.nan, area)
     return maps.table.assign(correct=maps.table["predicted"] == maps.table["label"], **found)
+
+
+def tilt_of(share: Mapping[str, Any], cover: Mapping[str, Any]) -> Any:
+    """:data:`TILT` of maps from the share of their activation in every region, and how much of the image it covers."""
+    above, upper = (
+        sum(part[f"{name}_{side}"] for name in ("brow", "lid") for side in ("left", "right"))
+        for part in (share, cover)
+    )
+    return above / upper - share["jaw"] / cover["jaw"]

@@ -88,9 +88,10 @@ def units_named() -> dict[str, Any]:
             has = np.array(named) >= (len(rule["units"]) if rule.get("together") else 1)
             other = np.array([any(unit in code for unit in less) for code in codes])
             words = {"clips": len(part), "hits": has.sum(), "others": other.sum()}
-            named = part.assign(has=has.astype(float) - other)
-            found[key] = (bootstrap_mean(named["has"], part["subject"]), words)
-            tests |= {key: mean_against_zero(named, "has")[1]} if less else {}
+            more = part.assign(has=has.astype(float) - other)
+            found[key] = (bootstrap_mean(more["has"], part["subject"]), words)
+            if less:
+                tests[key] = mean_against_zero(more, "has")[1]
     for key, p in holm(pd.DataFrame({"p": tests}))["p_holm"].items():
         found[key][1].update(p_holm=p, tests=len(tests))
     return found

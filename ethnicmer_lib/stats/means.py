@@ -34,10 +34,7 @@ def permutation_difference(
 ) -> float:
     """Two-sided p-value of the difference of means: group labels permuted between subjects, clips staying with them."""
     sums, counts, first = _by_subject(values, subjects, groups)
-    permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
-    members = np.vstack([first, permuted])
-    inside, clips = members @ sums, members @ counts
-    return p_value(inside / clips - (sums.sum() - inside) / (counts.sum() - clips))
+    return _permuted(sums[None], counts[None], first, n, seed)
 
 
 def group_difference(
@@ -64,15 +61,17 @@ def group_difference(
         enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
             estimate = _mean_difference(part, measure, resamples, seed) if enough else Estimate(*[np.nan] * 3)
-            p = _permuted(part, measure, resamples, seed) if enough else np.nan
+            p = np.nan
+            if enough:
+                subjects, sums, counts = _by_run(part.astype({measure: float}), measure)
+                p = _permuted(sums, counts, _of_first(part, subjects), resamples, seed)
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
 
 
-def _permuted(part: pd.DataFrame, measure: str, n: int, seed: int) -> float:
-    """:func:`permutation_difference` of the mean over runs of the difference of means."""
-    subjects, sums, counts = _by_run(part.astype({measure: float}), measure)
-    first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
+def _permuted(sums: np.ndarray, counts: np.ndarray, first: np.ndarray, n: int, seed: int) -> float:
+    """p-value of the mean over runs of the difference of means, from (runs, subjects) sums and counts and which
+    subjects are of the first group."""
     permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
     members = np.vstack([first, permuted])
     inside, clips = members @ sums.T, members @ counts.T
@@ -117,7 +116,7 @@ def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Est
     """Mean over the clips of the first of two groups minus that of the second, and over runs where there are several;
     subjects resampled within their group."""
     subjects, sums, counts = _by_run(part, measure)
-    first = (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
+    first = _of_first(part, subjects)
     weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first).T
     sides = (first, ~first)
     with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
@@ -126,6 +125,11 @@ def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Est
     return interval(
         over_runs(one - other, seed), min(effective_subjects(counts[:, side].sum(0)) for side in sides)
     )
+
+
+def _of_first(part: pd.DataFrame, subjects: pd.Series) -> np.ndarray:
+    """Which subjects, in sorted order, are of the first group."""
+    return (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
 
 
 def _by_run(part: pd.DataFrame, measure: str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
