@@ -75,8 +75,9 @@ def _permuted(sums: np.ndarray, counts: np.ndarray, first: np.ndarray, n: int, s
     permuted = np.random.default_rng([seed, n]).permuted(np.tile(first.astype(float), (n, 1)), axis=1)
     members = np.vstack([first, permuted])
     inside, clips = members @ sums.T, members @ counts.T
-    with np.errstate(invalid="ignore"):  # a side may hold no clip that has the measure in a run
-        apart = inside / clips - (sums.sum(1) - inside) / (counts.sum(1) - clips)
+    others = counts.sum(1) - clips
+    clips[clips == 0] = others[others == 0] = np.nan  # a side may hold no clip that has the measure in a run
+    apart = inside / clips - (sums.sum(1) - inside) / others
     return p_value(np.nan_to_num(np.nanmean(apart, axis=1)))
 
 

@@ -17,6 +17,7 @@ from ethnicmer_lib.stats import (
     cramers_v,
     group_difference,
     mean_against_zero,
+    means,
     permutation_difference,
 )
 
@@ -216,3 +217,10 @@ def test_a_mean_over_runs_covers_zero_and_its_test_holds_its_level():
     assert np.mean([found.side == 1 and p <= 0.05 for found, p in there]) > 0.9
     one = runs_of_clips(rng, runs=1)
     assert mean_against_zero(one, "tilt")[0] == bootstrap_mean(one["tilt"], one["subject"])
+
+
+def test_a_side_without_a_clip_in_a_run_says_nothing_of_that_run():
+    sums, counts, first = np.random.default_rng(5).normal(size=(2, 6)), np.ones((2, 6)), np.arange(6) < 3
+    sums[1, 1:] = counts[1, 1:] = 0  # one subject alone: there is no difference, however groups are dealt
+    once = means._permuted(sums[:1], counts[:1], first, 500, 0)
+    assert means._permuted(sums, counts, first, 500, 0) == once
