@@ -19,7 +19,7 @@ from ethnicmer_lib.store import Run
 MIXED = "Mixed"
 RULE = "majority rule"  #: arm of the rule that always says the more frequent training label, in the Mixed scenario
 NEGATIVE, NON_NEGATIVE = BINARY = ("Negative", "Non-negative")
-
+ABOUT_WHOM = ["subject", "group", "database"]
 
 #: Ways to draw the scenarios: all but the first hold one thing still.
 CONTROLS = (
@@ -50,14 +50,15 @@ def draw_scenarios(
     check_name("control", control, CONTROLS)
     if n_subjects < 2 or n_subjects % 2:
         raise StudyError(f"n_subjects={n_subjects} cannot be split half and half; give an even number")
-    who, out = table, {}
+    subject, of_group, of_database = (table[name].astype(str).to_numpy() for name in ABOUT_WHOM)
+    out, allowed = {}, np.ones(len(table), dtype=bool)
     if control == "without_largest":
-        who = table[table["subject"] != table["subject"].value_counts().index[0]]
+        allowed = subject != str(table["subject"].value_counts().index[0])
     for number, (name, parts) in enumerate(_parts(table, n_subjects, control).items()):
         rng, names = np.random.default_rng([seed, draw, number]), []
         for group, database, size in parts:
-            inside = (who["group"] == group) & ((who["database"] == database) | (database is None))
-            pool = np.unique(who.loc[inside, "subject"].astype(str))
+            inside = allowed & (of_group == str(group))
+            pool = np.unique(subject[inside if database is None else inside & (of_database == str(database))])
             if len(pool) < size:
                 raise StudyError(
                     f"the control {control!r} needs {size} subjects of group {group!r}"
@@ -65,7 +66,7 @@ def draw_scenarios(
                     f"lower than {n_subjects}"
                 )
             names += rng.choice(pool, size, replace=False).tolist()
-        rows = np.flatnonzero(table["subject"].isin(names))
+        rows = np.flatnonzero(np.isin(subject, names))
         out[name] = _balance(rows, table, rng) if control == "balanced" else rows
     return out
 

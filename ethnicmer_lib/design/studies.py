@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 
 from ethnicmer_lib.design.classifiers import classifier as chosen
+from ethnicmer_lib.design.permutation import tail
 from ethnicmer_lib.design.scenarios import (
     CONTROLS,
     MIXED,
@@ -50,7 +51,6 @@ STUDIES = {
     ]
 }
 DESCRIBED = "forest, ResNet-18"  #: the study that is what the paper describes
-TESTED = ("as_described", "one_database", "two_databases")  #: controls with a permutation test
 _WORDS = {"flow": "flow image", "resnet18": "ResNet-18 features", "noise": "noise instead of features"}
 
 
@@ -143,14 +143,16 @@ def studies_table(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def scenario_claims(
     differences: pd.DataFrame,
     predictions: pd.DataFrame,
+    null: pd.DataFrame,
     features: str = "resnet18",
     classifier: ClassifierMixin | None = None,
     control: str = "as_described",
 ) -> dict[str, tuple[Estimate, dict[str, Any]]]:
     """What ``paper.judge`` asks of the chapter prima facie: its keys, with the names that the words need.
 
-    ``differences`` are those of :func:`scenario_differences` of the predictions; the rest says how these were made
-    (None: by the forest as described), and what is not as the paper describes is a departure.
+    ``differences`` are those of :func:`scenario_differences` of the predictions, ``null`` is the test of the same clips
+    that leaves databases as they are (``permutation.GIVEN``); the rest says how the predictions were made (None: by the
+    forest as described), and what is not as the paper describes is a departure.
     """
     mono = sorted(set(predictions["arm"]) - {MIXED})
     shares = shares_of_negative(predictions).groupby("arm").median()
@@ -183,4 +185,8 @@ def scenario_claims(
         claimed["estimate"] = [
             single if key == "minority_f1" else one for key, one in claimed["estimate"].items()
         ]
-    return {key: (row["estimate"], words | {"draws_below": row["below"]}) for key, row in claimed.iterrows()}
+    claims = {key: (row["estimate"], dict(words)) for key, row in claimed.iterrows()}
+    drop, about = claims["mixed_drop"]
+    about |= {"draws_below": claimed["below"]["mixed_drop"], "permutations": null["permutation"].max()}
+    about["p_holm"] = tail(null, -1 if drop.value < 0 else 1)
+    return claims

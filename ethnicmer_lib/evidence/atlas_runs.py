@@ -177,7 +177,7 @@ def study_of(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """One study of a cell from a pool as of :func:`pool_under`: features (n, WIDTH), and the study with its codes and
     measures of maps, a row a clip; of a pool without pictures (n, 0) and no measures."""
-    study = draw_study(clips, cell.sizes(), cell.strength, seed, number)
+    study = draw_study(clips, cell.sizes(), cell.strength, seed, number, cell.negative)
     of = made.iloc[study["row"]].reset_index(drop=True)
     return of.filter(FEATURES).to_numpy(), study.assign(**of.filter(["action_units", *MEASURES]))
 

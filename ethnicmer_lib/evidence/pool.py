@@ -112,14 +112,21 @@ def real_cells(confounding: float = 1.0, subjects: int | None = None) -> dict[tu
 
 
 def draw_study(
-    clips: pd.DataFrame, cells: Cells, strength: float = 0.0, seed: int = 0, study: int = 0
+    clips: pd.DataFrame,
+    cells: Cells,
+    strength: float = 0.0,
+    seed: int = 0,
+    study: int = 0,
+    negative: float = 0.0,
 ) -> pd.DataFrame:
     """One study: subjects of the pool, each with all its clips, a group, and a version of every clip.
 
     ``clips`` is as of :func:`pooled`, ``cells`` as of :func:`real_cells`, ``strength`` the share (0..1) of the clips in
-    which the effect is planted.  Subjects, groups and what is planted draw from streams of their own: studies of one
-    number that differ in strength have the same subjects and groups, and a clip that is planted stays so as strength
-    grows.  A row per clip: ABOUT, ``group``, ``planted``, and ``row``, that of the version in the pool.
+    which the effect is planted.  With ``negative`` clips are left out by chance, Negative ones or others, until that
+    share (0..1) of each group's is Negative.  Subjects, groups, what is planted and what is left out draw from streams
+    of their own: studies of one number that differ in strength have the same subjects and groups, and a clip that is
+    planted stays so as strength grows.  A row per clip: ABOUT, ``group``, ``planted``, and ``row``, that of the version
+    in the pool.
     StudyError where the pool has too few subjects of a database.
     """
     rng, group = np.random.default_rng([seed, study, 0]), {}
@@ -134,7 +141,24 @@ def draw_study(
         order = iter(rng.permutation(part["subject"].to_numpy()))
         group |= {next(order): name for (_, name), n in wanted.items() for _ in range(n)}
     chance = np.random.default_rng([seed, study, 1]).random(len(clips))
-    return _versions(clips.assign(chance=chance, group=clips["subject"].map(group)), strength)
+    drawn = clips.assign(chance=chance, group=clips["subject"].map(group))
+    if negative:
+        drawn["group"] = drawn["group"].where(
+            _balanced(drawn, negative, np.random.default_rng([seed, study, 2]))
+        )
+    return _versions(drawn, strength)
+
+
+def _balanced(drawn: pd.DataFrame, negative: float, rng: np.random.Generator) -> np.ndarray:
+    """Which clips stay, so that a share of each group's is Negative and as few as can be are left out."""
+    turn, is_negative = rng.permutation(len(drawn)), (drawn["label"] == "Negative").to_numpy()
+    stays = np.zeros(len(drawn), dtype=bool)
+    for group in drawn["group"].dropna().unique():
+        sides = [np.flatnonzero((drawn["group"] == group) & (is_negative == side)) for side in (True, False)]
+        clips = min(len(sides[0]) / negative, len(sides[1]) / (1 - negative))
+        for rows, share in zip(sides, (negative, 1 - negative), strict=True):
+            stays[rows[np.argsort(turn[rows])[: round(clips * share)]]] = True
+    return stays
 
 
 def as_rendered(clips: pd.DataFrame, settings: SimulatorSettings) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from ethnicmer_lib.clips.labels import LEFT_OUT, binary_labels, coded_clips
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.design.classifiers import ABOUT
 from ethnicmer_lib.design.features import FLOW_SIZE, features
-from ethnicmer_lib.design.permutation import WITHIN, permuted_groups
+from ethnicmer_lib.design.permutation import TESTED, permuted_groups
 from ethnicmer_lib.design.scenarios import (
     MIXED,
     NEGATIVE,
@@ -24,11 +24,11 @@ from ethnicmer_lib.design.scenarios import (
     repeat_scenarios,
     subjects_in,
 )
-from ethnicmer_lib.design.studies import DESCRIBED, STUDIES, TESTED
+from ethnicmer_lib.design.studies import DESCRIBED, STUDIES
 from ethnicmer_lib.evidence.scenario_svc import answers, distances
 from ethnicmer_lib.evidence.specifications import Specification, counts, specifications
 from ethnicmer_lib.motion.extract import motion_images
-from ethnicmer_lib.store import Run, record, used_runs
+from ethnicmer_lib.store import Run, record, recorded_before, used_runs
 
 SIZES = {"flow": FLOW_SIZE, "resnet18": 56, "noise": FLOW_SIZE}  #: px of the images by kind of features
 _PART = 20  #: permutations between two files: what an interruption can cost
@@ -48,9 +48,10 @@ def record_table_iv(
 
     'predictions' is every study with ``n_draws`` draws, forests other than the one described with ``control_draws``.
     'permutations' is Mixed minus mono by SVC(C=100) on the flow image, the mean of ``n_draws`` draws, as observed and
-    with groups dealt anew that many times.  'mappings' is every specification: SVC with ``n_draws`` draws, forests
-    with ``control_draws``.
+    with groups dealt anew that many times; tests that are recorded of these clips and parameters stay.  'mappings' is
+    every specification: SVC with ``n_draws`` draws, forests with ``control_draws``.
     """
+    before = 0.0
     parameters = {
         "n_subjects": n_subjects,
         "n_draws": n_draws,
@@ -59,22 +60,19 @@ def record_table_iv(
         "scaling": "robust",
     }
     if part == "permutations":
-        x = _inputs(clips, seed, ["flow"])["flow"]
-        table = pd.concat(
-            [
-                null_distribution(x, clips.table, n_subjects, n_draws, permutations, one, seed)
-                for one in TESTED
-            ],
-            ignore_index=True,
-        )
         parameters |= {"features": "flow", "classifier": "svc", "permutations": permutations}
+        known, before = recorded_before("table_iv", part, clips.provenance, parameters)
+        done = {} if known is None else dict(list(known.groupby("control")))
+        asked = (_inputs(clips, seed, ["flow"])["flow"], clips.table, n_subjects, n_draws, permutations)
+        tables = [done[test] if test in done else null_distribution(*asked, test, seed) for test in TESTED]
+        table = pd.concat(tables, ignore_index=True)
     elif part == "mappings":
         table = _mappings(clips, n_subjects, n_draws, control_draws, seed)
         parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "forest_draws": control_draws}
     else:
         table, draws = _studies(clips, n_subjects, n_draws, control_draws, seed)
         parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "draws": draws}
-    seconds = round(sum(sum(run.seconds().values()) for run in used_runs()))
+    seconds = round(before + sum(sum(run.seconds().values()) for run in used_runs()))
     return record("table_iv", {part: table}, clips.provenance, command, parameters, seconds=seconds)
 
 
@@ -145,42 +143,50 @@ def null_distribution(
     n_subjects: int,
     n_draws: int,
     n_permutations: int,
-    control: str = "as_described",
+    test: str = "as_described",
     seed: int = 0,
 ) -> pd.DataFrame:
     """Mixed minus mono by SVC(C=100) as observed and under permuted groups, each the mean of the same number of draws.
 
-    Arguments as of ``repeat_scenarios``.  Every permutation draws from its groups by the same random numbers.  One row
-    per permutation: control, permutation (0: as observed), difference.
+    Arguments as of ``repeat_scenarios``; ``test`` is a name in ``permutation.TESTED``.  Every permutation draws from
+    its groups by the same random numbers.  One row per permutation: control (the test), permutation (0: as observed),
+    difference.
     """
     inputs = {"x": x, "table": table[ABOUT], "n_subjects": n_subjects, "n_draws": n_draws}
     run = Run.open(
-        "null_distribution", code=("design", "evidence"), inputs=inputs | {"control": control, "seed": seed}
+        "null_distribution", code=("design", "evidence"), inputs=inputs | {"control": test, "seed": seed}
     )
-    names, drawn = drawn_clips(table, n_subjects, n_draws, control, seed)
-    subject, first = np.unique(table["subject"].astype(str), return_index=True)
-    number, between = np.searchsorted(subject, table["subject"].astype(str)), distances(x)
-    negative, members = (table["label"] == NEGATIVE).to_numpy(), drawn[..., first]
-
-    def difference(permutation: int) -> float:
-        dealt = permuted_groups(table, control, seed, permutation).iloc[first]
-        swapped = members[..., _stands_for(table.iloc[first], dealt, control)]
-        return float(
-            difference_by_draw(
-                names, negative, answers(between, number, negative, swapped[..., number])
-            ).mean()
-        )
+    drawn = drawn_clips(table, n_subjects, n_draws, TESTED[test], seed)
+    difference = dealt_anew(x, table, *drawn, test, seed)
 
     def part(numbers: range) -> pd.DataFrame:
-        return pd.DataFrame(
-            {"control": control, "permutation": numbers, "difference": map(difference, numbers)}
-        )
+        return pd.DataFrame({"control": test, "permutation": numbers, "difference": map(difference, numbers)})
 
     whole = range(n_permutations + 1)
     parts = [whole[start : start + _PART] for start in whole[::_PART]]
-    bar = tqdm(parts, desc=f"permutations, {control}")
+    bar = tqdm(parts, desc=f"permutations, {test}")
     tables = [run.kept(f"part{of[0]:05d}-{len(of)}", lambda of=of: part(of)) for of in bar]
     return pd.concat(tables, ignore_index=True)
+
+
+def dealt_anew(
+    x: np.ndarray, table: pd.DataFrame, names: list[str], drawn: np.ndarray, test: str, seed: int
+) -> Callable[[int], float]:
+    """Number of a permutation -> Mixed minus mono under it, the mean over draws; 0 is as observed.
+
+    ``names`` and ``drawn`` are as of :func:`drawn_clips` under the test's control: whole subjects.
+    """
+    subject, first = np.unique(table["subject"].astype(str), return_index=True)
+    number, between = np.searchsorted(subject, table["subject"].astype(str)), distances(x)
+    negative, members = (table["label"] == NEGATIVE).to_numpy(), drawn[..., first]
+    people = table.iloc[first]
+
+    def difference(permutation: int) -> float:
+        dealt = permuted_groups(people, test, seed, permutation)
+        swapped = members[..., _stands_for(people, dealt, TESTED[test])][..., number]
+        return float(difference_by_draw(names, negative, answers(between, number, negative, swapped)).mean())
+
+    return difference
 
 
 def _stands_for(before: pd.DataFrame, after: pd.DataFrame, control: str) -> np.ndarray:
@@ -188,7 +194,7 @@ def _stands_for(before: pd.DataFrame, after: pd.DataFrame, control: str) -> np.n
 
     Pools are drawn from by place, so a scenario of permuted groups has the subjects whose counterparts it had.
     """
-    within = before["database"].to_numpy() if control in WITHIN else np.zeros(len(before))
+    within = np.zeros(len(before)) if control == "as_described" else before["database"].to_numpy()
     place = [pd.Series(within).astype(str) + table["group"].to_numpy() for table in (before, after)]
     out = np.empty(len(before), dtype=int)
     for pool in place[0].unique():

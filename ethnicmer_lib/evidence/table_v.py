@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -10,14 +10,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from ethnicmer_lib.design import forest_baseline, majority_rule, subject_folds
-from ethnicmer_lib.errors import StudyError
 from ethnicmer_lib.motion.extract import apex_images, motion_images
 from ethnicmer_lib.networks.arms import ARMS, VARIANTS, left_out
 from ethnicmer_lib.networks.fold_task import fold_name
 from ethnicmer_lib.networks.folds import train_and_predict
 from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.networks.switches import AS_DESCRIBED
-from ethnicmer_lib.store import record, recording, used_runs
+from ethnicmer_lib.store import record, recorded_before, used_runs
 
 #: Part of the recording -> its networks: rows of Table V; what the second branch is taught; what the release changes.
 #: The last part needs images of more than 32 px, as a subject with one clip is normalised by itself there.
@@ -64,7 +63,8 @@ def record_table_v(
     parameters = {"folds": folds, "image_size": image_size}
     parameters |= {"flow_method": flow_method, "scaling": scaling, "weights": weights, "seed": seed}
     parameters |= {"recipe": asdict(recipe), "switches": asdict(AS_DESCRIBED), "n_trees": n_trees}
-    done, seconds = _recorded(name, part, clips, parameters)
+    done, seconds = recorded_before(name, part, clips.provenance, parameters)
+    done = pd.DataFrame(columns=["seed", "arm"]) if done is None else done
     done = done[done["arm"].isin([arm for arm, net in ARMS.items() if net.variant in VARIANTS])]
     known, networks = set(zip(done["arm"], done["seed"], strict=True)), []
     missing = {one: [arm for arm in wanted if (arm, one) not in known] for one in seeds}
@@ -85,18 +85,3 @@ def record_table_v(
     table = pd.concat([table, *forests, majority_rule(clips.table, splits, seed)], ignore_index=True)
     more = {"left_out": left, "seconds": round(seconds)}
     return record(name, {part: table}, clips.provenance, command, parameters, **more)
-
-
-def _recorded(name: str, part: str, clips: Any, parameters: Mapping[str, Any]) -> tuple[pd.DataFrame, float]:
-    """What is recorded of a part on these clips under these parameters, which leave arms and runs open, and the
-    seconds that it took; else no row."""
-    try:
-        known = recording(name)
-        asked = known.parts[part]["parameters"]
-    except (StudyError, KeyError):  # nothing is recorded yet
-        return pd.DataFrame(columns=["seed", "arm"]), 0
-    same = all(asked.get(key) == value for key, value in parameters.items())
-    table = known.table(part)
-    if same and known.provenance == clips.provenance:
-        return table, known.parts[part].get("seconds", 0)
-    return table.iloc[:0], 0

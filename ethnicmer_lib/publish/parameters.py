@@ -74,6 +74,7 @@ class Known(Parameters):
     example: int = Field(0, ge=0, le=100, description="which example clip of each label is drawn")
     n_subjects: int = Field(16, ge=4, le=16, multiple_of=2, description="subjects in each scenario")
     n_draws: int = Field(10, ge=1, le=1000, description="how often they are drawn")
+    n_permutations: int = Field(199, ge=19, le=9999, description="of groups within databases")
     n_studies: int = Field(1000, ge=2, le=100_000, description="studies that are drawn for each truth")
     control: Control = Field("as_described", description="what is held still while they are drawn")
     features: Literal["resnet18", "flow", "noise"] = Field(

@@ -54,17 +54,16 @@ def group_difference(
     >>> em.group_difference(pd.DataFrame(maps), ["area"], by="label")["difference"][0].value
     3.0
     """
-    groups = sorted(measured["group"].unique())
-    rows = []
+    one, rows = min(measured["group"]), []
     for key, cell in measured.groupby(by):
         part = cell.dropna(subset=list(measures))
-        enough = part.groupby("group")["subject"].nunique().reindex(groups, fill_value=0).min() > 1
         for measure in measures:
-            estimate = _mean_difference(part, measure, resamples, seed) if enough else Estimate(*[np.nan] * 3)
-            p = np.nan
-            if enough:
-                subjects, sums, counts = _by_run(part.astype({measure: float}), measure)
-                p = _permuted(sums, counts, _of_first(part, subjects), resamples, seed)
+            sums, counts, rows_of = _by_run(part, measure)
+            first = (part["group"].iloc[rows_of] == one).to_numpy()
+            estimate, p = Estimate(*[np.nan] * 3), np.nan
+            if min(first.sum(), (~first).sum()) > 1:
+                estimate = _mean_difference(sums, counts, first, resamples, seed)
+                p = _permuted(sums, counts, first, resamples, seed)
             rows.append({by: key, "measure": measure, "difference": estimate, "p": p})
     return pd.DataFrame(rows)
 
@@ -99,7 +98,7 @@ def mean_against_zero(
     1.5
     """
     part = measured.dropna(subset=[measure])
-    _, sums, counts = _by_run(part, measure)
+    sums, counts, _ = _by_run(part, measure)
     weights = subject_weights(sums.shape[1], n, np.random.default_rng([seed, n])).T
     with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
         means = sums @ weights / (counts @ weights)
@@ -113,11 +112,9 @@ def mean_against_zero(
     return interval(over_runs(means, seed), effective_subjects(counts.sum(0))), p_value(flipped)
 
 
-def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Estimate:
+def _mean_difference(sums: np.ndarray, counts: np.ndarray, first: np.ndarray, n: int, seed: int) -> Estimate:
     """Mean over the clips of the first of two groups minus that of the second, and over runs where there are several;
-    subjects resampled within their group."""
-    subjects, sums, counts = _by_run(part, measure)
-    first = _of_first(part, subjects)
+    subjects resampled within their group.  Arguments as of :func:`_by_run`."""
     weights = subject_weights(len(first), n, np.random.default_rng([seed, n]), strata=first).T
     sides = (first, ~first)
     with np.errstate(invalid="ignore"):  # a resample may hold no clip that has the measure in a run
@@ -128,18 +125,15 @@ def _mean_difference(part: pd.DataFrame, measure: str, n: int, seed: int) -> Est
     )
 
 
-def _of_first(part: pd.DataFrame, subjects: pd.Series) -> np.ndarray:
-    """Which subjects, in sorted order, are of the first group."""
-    return (part.groupby(subjects)["group"].first() == part["group"].min()).to_numpy()
-
-
-def _by_run(part: pd.DataFrame, measure: str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
-    """Every clip's subject as text, and (runs, subjects) sums and counts of a measure, subjects in sorted order."""
-    runs = part["seed"] if "seed" in part else pd.Series(0, part.index)
-    subjects = part["subject"].astype(str)
-    cells = part.groupby([runs, subjects])[measure]
-    sums, counts = (cells.agg(how).unstack(fill_value=0).to_numpy(dtype=float) for how in ("sum", "size"))
-    return subjects, sums, counts
+def _by_run(part: pd.DataFrame, measure: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(runs, subjects) sums and counts of a measure, subjects in sorted order, and the first row of each subject."""
+    _, first, subject = np.unique(part["subject"].astype(str), return_index=True, return_inverse=True)
+    runs = part["seed"] if "seed" in part else np.zeros(len(part))
+    seeds, run = np.unique(runs, return_inverse=True)
+    shape, cell = (len(seeds), len(first)), run * len(first) + subject
+    values, size = part[measure].to_numpy(dtype=float), len(seeds) * len(first)
+    sums, counts = np.bincount(cell, values, size), np.bincount(cell, minlength=size).astype(float)
+    return sums.reshape(shape), counts.reshape(shape), first
 
 
 def _by_subject(

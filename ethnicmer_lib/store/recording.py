@@ -70,6 +70,24 @@ def recording(name: str) -> Recording:
         raise StudyError(f"{path} is not what was recorded; restore it with git checkout") from None
 
 
+def recorded_before(
+    name: str, part: str, provenance: Provenance, parameters: Mapping[str, Any]
+) -> tuple[pd.DataFrame | None, float]:
+    """A recorded table of these clips and parameters (it may have others, too), and the seconds that it took; or None.
+
+    So that a command that is given once more computes only what is missing.
+    """
+    try:
+        known = recording(name)
+        entry = known.parts[part]
+    except (StudyError, KeyError):  # nothing is recorded yet
+        return None, 0
+    same = all(entry["parameters"].get(key) == value for key, value in parameters.items())
+    if not same or known.provenance != provenance:
+        return None, 0
+    return known.table(part), entry.get("seconds", 0)
+
+
 def record(
     name: str,
     tables: Mapping[str, pd.DataFrame],

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from checkout import ROOT
 from fake_cohort import FakeClips
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ethnicmer_lib import sources
 from ethnicmer_lib.design import (
@@ -17,11 +19,10 @@ from ethnicmer_lib.design import (
     repeat_scenarios,
 )
 from ethnicmer_lib.design.features import FLOW_SIZE, features
-from ethnicmer_lib.design.permutation import permuted_groups
+from ethnicmer_lib.design.permutation import TESTED, permuted_groups, tail
 from ethnicmer_lib.design.studies import (
     DESCRIBED,
     STUDIES,
-    TESTED,
     middle_table,
     scenario_differences,
     studies_table,
@@ -79,10 +80,31 @@ def test_within_a_database_groups_are_dealt_there_alone():
     clips = FakeClips().table
     clips["database"] = np.where(clips["subject"].rank(method="dense") <= 2, "elsewhere", "here")
     clips.loc[clips["database"] == "elsewhere", "group"] = "Asian"
-    for control in ("one_database", "two_databases"):
+    for control in ("given_database", "one_database", "two_databases"):
         dealt = permuted_groups(clips, control, 0, 1)
         changed = (dealt["group"] != clips["group"]).groupby(clips["database"]).any()
         assert changed.to_dict() == {"elsewhere": False, "here": True}
+
+
+def test_groups_are_dealt_inside_every_database_that_has_both():
+    clips = FakeClips(subjects=12).table
+    who = clips["subject"].rank(method="dense").astype(int)
+    clips["database"] = np.where(who % 4 < 2, "here", "there")
+    before = clips.drop_duplicates("subject").groupby(["database", "group"]).size()
+    dealt = [permuted_groups(clips, "given_database", 0, number) for number in range(1, 9)]
+    for one in dealt:
+        assert one.drop_duplicates("subject").groupby(["database", "group"]).size().equals(before)
+    moved = [(one["group"] != clips["group"]).groupby(clips["database"]).any() for one in dealt]
+    assert pd.concat(moved, axis=1).any(axis=1).all()
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=30))
+def test_a_tail_counts_what_is_as_far_to_its_side_and_the_test_takes_the_smaller(found):
+    null = pd.DataFrame({"control": "a", "permutation": range(len(found)), "difference": map(float, found)})
+    below, above = tail(null, -1), tail(null, 1)
+    assert below == min(1, 2 * sum(one <= found[0] for one in found) / len(found))
+    assert permutation_tests(null)["p"].item() == min(below, above)
+    assert below + above >= 1
 
 
 def test_p_values_are_two_sided_count_the_observed_grouping_and_are_adjusted():

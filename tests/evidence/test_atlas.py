@@ -62,6 +62,21 @@ def test_strength_zero_plants_nothing_and_more_strength_only_adds(clips, made):
     assert all(one[["clip_id", "group"]].equals(studies[0][["clip_id", "group"]]) for one in studies)
 
 
+@settings(deadline=None, max_examples=10)
+@given(negative=st.floats(0.2, 0.8), number=st.integers(0, 99))
+def test_a_study_of_another_class_balance_leaves_clips_out_and_changes_nothing_else(clips, negative, number):
+    whole = pool.draw_study(clips, HALF, 0.5, 3, number).set_index("clip_id")
+    study = pool.draw_study(clips, HALF, 0.5, 3, number, negative).set_index("clip_id")
+    assert study.equals(whole.loc[whole.index.isin(study.index)])
+    is_negative = study["label"] == "Negative"
+    for group, part in is_negative.groupby(study["group"]):
+        assert part.mean() == pytest.approx(negative, abs=1 / len(part))
+        before = whole.loc[whole["group"] == group, "label"].eq("Negative")
+        assert (
+            part.sum() >= before.sum() - 1 or (~part).sum() >= (~before).sum() - 1
+        )  # no more than had to go
+
+
 def test_groups_differ_by_number_and_not_by_name(clips):
     first, second = (pool.draw_study(clips, HALF, 0.0, 0, number) for number in (0, 1))
     assert not first["subject"].equals(second["subject"])

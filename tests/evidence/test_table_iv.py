@@ -9,9 +9,9 @@ from fake_cohort import FakeClips
 from ethnicmer_lib import sources
 from ethnicmer_lib.clips.labels import ETHNIC_MAPPINGS
 from ethnicmer_lib.design import classifier, draw_scenarios, predict_scenarios, repeat_scenarios
-from ethnicmer_lib.design.permutation import permutation_tests, permuted_groups
+from ethnicmer_lib.design.permutation import GIVEN, TESTED, permutation_tests, permuted_groups, tail
 from ethnicmer_lib.design.scenarios import BINARY, MIXED
-from ethnicmer_lib.design.studies import STUDIES, TESTED, studies_table
+from ethnicmer_lib.design.studies import STUDIES, studies_table
 from ethnicmer_lib.evidence import table_iv
 from ethnicmer_lib.evidence.scenario_svc import answers, distances
 from ethnicmer_lib.evidence.specifications import (
@@ -100,19 +100,36 @@ def test_an_interrupted_permutation_test_goes_on_from_its_last_part(workspace, m
     assert found["permutation"].tolist() == list(range(23))
 
 
+@pytest.mark.usefixtures("workspace")
+def test_a_drop_of_laboratories_is_found_by_groups_dealt_to_all_and_not_within_databases():
+    x, clips = fake(subjects=20, opposed=True)
+    who = clips["subject"].rank(method="dense").astype(int)
+    here = (clips["group"] == clips["group"].min()) ^ (
+        who % 10 == 0
+    )  # a few subjects sit in the other laboratory
+    as_groups = clips.assign(database=np.where(here, "one", "other"))
+    asked = (x, as_groups, 6, 3, 39)
+    assert tail(table_iv.null_distribution(*asked, "as_described"), -1) == 2 / 40
+    # Within its database a subject's motion is alike whatever its group, so that nothing is left for the group.
+    of_database = as_groups.assign(group=np.where(here ^ (who % 7 == 0), "A", "B"))
+    assert tail(table_iv.null_distribution(x, of_database, 6, 3, 39, GIVEN), -1) > 0.05
+
+
 @pytest.mark.parametrize("control", TESTED)
 def test_todays_code_makes_a_recorded_permutation(real, flow, control):
     x, clips = flow
     null = real.table("permutations").set_index(["control", "permutation"])["difference"]
     n_draws = real.parts["permutations"]["parameters"]["n_draws"]
     dealt, chosen = permuted_groups(clips, control, 0, 7), [0, 3]
-    names, drawn = table_iv.drawn_clips(dealt, 16, n_draws, control, 0)
+    names, drawn = table_iv.drawn_clips(dealt, 16, n_draws, TESTED[control], 0)
     number = np.unique(clips["subject"].astype(str), return_inverse=True)[1]
     negative = (clips["label"] == "Negative").to_numpy()
     made = table_iv.difference_by_draw(names, negative, answers(distances(x), number, negative, drawn))
     assert null[control, 7] == pytest.approx(made.mean(), abs=1e-12)
     for draw in chosen:  # and scikit-learn's classifier agrees
-        found = predict_scenarios(classifier("svc"), x, clips, draw_scenarios(dealt, 16, control, draw=draw))
+        found = predict_scenarios(
+            classifier("svc"), x, clips, draw_scenarios(dealt, 16, TESTED[control], draw=draw)
+        )
         macro = scores(found, labels=BINARY)["macro"]
         assert made[draw] == pytest.approx(macro[MIXED] - macro.drop(MIXED).mean())
 
@@ -121,6 +138,7 @@ def test_the_observed_difference_is_that_of_the_recorded_study(real):
     null = real.table("permutations").query("permutation == 0").set_index("control")["difference"]
     studies = {
         "as_described": "svc",
+        "given_database": "svc",
         "one_database": "svc, one_database",
         "two_databases": "svc, two_databases",
     }
@@ -191,7 +209,7 @@ def test_recording_writes_every_part(workspace, monkeypatch, part):
     monkeypatch.setattr(table_iv, "mapped", lambda table, mapping: (table, np.arange(len(table))))
     few = {name: STUDIES[name] for name in ("svc", "svc, noise", "svc, released rows", "forest")}
     monkeypatch.setattr(table_iv, "STUDIES", few)
-    monkeypatch.setattr(table_iv, "TESTED", ("as_described",))
+    monkeypatch.setattr(table_iv, "TESTED", {"as_described": "as_described"})
     kinds = [Specification(name, "flow", "svc", "balanced", True) for name in ETHNIC_MAPPINGS]
     kinds.append(kinds[0]._replace(classifier="forest"))
     monkeypatch.setattr(table_iv, "specifications", lambda: kinds)
