@@ -15,12 +15,15 @@ from tqdm import tqdm
 
 from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.evidence.atlas import JOINT, Cell, our_rules, papers_rules, unit_signs, unit_tests
+from ethnicmer_lib.evidence.atlas_networks import trained_cohorts
 from ethnicmer_lib.evidence.atlas_pool import FEATURES, SEED, agreement, coded_pool, pool_table, pool_under
 from ethnicmer_lib.evidence.calibration import DESIGNS, better_by, draw, networks
+from ethnicmer_lib.evidence.comparison import SIDE
 from ethnicmer_lib.evidence.made_up import real_clusters, runs_of
 from ethnicmer_lib.evidence.pool import METHOD, draw_study, rendered
 from ethnicmer_lib.networks import where
 from ethnicmer_lib.networks.maps import MEASURES
+from ethnicmer_lib.networks.recipe import AS_PRINTED, Recipe
 from ethnicmer_lib.paper.judging import printed_effect
 from ethnicmer_lib.paper.numbers import printed
 from ethnicmer_lib.simulator.settings import SimulatorSettings
@@ -33,35 +36,43 @@ PRINTED_GAIN, PRINTED_ORDER = "gain_size", "rows_order"
 
 def record_atlas(
     command: str,
-    part: Literal["all", "pool", "studies", "codes"] = "all",
-    repeats: int = 2,
+    part: Literal["all", "pool", "studies", "codes", "networks"] = "all",
+    repeats: int = 6,
     shifts: Sequence[float] = (0.0, 1.0),
     method: str = METHOD,
     strengths: Sequence[float] = (0.0, 0.25, 0.5, 1.0),
     confoundings: Sequence[float] = (0.0, 1.0),
     sizes: Sequence[int] = (28, 56),
+    balances: Sequence[float] = (0.5,),
     coded_sizes: Sequence[int] = (28, 53, 112, 224, 448, 671),
     n_studies: int = 1000,
     n_ours: int = 200,
     n_null: int = 1500,
     n_draws: int = 10,
     resamples: int = 500,
+    cohorts: int = 3,
+    runs: int = 5,
+    folds: int = 3,
+    recipe: Recipe = AS_PRINTED,
     seed: int = 0,
 ) -> Path:
     """Compute the atlas, or a part of it, and keep it in ``results/atlas/``; interrupted, it goes on.
 
-    'all' is the three parts, one after the other.  'pool' renders ``repeats`` times the real roster under every
+    'all' is the four parts, one after the other.  'pool' renders ``repeats`` times the real roster under every
     database shift, with its agreement with cohorts that are rendered as such.  'studies' draws from the recorded pool:
-    at every strength, confounding and shift ``n_studies`` of the real size, and of each of ``sizes`` within SAMM; the
-    paper's rules judge all of them, ours the first ``n_ours``; where nothing is planted and groups are as confounded as
-    the real ones, both judge ``n_null``.  'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies
-    of each of ``coded_sizes`` in both databases, as confounded as the real ones, and within SAMM.
+    at every strength, confounding and shift ``n_studies`` of the real size, and of each of ``sizes`` within SAMM, and
+    where the share of Negative clips is one of ``balances``; the paper's rules judge all of them, ours the first
+    ``n_ours``; where nothing is planted and groups are as confounded as the real ones, both judge ``n_null``.
+    'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of ``coded_sizes`` in both
+    databases, as confounded as the real ones, and within SAMM.  'networks' trains the two networks of the first rows of
+    Table V on ``cohorts`` of the pool, where nothing is planted and where all clips have the effect: ``runs`` times in
+    ``folds`` folds.
 
     StudyError for a size that the pool cannot give.
     """
     if part == "all":
         given = dict(locals())
-        return [record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes")][-1]
+        return [record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes", "networks")][-1]
     before = {run.path for run in used_runs()}
     if part == "pool":
         asked = {"repeats": repeats, "shifts": list(shifts), "method": method, "seed": SEED}
@@ -74,7 +85,7 @@ def record_atlas(
         source = f"simulated pool: {repeats} times the real roster under database shifts {list(shifts)}"
         provenance = Provenance(source, True, digest(asked))
         tables = {"pool": pool_table(made), "agreement": agreement(made, method)}
-        return record("atlas", tables, provenance, command, asked)
+        return record("atlas", tables, provenance, command, asked, alone=True)
     pool, about = recording("atlas"), {"n_studies": n_studies, "n_ours": n_ours}
     about |= {"n_draws": n_draws, "resamples": resamples, "seed": seed}
     asked = about | {"strengths": list(strengths)}
@@ -86,21 +97,44 @@ def record_atlas(
         coded = coded_pool(max(coded_sizes))
         tables = {"codes": studies(coded, grid, **about | {"n_studies": n_ours})}
         asked |= {"sizes": list(coded_sizes)}
+    elif part == "networks":
+        asked = {
+            "strengths": [min(strengths), max(strengths)],
+            "cohorts": cohorts,
+            "runs": runs,
+            "folds": folds,
+        }
+        asked |= {"recipe": asdict(recipe), "seed": seed, "image_size": SIDE}
+        trained = trained_cohorts(asked["strengths"], cohorts, runs, folds, max(shifts), recipe, seed)
+        words = [name for name in trained if trained[name].dtype == object]
+        tables = {"networks": trained.astype(dict.fromkeys(words, "category"))}
     else:
-        grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes)
+        grid = cells(strengths, confoundings, pool.parts["pool"]["parameters"]["shifts"], sizes, balances)
         tables = {"studies": studies(pool.table("pool"), grid, **about, n_null=n_null)}
         tables["table_v"] = table_v_rules(5 * n_studies, seed)
         asked |= {"n_null": n_null, "confoundings": list(confoundings), "sizes": list(sizes)}
+        asked |= {"balances": list(balances)}
     seconds = round(sum(sum(run.seconds().values()) for run in used_runs() if run.path not in before))
     return record("atlas", tables, pool.provenance, command, asked, seconds=seconds)
 
 
 def cells(
-    strengths: Sequence[float], confoundings: Sequence[float], shifts: Sequence[float], sizes: Sequence[int]
+    strengths: Sequence[float],
+    confoundings: Sequence[float],
+    shifts: Sequence[float],
+    sizes: Sequence[int],
+    balances: Sequence[float] = (),
 ) -> list[Cell]:
-    """The grid: both databases at the real size, and within SAMM at every size (under the largest shift)."""
+    """The grid: both databases at the real size, and under the largest shift within SAMM at every size, and with other
+    shares of Negative clips (at the ends of ``strengths``)."""
     joint = [Cell(*truth) for truth in product(strengths, confoundings, shifts)]
-    return joint + [Cell(one, 0.0, max(shifts), SAMM, size) for one, size in product(strengths, sizes)]
+    inside = [Cell(one, 0.0, max(shifts), SAMM, size) for one, size in product(strengths, sizes)]
+    ends = {min(strengths): None, max(strengths): None}
+    return (
+        joint
+        + inside
+        + [Cell(one, 1.0, max(shifts), negative=share) for one, share in product(ends, balances)]
+    )
 
 
 class Block(NamedTuple):

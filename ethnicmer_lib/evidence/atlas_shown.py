@@ -21,7 +21,7 @@ from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, NARROW, TEAL, fi
 from ethnicmer_lib.stats.intervals import POWER, Estimate
 from ethnicmer_lib.store import Recording
 
-TRUTH = ["design", "subjects", "confounding", "shift", "strength"]
+TRUTH = ["design", "subjects", "negative", "confounding", "shift", "strength"]
 #: Rule -> how tables call it.
 CALLED = {
     "mixed_drop": "Table IV: Mixed lower",

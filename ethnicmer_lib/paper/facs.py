@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from math import comb
 from typing import Any
@@ -14,8 +15,8 @@ from ethnicmer_lib.clips.labels import GROUPS, SAMM, released_clips
 from ethnicmer_lib.paper.judging import rules_of
 from ethnicmer_lib.stats.means import (
     bootstrap_mean,
-    group_difference,
     mean_against_zero,
+    mean_difference,
     permutation_difference,
 )
 from ethnicmer_lib.stats.permutation import holm
@@ -54,12 +55,13 @@ def unit_claims(of: pd.DataFrame | None = None) -> dict[str, Any]:
     clips, columns = released_clips() if of is None else of, ("has", "subject", "group")
     places = {"": clips, "_samm": clips[clips["database"] == SAMM]}
     parts = {(key, place): coded(at, *CLAIMS[key][:3]) for key in CLAIMS for place, at in places.items()}
-    tests = {at: permutation_difference(*(part[name] for name in columns)) for at, part in parts.items()}
+    measured = {at: [part[name] for name in columns] for at, part in parts.items()}
+    tests = {at: permutation_difference(*of) for at, of in measured.items()}
     p, found = holm(pd.DataFrame({"p": tests}))["p_holm"], {}
     for key, (unit, one_sided, label, more) in CLAIMS.items():
         pair = [parts[key, place] for place in places]
         people = pair[1].groupby("group")["subject"].nunique()
-        differences = [group_difference(part, ["has"], "label")["difference"][0] for part in pair]
+        differences = [mean_difference(*measured[key, place]) for place in places]
         words = {"unit": f"{'one-sided ' * one_sided}AU{unit}", "label": label, "more": more, "tests": len(p)}
         words["difference"] = differences[0].value * (1 if more == GROUPS[0] else -1)
         # 1 / the smallest p-value; with groups alike in size, the mirrored arrangement is as extreme
@@ -99,4 +101,9 @@ def units_named() -> dict[str, Any]:
 
 def _codes(clips: pd.DataFrame) -> list[dict[int, str]]:
     """{AU: side} of every clip; where the coder left an alternative ('R6 or R12'), either counts as named."""
-    return [read_code(re.sub(r"\bor\b", "+", text)) for text in clips["action_units"]]
+    return [_code(text) for text in clips["action_units"]]
+
+
+@functools.cache
+def _code(text: str) -> dict[int, str]:
+    return read_code(re.sub(r"\bor\b", "+", text))

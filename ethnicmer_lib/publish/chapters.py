@@ -70,7 +70,8 @@ def _ready_made(source: Any) -> bool:
 
 
 opened = cache(open_clips)
-_DRAWN = "source n_subjects n_draws n_permutations control features classifier flow_method scaling image_size weights seed"
+_DRAWN = "source n_subjects n_draws n_permutations control features classifier flow_method scaling image_size"
+_DRAWN += " weights seed"
 _TRAINED = "source variants folds n_seeds image_size flow_method scaling weights recipe switches seed"
 _MAPPED = "source folds image_size layer flow_method scaling weights recipe seed"
 CHAPTERS = (

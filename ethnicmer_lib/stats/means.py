@@ -37,6 +37,17 @@ def permutation_difference(
     return _permuted(sums[None], counts[None], first, n, seed)
 
 
+def mean_difference(
+    values: ArrayLike, subjects: ArrayLike, groups: ArrayLike, n: int = 2000, seed: int = 0
+) -> Estimate:
+    """Mean of (clips,) numbers over the first group, in sorted order, minus that over the second; subjects resampled
+    within their group.  NaN where a group has fewer than two subjects."""
+    sums, counts, first = _by_subject(values, subjects, groups)
+    if min(first.sum(), (~first).sum()) < 2:
+        return Estimate(*[np.nan] * 3)
+    return _mean_difference(sums[None], counts[None], first, n, seed)
+
+
 def group_difference(
     measured: pd.DataFrame, measures: Sequence[str], by: str, seed: int = 0, resamples: int = 2000
 ) -> pd.DataFrame:

@@ -94,11 +94,13 @@ def record(
     provenance: Provenance,
     command: str,
     parameters: Mapping[str, Any],
+    alone: bool = False,
     **more: Any,
 ) -> Path:
     """Write tables into ``results/<name>/``, each whole or not at all; parts that are there and not named stay.
 
-    What is replaced is kept in the workspace, with a warning that says where.
+    What is replaced is kept in the workspace, with a warning that says where.  ``alone`` is for tables that others are
+    made from: parts of other clips are set aside like those that are replaced.
 
     ``command`` is what a reader types to make them again; ``parameters`` and ``more`` are what they were computed with
     and what else is worth noting.  StudyError when parts that would stay are of other clips.
@@ -106,17 +108,23 @@ def record(
     path = project_root() / "results" / name / "record.json"
     known = json.loads(path.read_text()) if path.is_file() else {"parts": {}}
     parts = {part: entry for part, entry in known["parts"].items() if part not in tables}
+    replaced, others = [part for part in tables if part in known["parts"]], []
     if parts and Provenance(**known["provenance"]) != provenance:
-        raise StudyError(
-            f"{path} holds {', '.join(parts)} of other clips ({known['provenance']['fingerprint']}, these are "
-            f"{provenance.fingerprint}); record all parts anew, or under another name"
-        )
-    if replaced := [part for part in tables if part in known["parts"]]:
+        if not alone:
+            raise StudyError(
+                f"{path} holds {', '.join(parts)} of other clips ({known['provenance']['fingerprint']}, these are "
+                f"{provenance.fingerprint}); record all parts anew, or under another name"
+            )
+        parts, others = {}, list(parts)
+    if replaced or others:
         aside = workspace() / "replaced" / f"{name}-{file_digest(path)[:16]}"
         shutil.copytree(path.parent, aside, dirs_exist_ok=True)
         warnings.warn(
-            f"{path.parent} held {', '.join(replaced)} already; what was there is in {aside}", stacklevel=2
+            f"{path.parent} held {', '.join(replaced + others)} already; what was there is in {aside}",
+            stacklevel=2,
         )
+    for part in others:
+        path.with_name(f"{part}.parquet").unlink(missing_ok=True)
     about = {"command": command, "parameters": dict(parameters), "made": environment(), **more}
     for part, table in tables.items():
         target = path.with_name(f"{part}.parquet")

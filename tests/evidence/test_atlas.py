@@ -204,7 +204,7 @@ def test_one_command_makes_all_parts_with_what_was_asked(monkeypatch):
     asked, whole = [], atlas_runs.record_atlas
     monkeypatch.setattr(atlas_runs, "record_atlas", lambda **given: asked.append(given))
     whole("typed", seed=3, n_null=7)
-    assert [one["part"] for one in asked] == ["pool", "studies", "codes"]
+    assert [one["part"] for one in asked] == ["pool", "studies", "codes", "networks"]
     assert {(one["command"], one["seed"], one["n_null"]) for one in asked} == {("typed", 3, 7)}
 
 
