@@ -31,16 +31,17 @@ def trained_cohorts(
     shift: float = 1.0,
     recipe: Recipe = AS_PRINTED,
     seed: int = 0,
+    size: str = "full",
 ) -> pd.DataFrame:
     """Held-out predictions of both networks of :data:`RULE` on the first ``cohorts`` of the pool: columns :data:`KEPT`.
 
     A cohort has the subjects of the real study, its groups as confounded, and the effect planted in a share of its
     clips (``strengths``).  Every network is trained ``runs`` times in ``folds`` folds of whole subjects; finished folds
-    are kept.
+    are kept.  ``size`` is that of the simulated cohort.
     """
     arms, tables = [rules_of("benchmark")[RULE][side] for side in "ba"], []
     for strength, number in product(strengths, range(cohorts)):
-        settings = SimulatorSettings(seed=SEED + number, database_shift=shift)
+        settings = SimulatorSettings(size=size, seed=SEED + number, database_shift=shift)
         made = rendered(settings)
         table = as_rendered(pooled(made), replace(settings, action_unit_effect=strength))[[*COLUMNS, "row"]]
         splits = subject_folds(table, folds, seed=settings.seed)

@@ -99,7 +99,7 @@ def record_atlas(
         asked |= {"sizes": list(coded_sizes)}
     elif part == "networks":
         asked = {
-            "strengths": [min(strengths), max(strengths)],
+            "strengths": sorted({min(strengths), max(strengths)}),
             "cohorts": cohorts,
             "runs": runs,
             "folds": folds,

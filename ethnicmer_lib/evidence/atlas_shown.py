@@ -16,7 +16,10 @@ from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
 from ethnicmer_lib.clips.labels import SAMM
-from ethnicmer_lib.evidence.atlas import DROP, JOINT, OURS, PAPER
+from ethnicmer_lib.evidence.atlas import DROP, JOINT, LEVEL, OURS, PAPER
+from ethnicmer_lib.evidence.map_groups import CLAIMS as MAPS
+from ethnicmer_lib.evidence.map_groups import WITHIN
+from ethnicmer_lib.paper.facs import CLAIMS as UNITS
 from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, NARROW, TEAL, figure
 from ethnicmer_lib.stats.intervals import POWER, Estimate
 from ethnicmer_lib.store import Recording
@@ -38,6 +41,13 @@ CALLED = {
     "au5_surprise": "codes: AU5",
     "all five units": "codes: all five signs",
 }
+#: Families of this book's tests in a study -> their rules.
+FAMILIES = {
+    "Table IV": [DROP],
+    "Figs 3-4, maps between groups": [*MAPS],
+    "Fig. 4, maps within a group": [*WITHIN],
+    "codes": [*UNITS],
+}
 DECIDES = {PAPER: "as the paper decides", OURS: "as this book decides"}
 #: Rules whose power is drawn.
 SHOWN = (DROP, "map_height", "one_sided_smile", "au26_surprise")
@@ -52,16 +62,17 @@ def share(hits: int, of: int) -> Estimate:
 def rates(studies: pd.DataFrame) -> pd.DataFrame:
     """How often each rule claims, by truth, design and whose rule it is.
 
-    ``studies`` is as of ``atlas_runs.studies``.  Columns: those of TRUTH, by, rule, ``studies``, ``claimed`` and
-    ``opposite`` (Estimates of shares); ``value``, the mean of what the rule looks at; ``published``, its mean over the
-    studies that claim; ``wrong_sign``, the share of these on the other side than ``value``.
+    ``studies`` is as of ``atlas_runs.studies``.  Columns: those of TRUTH that it has, by, rule, ``studies``,
+    ``claimed`` and ``opposite`` (Estimates of shares); ``value``, the mean of what the rule looks at; ``published``,
+    its mean over the studies that claim; ``wrong_sign``, the share of these on the other side than ``value``.
     """
     rows = []
-    for key, part in studies.groupby([*TRUTH, "by", "rule"], observed=True, sort=False):
+    truth = [name for name in TRUTH if name in studies]
+    for key, part in studies.groupby([*truth, "by", "rule"], observed=True, sort=False):
         claimed = part.loc[part["claimed"], "value"]
         mean = float(part["value"].mean())
         rows.append(
-            dict(zip([*TRUTH, "by", "rule"], key, strict=True))
+            dict(zip([*truth, "by", "rule"], key, strict=True))
             | {"studies": len(part), "claimed": share(part["claimed"].sum(), len(part))}
             | {"opposite": share(part["opposite"].sum(), len(part)), "value": mean}
             | {"published": float(claimed.mean()), "wrong_sign": float((claimed * mean < 0).mean())}
@@ -79,6 +90,21 @@ def table_of(found: pd.DataFrame, columns: str, **where: object) -> pd.DataFrame
     says."""
     wide = at(found, **where).pivot(index="rule", columns=columns, values="claimed")
     return wide.reindex([rule for rule in CALLED if rule in wide.index]).rename(index=CALLED)
+
+
+def family_alarms(studies: pd.DataFrame, columns: str) -> pd.DataFrame:
+    """How often this book says anything, for or against, where there is nothing: a row a family of tests, a column for
+    every value of ``columns``.
+
+    ``studies`` are those of truths without an effect.  A family's tests are adjusted together, so that the chance of
+    any false alarm is at most the level.
+    """
+    ours, found = at(studies, by=OURS), {}
+    for name, rules in FAMILIES.items():
+        rows = ours[ours["rule"].isin(rules)]
+        said = (rows["claimed"] | rows["opposite"]).groupby([rows[columns], rows["study"]]).any()
+        found[name] = {value: share(one.sum(), len(one)) for value, one in said.groupby(columns)}
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("family")
 
 
 def smallest(strengths: Sequence[float], power: Sequence[float], wanted: float = POWER) -> float:
@@ -173,7 +199,7 @@ def in_words(recorded: Recording) -> dict[str, Any]:
     """What the chapter's prose says of the recording, by name."""
     studies, pool, agreement = (recorded.table(part) for part in ("studies", "pool", "agreement"))
     found = rates(studies)
-    real = at(found, design=JOINT, confounding=1.0, shift=max(pool["shift"]))
+    real = at(found, design=JOINT, confounding=1.0, shift=max(pool["shift"]), negative=0.0)
     claimed = real.set_index(["strength", "by", "rule"])["claimed"]
     most, alike = max(studies["strength"]), recorded.table("table_v").set_index(["truth", "rule"])
     gain = alike.loc[("all networks alike", "gain_size")]
@@ -183,6 +209,9 @@ def in_words(recorded: Recording) -> dict[str, Any]:
         "studies": f"{studies.drop_duplicates([*TRUTH, 'study']).shape[0]:,}",
         **{name: f"{number:,}" for name, number in numbers.items()},
         "pool_subjects": pool["subject"].nunique(),
+        "network_cohorts": recorded.parts["networks"]["parameters"]["cohorts"],
+        "level": f"{LEVEL:.0%}",
+        "held_note": _held(studies),
         "shifts": ", ".join(f"{shift:g}" for shift in sorted(set(pool["shift"]))),
         "alarm_drop": percent(claimed[0.0, PAPER, DROP]),
         "alarm_drop_ours": percent(claimed[0.0, OURS, DROP]),
@@ -198,6 +227,23 @@ def in_words(recorded: Recording) -> dict[str, Any]:
         "agreeing": len(agreement),
         "apart": f"{agreement['apart'].max():g}",
     }
+
+
+def _held(studies: pd.DataFrame) -> str:
+    """Whether the false alarms of this book's families are within their level, in a sentence."""
+    null = at(studies, design=JOINT, strength=0.0, confounding=1.0, negative=0.0)
+    found = family_alarms(null, "shift")
+    shares = {(family, shift): found.loc[family, shift] for family in found.index for shift in found.columns}
+    above = [
+        f"{family} under a shift of {shift:g}" for (family, shift), one in shares.items() if one.low > LEVEL
+    ]
+    if above:
+        return f"More than that: {', '.join(above)}."
+    family, shift = max(shares, key=lambda at: shares[at].value)
+    return (
+        f"No interval lies above that level; the most is {percent(shares[family, shift])}, {family} under a shift of "
+        f"{shift:g}. It is less than the level where a claim asks for more than one test."
+    )
 
 
 def explorer(rows: pd.DataFrame, gap: float) -> HTML:

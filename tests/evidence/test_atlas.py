@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,14 @@ import pytest
 from checkout import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.evidence import atlas, atlas_pool, atlas_runs, atlas_shown, pool
+from ethnicmer_lib.evidence import atlas, atlas_networks, atlas_pool, atlas_runs, atlas_shown, pool
 from ethnicmer_lib.evidence.atlas import OURS, PAPER, Cell
 from ethnicmer_lib.evidence.comparison import clip_image
+from ethnicmer_lib.networks import Recipe
 from ethnicmer_lib.networks.maps import MEASURES
 from ethnicmer_lib.simulator.protocol import plan_cohort
 from ethnicmer_lib.simulator.scene import measure
@@ -243,6 +246,88 @@ def test_a_cell_of_the_recording_is_computed_again(recorded):
     assert done.rows["rule"].tolist() == rows["rule"].tolist()
     assert done.rows["claimed"].tolist() == rows["claimed"].tolist()
     assert np.allclose(done.rows["value"], rows["value"], atol=1e-5, equal_nan=True)
+
+
+def test_both_networks_are_trained_on_every_cohort_and_judged_by_both_rules(workspace, monkeypatch):
+    cohorts = {one: SimulatorSettings(size="tiny", seed=atlas_pool.SEED + one) for one in range(2)}
+    made = {}
+    for number, cohort in cohorts.items():
+        found, rng = pool.versions(cohort, None, jobs=1), np.random.default_rng(number)
+        noise = rng.random((len(found), 3, pool.SIDE, pool.SIDE), dtype=np.float32)
+        made[cohort.seed] = found.assign(image=[one.tobytes() for one in noise])
+    monkeypatch.setattr(atlas_networks, "rendered", lambda settings: made[settings.seed])
+    asked = {"cohorts": 2, "runs": 2, "folds": 2, "recipe": Recipe(epochs=1), "size": "tiny"}
+    found = atlas_networks.trained_cohorts([0.0], **asked)
+    assert set(found["arm"]) == {"resnet18", "dual_motion"}
+    runs = found.groupby(["cohort", "arm", "seed"])["clip_id"].agg(["size", "nunique"])
+    assert (runs["size"] == runs["nunique"]).all()
+    assert len(runs) == 2 * 2 * 2
+    assert set(found["cohort"]) == set(made)
+    said = atlas_networks.said_of_networks(found)
+    assert (said["lowest"] <= said["highest"]).all()
+    assert said["printed"].isin([0, 0.25, 0.5, 0.75, 1]).all()
+
+
+WRONG = {"Negative": "Positive", "Positive": "Surprise", "Surprise": "Negative"}
+
+
+def predicted_by(gains):
+    """Predictions of two networks, run by run: the second is right in so many more clips of 40 subjects."""
+    rows = []
+    for seed, gain in enumerate(gains):
+        for arm, right in (("resnet18", 20), ("dual_motion", 20 + gain)):
+            for subject, label in product(range(40), ("Negative", "Positive", "Surprise")):
+                said = (
+                    label
+                    if subject < right
+                    else {"Negative": "Positive", "Positive": "Surprise"}.get(label, "Negative")
+                )
+                rows.append((arm, seed, f"s{subject}", f"s{subject}/{label}", label, said))
+    columns = ["arm", "seed", "subject", "clip_id", "label", "predicted"]
+    return pd.DataFrame(rows, columns=columns).assign(strength=0.0, cohort=1, group="A", database="x")
+
+
+def test_a_gain_of_all_runs_is_claimed_by_both_rules_and_one_of_no_run_by_none():
+    there = atlas_networks.said_of_networks(predicted_by([16, 16, 16, 16, 16])).iloc[0]
+    assert (there["printed"], there["ours"]) == (1, "reproduced")
+    none = atlas_networks.said_of_networks(predicted_by([0, 0, 0, 0, 0])).iloc[0]
+    assert (none["printed"], none["ours"]) == (0, "not supported")
+    assert none["gain"].value == 0
+
+
+def test_recorded_networks_are_scored_as_the_page_shows_them(recorded):
+    found, tables = recorded
+    known = tables["networks"]
+    asked = found.parts["networks"]["parameters"]
+    said = atlas_networks.said_of_networks(known)
+    assert len(said) == asked["cohorts"] * len(asked["strengths"])
+    assert (said["runs"] == asked["runs"]).all()
+    one = known.query("cohort == 3000 and strength == 0 and seed == 0")
+    macro = {
+        arm: f1_score(part["label"], part["predicted"], average="macro")
+        for arm, part in one.groupby("arm", observed=True)
+    }
+    row = said.query("cohort == 3000 and strength == 0").iloc[0]
+    assert row["lowest"] <= macro["dual_motion"] - macro["resnet18"] <= row["highest"]
+
+
+def test_a_family_gives_an_alarm_where_any_of_its_rules_says_something():
+    au1, au26 = "au1_surprise", "au26_surprise"
+    rows = [
+        (
+            OURS,
+            rule,
+            shift,
+            study,
+            (shift, study, rule) == (0.0, 0, au26),
+            (shift, study, rule) == (1.0, 0, au1),
+        )
+        for shift, study, rule in product((0.0, 1.0), range(2), (au1, au26))
+    ]
+    studies = pd.DataFrame(rows, columns=["by", "rule", "shift", "study", "claimed", "opposite"])
+    found = atlas_shown.family_alarms(studies, "shift").loc["codes"]
+    assert (found[0.0].value, found[1.0].value) == (0.5, 0.5)
+    assert atlas_shown.family_alarms(studies[studies["study"] == 1], "shift").loc["codes", 1.0].value == 0
 
 
 def test_the_interactive_figure_carries_its_studies_and_says_simulated():

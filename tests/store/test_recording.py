@@ -57,6 +57,11 @@ def test_parts_stay_beside_each_other_unless_they_are_of_other_clips(checkout):
     assert (recording("t").command, recording("t").parameters) == ("three", {"epochs": 9})
     with pytest.raises(StudyError, match="holds predictions of other clips"):
         record("t", {"controls": TABLE}, Provenance("others", False, "xyz"), "three", {})
+    record("t", {"more": TABLE}, SOURCE, "four", {})
+    with pytest.warns(UserWarning, match="held predictions, controls, more already"):
+        record("t", {"predictions": TABLE}, Provenance("others", False, "xyz"), "five", {}, alone=True)
+    assert list(recording("t").parts) == ["predictions"]
+    assert not (checkout / "results" / "t" / "controls.parquet").exists()
 
 
 def test_a_changed_or_missing_table_is_refused_with_its_cure(checkout):
