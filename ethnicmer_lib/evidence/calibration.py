@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,7 @@ from ethnicmer_lib.evidence.made_up import (
     Clusters,
     Process,
     Runs,
+    RunSizes,
     macro_of_runs,
     real_clusters,
     run_variances,
@@ -56,6 +58,7 @@ from ethnicmer_lib.evidence.made_up import (
     scenario_tables,
     scenario_truth,
 )
+from ethnicmer_lib.evidence.same_network import made_up_pairs
 from ethnicmer_lib.stats.confusions import class_f1, class_recall
 from ethnicmer_lib.stats.draws import mean_over_draws
 from ethnicmer_lib.stats.intervals import Estimate
@@ -257,8 +260,17 @@ def _crossed(real: Clusters, runs: Runs, resamples: int, rng: np.random.Generato
         yield "interval", quantity, mean_over_draws(table, weights_of(arms), MACRO, seed, resamples)
 
 
-def record_statistics(command: str, tables: int = 1000, resamples: int = 500, seed: int = 0) -> Path:
+def record_statistics(
+    command: str,
+    part: Literal["calibration", "pairs"] = "calibration",
+    tables: int = 1000,
+    resamples: int = 500,
+    seed: int = 0,
+) -> Path:
     """Simulate every design, from the run store where it is there already, and write ``results/statistics/``.
+
+    'pairs' is :func:`same_network.made_up_pairs` on a fifth of the tables, for as many runs as are recorded, which
+    differ as the recorded calibration says.
 
     Runs differ as those of the recording ``table_v`` (:func:`runs_of`); its sizes are recorded with the rest.
     StudyError for fewer than one table or fewer than 100 resamples, or a recording with one run of each network.
@@ -267,13 +279,23 @@ def record_statistics(command: str, tables: int = 1000, resamples: int = 500, se
         raise StudyError(f"{tables} tables and {resamples} resamples; take at least 1 and 100")
     trained = networks()
     runs, variances = runs_of(trained), run_variances(trained)
+    source = "simulated predictions for the subjects, clips and labels of the released label table"
+    provenance = Provenance(source, True, digest(real_clusters().counts.tolist()))
+    asked = {"tables": tables, "resamples": resamples, "seed": seed, "runs": asdict(runs)}
+    if part == "pairs":
+        known = recording("statistics").parameters["runs"]
+        asked |= {"tables": tables // 5, "seeds": int(variances["runs"].max()), "runs": known}
+        pairs = [
+            _made_up_pairs(RunSizes(*known[size]), asked["seeds"], asked["tables"], resamples, seed).assign(
+                sizes=name
+            )
+            for size, name in (("usual", "as usual"), ("most", "most"))
+        ]
+        return record("statistics", {part: pd.concat(pairs)}, provenance, command, asked)
     rows = pd.concat(
         [_simulated(design, runs, tables, resamples, seed) for design in DESIGNS], ignore_index=True
     )
     first = rows[(rows["design"] == DESIGNS[0].name) & (rows["table"] < FIRST)]
-    source = "simulated predictions for the subjects, clips and labels of the released label table"
-    provenance = Provenance(source, True, digest(real_clusters().counts.tolist()))
-    asked = {"tables": tables, "resamples": resamples, "seed": seed, "runs": asdict(runs)}
     found = {
         "calibration": summary(rows),
         "first_tables": first,
@@ -285,6 +307,11 @@ def record_statistics(command: str, tables: int = 1000, resamples: int = 500, se
 def networks() -> pd.DataFrame:
     """Predictions of the recorded networks, whose runs show how much runs differ."""
     return recording("table_v").predictions
+
+
+@kept("stats", "evidence")
+def _made_up_pairs(sizes: RunSizes, seeds: int, tables: int, resamples: int, seed: int) -> pd.DataFrame:
+    return made_up_pairs(sizes, seeds, tables, resamples=resamples, seed=seed)
 
 
 @kept("stats", "evidence")

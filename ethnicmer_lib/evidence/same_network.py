@@ -7,11 +7,14 @@ import math
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.evidence.made_up import PROCESSES, RunSizes, real_clusters
 from ethnicmer_lib.paper.numbers import called
 from ethnicmer_lib.stats.confusions import confusions, labels_in
 from ethnicmer_lib.stats.intervals import MIN_RUNS
+from ethnicmer_lib.stats.means import bootstrap_mean
 from ethnicmer_lib.stats.permutation import swap_test
 from ethnicmer_lib.stats.scoring import difference_interval
 
@@ -80,6 +83,39 @@ def same_network(
             }
     columns = ["seeds", "runs", "pairs", "held", "rejected"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("arm")
+
+
+def made_up_pairs(
+    sizes: RunSizes, seeds: int, tables: int = 200, runs: int = MIN_RUNS, resamples: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """The same of made-up networks whose runs differ as ``sizes`` says: ``seeds`` runs of one network on every table.
+
+    A table has as many subjects as the real one, drawn anew from them.  One row per table: ``held``, as of
+    :func:`same_network`.  The mean over tables is a rate; one table is what one recorded network is.
+    """
+    real, method = real_clusters(), PROCESSES[3][0]
+    pairs, rows = _pairs(seeds, runs, 200, np.random.default_rng(seed)), []
+    for table in tqdm(range(tables), "made-up networks"):
+        rng = np.random.default_rng([seed, table])
+        counts = real.counts[rng.integers(0, len(real.counts), len(real.counts))]
+        normal = rng.standard_normal((len(counts), 1 + len(real.labels)))
+        made = method.drawn(counts, normal, sizes, seeds, rng)
+        found = (difference_interval(made[list(a)], made[list(b)], resamples, table) for a, b in pairs)
+        rows.append({"table": table, "held": np.mean([estimate.side == 0 for estimate in found])})
+    return pd.DataFrame(rows)
+
+
+def made_up_in_words(pairs: pd.DataFrame) -> str:
+    """What :func:`made_up_pairs` shows for each of its ``sizes``, in a sentence: the rate, and single tables."""
+    said = []
+    for name, part in pairs.groupby("sizes", sort=False):
+        rate = bootstrap_mean(100 * part["held"], part["table"])
+        low, high = 100 * part["held"].quantile([0.025, 0.975])
+        ends = f"{rate.value:.1f} % [{rate.low:.1f}, {rate.high:.1f}]"
+        said.append(
+            f"{ends} of the pairs where runs differ {name} (95 % of single tables: {low:.0f} to {high:.0f} %)"
+        )
+    return f"Made-up networks with as many runs hold zero in {' and in '.join(said)}."
 
 
 def same_network_in_words(predictions: pd.DataFrame, runs: int = MIN_RUNS) -> str:
