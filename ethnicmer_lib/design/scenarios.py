@@ -144,12 +144,13 @@ def repeat_scenarios(
     flow_rows: str = "own",
     seed: int = 0,
     progress: bool = True,
+    first: int = 0,
 ) -> pd.DataFrame:
     """The study of Table IV repeated with other subjects; every draw is kept, so that more draws add only new ones.
 
     Arguments as of :func:`draw_scenarios` and :func:`predict_scenarios`; ``classifier`` is 'forest', 'svc' or any
-    classifier of scikit-learn.  One row per draw, scenario and clip: arm (the scenario), seed, draw,
-    clip_id, subject, database, group, label, predicted, p_<label>, majority.
+    classifier of scikit-learn.  Draws are numbered from ``first`` up to ``n_draws``.  One row per draw, scenario and
+    clip: arm (the scenario), seed, draw, clip_id, subject, database, group, label, predicted, p_<label>, majority.
 
     Examples
     --------
@@ -172,7 +173,7 @@ def repeat_scenarios(
         chances = [name for name in found if name.startswith("p_")]
         return found[["arm", "seed", "draw", *ABOUT, "predicted", *chances, "majority"]]
 
-    bar = tqdm(range(n_draws), desc="draws of subjects", disable=not progress)
+    bar = tqdm(range(first, n_draws), desc="draws of subjects", disable=not progress)
     return pd.concat([run.kept(f"draw{n:04d}", lambda n=n: one(n)) for n in bar], ignore_index=True)
 
 

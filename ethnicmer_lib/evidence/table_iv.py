@@ -49,7 +49,8 @@ def record_table_iv(
     'predictions' is every study with ``n_draws`` draws, forests other than the one described with ``control_draws``.
     'permutations' is Mixed minus mono by SVC(C=100) on the flow image, the mean of ``n_draws`` draws, as observed and
     with groups dealt anew that many times; tests that are recorded of these clips and parameters stay.  'mappings' is
-    every specification: SVC with ``n_draws`` draws, forests with ``control_draws``.
+    every specification: SVC with ``n_draws`` draws, forests with ``control_draws``; draws of forests that are recorded
+    stay.
     """
     before = 0.0
     parameters = {
@@ -67,8 +68,10 @@ def record_table_iv(
         tables = [done[test] if test in done else null_distribution(*asked, test, seed) for test in TESTED]
         table = pd.concat(tables, ignore_index=True)
     elif part == "mappings":
-        table = _mappings(clips, n_subjects, n_draws, control_draws, seed)
-        parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "forest_draws": control_draws}
+        parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100}
+        known, before = recorded_before("table_iv", part, clips.provenance, parameters)
+        table = _mappings(clips, n_subjects, n_draws, control_draws, seed, known)
+        parameters |= {"forest_draws": control_draws}
     else:
         table, draws = _studies(clips, n_subjects, n_draws, control_draws, seed)
         parameters |= {"image_size": SIZES["resnet18"], "n_trees": 100, "draws": draws}
@@ -222,8 +225,10 @@ def scenarios_of(
     return table, rows, min(n_subjects, most)
 
 
-def _mappings(clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, seed: int) -> pd.DataFrame:
-    """All specifications, one under the other."""
+def _mappings(
+    clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, seed: int, known: pd.DataFrame | None
+) -> pd.DataFrame:
+    """All specifications, one under the other; draws of a forest that are ``known`` are not made again."""
     inputs, tables = _inputs(clips, seed, ["flow", "resnet18"]), []
     about = {"inputs": inputs, "table": clips.table[ABOUT], "n_subjects": n_subjects, "seed": seed}
     run = Run.open("specifications", code=("clips", "design", "evidence"), inputs=about)
@@ -233,11 +238,25 @@ def _mappings(clips: Clips, n_subjects: int, n_draws: int, forest_draws: int, se
         table, rows, n = scenarios_of(clips.table, of, n_subjects)
         return table, rows, *drawn_clips(table, n, n_draws, of.control, seed)
 
+    def by_forest(of: Specification) -> pd.DataFrame:
+        table, rows, n = scenarios_of(clips.table, of, n_subjects)
+        asked = (inputs[of.features][rows], table, n, forest_draws, of.control, "forest")
+        before, first = pd.DataFrame(), 0
+        if known is not None:
+            before = known[known[list(of._fields)].eq(list(of)).all(axis=1) & (known["draw"] < forest_draws)]
+            before = before.drop(columns=list(of._fields)).astype(
+                dict.fromkeys(("arm", "subject", "group"), str)
+            )
+            first = before["draw"].nunique()
+        if first == forest_draws:
+            return before
+        return pd.concat(
+            [before, counts(repeat_scenarios(*asked, seed=seed, first=first))], ignore_index=True
+        )
+
     def found(of: Specification) -> pd.DataFrame:
         if of.classifier == "forest":
-            table, rows, n = scenarios_of(clips.table, of, n_subjects)
-            x = inputs[of.features][rows]
-            return counts(repeat_scenarios(x, table, n, forest_draws, of.control, "forest", seed=seed))
+            return by_forest(of)
         table, rows, names, drawn = drawn_by(of._replace(features=""))
         return counts(svc_predictions(inputs[of.features][rows], table, names, drawn))
 

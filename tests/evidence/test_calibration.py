@@ -107,6 +107,19 @@ def test_one_network_against_itself():
         same_network.disjoint_runs(pd.concat([table, table.assign(arm="other")]), 3)
 
 
+def test_of_made_up_networks_as_many_pairs_hold_zero_as_should(recorded):
+    found, asked = recorded[0].table("pairs"), recorded[0].parts["pairs"]["parameters"]
+    held = found.groupby("sizes")["held"].agg(["mean", "size"])
+    assert (held["size"] == asked["tables"]).all()
+    assert (held["mean"] - 0.95).abs().max() <= 0.02
+    again = same_network.made_up_pairs(
+        RunSizes(*asked["runs"]["most"]), asked["seeds"], 1, resamples=asked["resamples"]
+    )
+    assert again["held"].item() == found.query("sizes == 'most' and table == 0")["held"].item()
+    said = same_network.made_up_in_words(found)
+    assert all(f"{100 * mean:.1f} % [" in said for mean in held["mean"])
+
+
 def test_the_clusters_are_the_real_ones():
     clusters = made_up.real_clusters()
     assert clusters.labels == ("Negative", "Positive", "Surprise")

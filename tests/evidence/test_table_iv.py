@@ -225,3 +225,17 @@ def test_recording_writes_every_part(workspace, monkeypatch, part):
         assert table["permutation"].tolist() == [0, 1]
     else:
         assert len(table.groupby(list(Specification._fields), observed=True)) == len(kinds)
+        made_again, whole = [], table_iv.repeat_scenarios
+
+        def counted(*asked, **options):
+            made_again.append(options.get("first", 0))
+            return whole(*asked, **options)
+
+        monkeypatch.setattr(table_iv, "repeat_scenarios", counted)
+        with pytest.warns(UserWarning, match="held mappings already"):
+            table_iv.record_table_iv(made, "more", part, n_subjects=6, n_draws=2, control_draws=3)
+        assert made_again == [1]
+        more = recording("table_iv").table(part).query("classifier == 'forest'").reset_index(drop=True)
+        assert more["draw"].unique().tolist() == [0, 1, 2]
+        first = table.query("classifier == 'forest'").reset_index(drop=True)
+        assert more[more["draw"] == 0].astype(str).equals(first.astype(str))
