@@ -51,6 +51,13 @@ def trained_cohorts(
     return pd.concat(tables, ignore_index=True)
 
 
+def pairs_of_runs(predictions: pd.DataFrame) -> np.ndarray:
+    """(runs, runs) gain in macro F1 of the network with a second branch over the one without, of every pair of runs on
+    one cohort."""
+    macro = scores(predictions, by=["arm", "seed"])[MACRO]
+    return np.subtract.outer(*(macro[rules_of("benchmark")[RULE][side]].to_numpy() for side in "ab"))
+
+
 def said_of_networks(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What is said of the gain of the second branch in every cohort of :func:`trained_cohorts`.
 
@@ -62,12 +69,11 @@ def said_of_networks(predictions: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     least = printed_effect("benchmark", RULE)
     for key, part in predictions.groupby(["strength", "cohort"]):
         found = difference(part, [(rule["a"], rule["b"])], seed=seed).iloc[0]
-        macro = scores(part, by=["arm", "seed"])[MACRO].unstack("seed")
-        pairs = np.subtract.outer(macro.loc[rule["a"]].to_numpy(), macro.loc[rule["b"]].to_numpy())
+        pairs = pairs_of_runs(part)
         words = rule | {"p_holm": found["p"]}
         rows.append(
             dict(zip(("strength", "cohort"), key, strict=True))
-            | {"runs": macro.shape[1], "gain": found["difference"], "p": found["p"]}
+            | {"runs": len(pairs), "gain": found["difference"], "p": found["p"]}
             | {"lowest": pairs.min(), "highest": pairs.max(), "printed": float((pairs >= least).mean())}
             | {"ours": KINDS[rule["rule"]](found["difference"], words)}
         )

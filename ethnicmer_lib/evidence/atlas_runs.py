@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ethnicmer_lib.clips.labels import SAMM
-from ethnicmer_lib.evidence.atlas import JOINT, Cell, our_rules, papers_rules, unit_signs, unit_tests
+from ethnicmer_lib.evidence.atlas import JOINT, Cell, bars, our_rules, papers_rules, unit_signs, unit_tests
 from ethnicmer_lib.evidence.atlas_networks import trained_cohorts
 from ethnicmer_lib.evidence.atlas_pool import FEATURES, SEED, agreement, coded_pool, pool_table, pool_under
 from ethnicmer_lib.evidence.calibration import DESIGNS, better_by, draw, networks
@@ -36,7 +36,7 @@ PRINTED_GAIN, PRINTED_ORDER = "gain_size", "rows_order"
 
 def record_atlas(
     command: str,
-    part: Literal["all", "pool", "studies", "codes", "networks"] = "all",
+    part: Literal["all", "pool", "studies", "codes", "bars", "networks"] = "all",
     repeats: int = 6,
     shifts: Sequence[float] = (0.0, 1.0),
     method: str = METHOD,
@@ -58,13 +58,14 @@ def record_atlas(
 ) -> Path:
     """Compute the atlas, or a part of it, and keep it in ``results/atlas/``; interrupted, it goes on.
 
-    'all' is the four parts, one after the other.  'pool' renders ``repeats`` times the real roster under every
+    'all' is the five parts, one after the other.  'pool' renders ``repeats`` times the real roster under every
     database shift, with its agreement with cohorts that are rendered as such.  'studies' draws from the recorded pool:
     at every strength, confounding and shift ``n_studies`` of the real size, and of each of ``sizes`` within SAMM, and
     where the share of Negative clips is one of ``balances``; the paper's rules judge all of them, ours the first
     ``n_ours``; where nothing is planted and groups are as confounded as the real ones, both judge ``n_null``.
     'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of ``coded_sizes`` in both
-    databases, as confounded as the real ones, and within SAMM.  'networks' trains the two networks of the first rows of
+    databases, as confounded as the real ones, and within SAMM.  'bars' is Table IV itself in the first ``n_ours`` of
+    both databases under the largest shift.  'networks' trains the two networks of the first rows of
     Table V on ``cohorts`` of the pool, where nothing is planted and where all clips have the effect: ``runs`` times in
     ``folds`` folds.
 
@@ -72,7 +73,9 @@ def record_atlas(
     """
     if part == "all":
         given = dict(locals())
-        return [record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes", "networks")][-1]
+        return [
+            record_atlas(**given | {"part": one}) for one in ("pool", "studies", "codes", "bars", "networks")
+        ][-1]
     before = {run.path for run in used_runs()}
     if part == "pool":
         asked = {"repeats": repeats, "shifts": list(shifts), "method": method, "seed": SEED}
@@ -97,6 +100,10 @@ def record_atlas(
         coded = coded_pool(max(coded_sizes))
         tables = {"codes": studies(coded, grid, **about | {"n_studies": n_ours})}
         asked |= {"sizes": list(coded_sizes)}
+    elif part == "bars":
+        asked |= {"confoundings": list(confoundings), "n_studies": n_ours}
+        grid = [Cell(*truth, max(shifts)) for truth in product(strengths, confoundings)]
+        tables = {"bars": bars_of(pool.table("pool"), grid, n_ours, seed)}
     elif part == "networks":
         asked = {
             "strengths": sorted({min(strengths), max(strengths)}),
@@ -116,6 +123,21 @@ def record_atlas(
         asked |= {"balances": list(balances)}
     seconds = round(sum(sum(run.seconds().values()) for run in used_runs() if run.path not in before))
     return record("atlas", tables, pool.provenance, command, asked, seconds=seconds)
+
+
+def bars_of(pool: pd.DataFrame, grid: Sequence[Cell], n_studies: int, seed: int = 0) -> pd.DataFrame:
+    """Table IV of the first studies of every cell, one draw each, as ``papers_rules`` sees it.
+
+    A row a study: strength, confounding, study, and macro F1 of every scenario.
+    """
+    rows = []
+    for cell in tqdm(grid, "bars"):
+        part = pool_under(pool, cell.shift)
+        for number in range(n_studies):
+            first = bars(*study_of(*part, cell, seed, number), 1, number).iloc[0]
+            about = {"strength": cell.strength, "confounding": cell.confounding, "study": number}
+            rows.append(about | first.to_dict())
+    return pd.DataFrame(rows)
 
 
 def cells(

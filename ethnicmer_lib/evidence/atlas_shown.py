@@ -17,6 +17,7 @@ from scipy.stats import binomtest
 
 from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.evidence.atlas import DROP, JOINT, LEVEL, OURS, PAPER
+from ethnicmer_lib.evidence.atlas_networks import pairs_of_runs
 from ethnicmer_lib.evidence.map_groups import CLAIMS as MAPS
 from ethnicmer_lib.evidence.map_groups import WITHIN
 from ethnicmer_lib.paper.facs import CLAIMS as UNITS
@@ -246,24 +247,43 @@ def _held(studies: pd.DataFrame) -> str:
     )
 
 
-def explorer(rows: pd.DataFrame, gap: float) -> HTML:
-    """Two sliders, strength and confounding, over Mixed minus mono of recorded studies; ``_static/atlas.js`` draws it.
+def explorer(
+    rows: pd.DataFrame, bars: pd.DataFrame, networks: pd.DataFrame, printed: Mapping[str, float]
+) -> HTML:
+    """Two sliders, strength and confounding, over what recorded studies show; ``_static/atlas.js`` draws it.
 
-    ``rows`` are studies by one rule under one database shift.
+    ``rows`` are studies by the paper's rule on Table IV under one database shift, ``bars`` macro F1 of every scenario in
+    some of them (``atlas_runs.bars_of``), ``networks`` the predictions of ``atlas_networks``, of groups confounded as
+    the real ones; ``printed`` has the paper's ``gap`` and ``gain``.
     """
     strengths, confoundings = (sorted(set(rows[name])) for name in ("strength", "confounding"))
-    drawn = [[at(rows, strength=one, confounding=two) for one in strengths] for two in confoundings]
-    cells = [
-        [
-            {
-                "differences": [round(float(one), 4) for one in cell["value"]],
-                "claimed": percent(share(cell["claimed"].sum(), len(cell))),
-            }
-            for cell in line
+    gains = {
+        one: [
+            round(float(gain), 3)
+            for _, cohort in part.groupby("cohort")
+            for gain in pairs_of_runs(cohort).ravel()
         ]
-        for line in drawn
-    ]
-    data = {"strengths": strengths, "confoundings": confoundings, "gap": gap, "cells": cells}
+        for one, part in networks.groupby("strength")
+    }
+    scenarios = [name for name in bars if name not in ("strength", "confounding", "study")]
+
+    def cell(strength: float, confounding: float) -> dict[str, Any]:
+        here = {"strength": strength, "confounding": confounding}
+        drawn, shown = at(rows, **here), at(bars, **here)
+        of = gains.get(strength, []) if confounding == 1 else []
+        often = np.mean(np.array(of) >= printed["gain"]) if of else 0
+        return {
+            "bars": {name: [round(float(one), 3) for one in shown[name]] for name in scenarios},
+            "differences": [round(float(one), 3) for one in drawn["value"]],
+            "claimed": percent(share(drawn["claimed"].sum(), len(drawn))),
+            "gains": of,
+            "gained": f"Of {len(of)} pairs of single runs of trained networks {often:.0%} gain as printed."
+            if of
+            else "",
+        }
+
+    cells = [[cell(strength, confounding) for strength in strengths] for confounding in confoundings]
+    data = {"strengths": strengths, "confoundings": confoundings, "cells": cells, **printed}
     note = "SIMULATED studies. Without JavaScript the figures of this page say the same."
     content = f"<script type='application/json'>{json.dumps(data)}</script><noscript>{note}</noscript>"
     return HTML(f"<div class='atlas-explorer'><span class='simulated-badge'>SIMULATED</span>{content}</div>")

@@ -207,7 +207,7 @@ def test_one_command_makes_all_parts_with_what_was_asked(monkeypatch):
     asked, whole = [], atlas_runs.record_atlas
     monkeypatch.setattr(atlas_runs, "record_atlas", lambda **given: asked.append(given))
     whole("typed", seed=3, n_null=7)
-    assert [one["part"] for one in asked] == ["pool", "studies", "codes", "networks"]
+    assert [one["part"] for one in asked] == ["pool", "studies", "codes", "bars", "networks"]
     assert {(one["command"], one["seed"], one["n_null"]) for one in asked} == {("typed", 3, 7)}
 
 
@@ -334,9 +334,30 @@ def test_the_interactive_figure_carries_its_studies_and_says_simulated():
     rows = pd.DataFrame(
         {"strength": [0.0, 0.0, 1.0, 1.0], "confounding": 1.0, "value": [0.1, -0.1, -0.2, 0.0]}
     )
-    html = atlas_shown.explorer(rows.assign(claimed=rows["value"] < -0.05), 0.029).data
+    bars = rows[["strength", "confounding"]].assign(
+        study=[0, 1, 0, 1], Mixed=0.5, **{"A only": 0.6, "B only": 0.7}
+    )
+    trained = predicted_by([4, 4, 4, 4, 4])
+    rows, printed = rows.assign(claimed=rows["value"] < -0.05), {"gap": 0.029, "gain": 0.043}
+    html = atlas_shown.explorer(rows, bars, trained, printed).data
     data = json.loads(html.partition("<script type='application/json'>")[2].partition("</script>")[0])
     assert data["strengths"] == [0, 1]
     assert [len(cell["differences"]) for line in data["cells"] for cell in line] == [2, 2]
-    assert data["cells"][0][1]["claimed"].startswith("50 %")
+    first, second = data["cells"][0]
+    assert second["claimed"].startswith("50 %")
+    assert first["bars"] == {"Mixed": [0.5, 0.5], "A only": [0.6, 0.6], "B only": [0.7, 0.7]}
+    assert (len(first["gains"]), second["gains"], second["gained"]) == (25, [], "")
+    assert "Of 25 pairs of single runs of trained networks 100% gain as printed." in first["gained"]
     assert "SIMULATED" in html
+
+
+def test_recorded_bars_are_those_of_the_recorded_studies(recorded):
+    tables = recorded[1]
+    bars, studies = (
+        tables["bars"],
+        atlas_shown.at(tables["studies"], by=PAPER, rule=atlas.DROP, design="joint", shift=1.0, negative=0.0),
+    )
+    both = bars.merge(studies, on=["strength", "confounding", "study"])
+    assert len(both) == len(bars)
+    gap = both["Mixed"] - both[["A only", "B only"]].mean(axis=1)
+    assert np.allclose(gap, both["value"], atol=1e-6)
