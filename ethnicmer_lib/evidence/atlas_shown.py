@@ -252,8 +252,8 @@ def explorer(
 ) -> HTML:
     """Two sliders, strength and confounding, over what recorded studies show; ``_static/atlas.js`` draws it.
 
-    ``rows`` are studies by the paper's rule on Table IV under one database shift, ``bars`` macro F1 of every scenario in
-    some of them (``atlas_runs.bars_of``), ``networks`` the predictions of ``atlas_networks``, of groups confounded as
+    ``rows`` are studies by the paper's rule on Table IV under one database shift, ``bars`` macro F1 of every scenario
+    in some of them (``atlas_runs.bars_of``), ``networks`` the predictions of ``atlas_networks``, of groups confounded as
     the real ones; ``printed`` has the paper's ``gap`` and ``gain``.
     """
     strengths, confoundings = (sorted(set(rows[name])) for name in ("strength", "confounding"))
@@ -277,7 +277,7 @@ def explorer(
             "differences": [round(float(one), 3) for one in drawn["value"]],
             "claimed": percent(share(drawn["claimed"].sum(), len(drawn))),
             "gains": of,
-            "gained": f"Of {len(of)} pairs of single runs of trained networks {often:.0%} gain as printed."
+            "gained": f"Of {len(of)} pairs of runs of trained networks {often:.0%} gain as printed."
             if of
             else "",
         }

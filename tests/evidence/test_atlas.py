@@ -347,7 +347,7 @@ def test_the_interactive_figure_carries_its_studies_and_says_simulated():
     assert second["claimed"].startswith("50 %")
     assert first["bars"] == {"Mixed": [0.5, 0.5], "A only": [0.6, 0.6], "B only": [0.7, 0.7]}
     assert (len(first["gains"]), second["gains"], second["gained"]) == (25, [], "")
-    assert "Of 25 pairs of single runs of trained networks 100% gain as printed." in first["gained"]
+    assert "Of 25 pairs of runs of trained networks 100% gain as printed." in first["gained"]
     assert "SIMULATED" in html
 
 
