@@ -253,8 +253,8 @@ def explorer(
     """Two sliders, strength and confounding, over what recorded studies show; ``_static/atlas.js`` draws it.
 
     ``rows`` are studies by the paper's rule on Table IV under one database shift, ``bars`` macro F1 of every scenario
-    in some of them (``atlas_runs.bars_of``), ``networks`` the predictions of ``atlas_networks``, of groups confounded as
-    the real ones; ``printed`` has the paper's ``gap`` and ``gain``.
+    in some of them (``atlas_runs.bars_of``), ``networks`` the predictions of ``atlas_networks``, of groups confounded
+    as the real ones; ``printed`` has the paper's ``gap`` and ``gain``.
     """
     strengths, confoundings = (sorted(set(rows[name])) for name in ("strength", "confounding"))
     gains = {
