@@ -50,7 +50,7 @@ def record_atlas(
     n_null: int = 1500,
     n_draws: int = 10,
     resamples: int = 500,
-    cohorts: int = 2,
+    cohorts: int = 3,
     runs: int = 5,
     folds: int = 3,
     recipe: Recipe = AS_PRINTED,
@@ -65,9 +65,8 @@ def record_atlas(
     ``n_ours``; where nothing is planted and groups are as confounded as the real ones, both judge ``n_null``.
     'codes' needs no picture: the rules on FACS codes alone, ``n_ours`` studies of each of ``coded_sizes`` in both
     databases, as confounded as the real ones, and within SAMM.  'bars' is Table IV itself in the first ``n_ours`` of
-    both databases under the largest shift.  'networks' trains the two networks of the first rows of
-    Table V on ``cohorts`` of the pool, where nothing is planted and where all clips have the effect: ``runs`` times in
-    ``folds`` folds.
+    both databases under the largest shift.  'networks' trains the two networks of the first rows of Table V on
+    ``cohorts`` of the pool at the least strength: ``runs`` times in ``folds`` folds.
 
     StudyError for a size that the pool cannot give.
     """
@@ -106,7 +105,7 @@ def record_atlas(
         tables = {"bars": bars_of(pool.table("pool"), grid, n_ours, seed)}
     elif part == "networks":
         asked = {
-            "strengths": sorted({min(strengths), max(strengths)}),
+            "strengths": [min(strengths)],
             "cohorts": cohorts,
             "runs": runs,
             "folds": folds,

@@ -247,6 +247,17 @@ def _held(studies: pd.DataFrame) -> str:
     )
 
 
+def gains_in_words(said: pd.DataFrame) -> str:
+    """What ``atlas_networks.said_of_networks`` shows where nothing is planted, for the prose."""
+    none, runs = at(said, strength=0.0), said["runs"].max()
+    shares = none["printed"]
+    ours = (none["ours"] != "not supported").sum()
+    return (
+        f"So do {shares.mean():.0%} of the {runs**2 * len(none)} pairs, {shares.min():.0%} to {shares.max():.0%} by cohort; "
+        f"this book's rule says something in {ours} of {len(none)} cohorts."
+    )
+
+
 def explorer(
     rows: pd.DataFrame, bars: pd.DataFrame, networks: pd.DataFrame, printed: Mapping[str, float]
 ) -> HTML:
