@@ -253,8 +253,8 @@ def gains_in_words(said: pd.DataFrame) -> str:
     shares = none["printed"]
     ours = (none["ours"] != "not supported").sum()
     return (
-        f"So do {shares.mean():.0%} of the {runs**2 * len(none)} pairs, {shares.min():.0%} to {shares.max():.0%} by cohort; "
-        f"this book's rule says something in {ours} of {len(none)} cohorts."
+        f"So do {shares.mean():.0%} of the {runs**2 * len(none)} pairs, {shares.min():.0%} to {shares.max():.0%} by "
+        f"cohort; this book's rule says something in {ours} of {len(none)} cohorts."
     )
 
 
