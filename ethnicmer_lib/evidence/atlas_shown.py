@@ -19,7 +19,6 @@ from ethnicmer_lib.clips.labels import SAMM
 from ethnicmer_lib.evidence.atlas import DROP, JOINT, LEVEL, OURS, PAPER
 from ethnicmer_lib.evidence.atlas_networks import pairs_of_runs
 from ethnicmer_lib.evidence.map_groups import CLAIMS as MAPS
-from ethnicmer_lib.evidence.map_groups import WITHIN
 from ethnicmer_lib.paper.facs import CLAIMS as UNITS
 from ethnicmer_lib.show.figures.style import CORAL, GOLD, GREY, NARROW, TEAL, figure
 from ethnicmer_lib.stats.intervals import POWER, Estimate
@@ -46,7 +45,6 @@ CALLED = {
 FAMILIES = {
     "Table IV": [DROP],
     "Figs 3-4, maps between groups": [*MAPS],
-    "Fig. 4, maps within a group": [*WITHIN],
     "codes": [*UNITS],
 }
 DECIDES = {PAPER: "as the paper decides", OURS: "as this book decides"}
