@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from ethnicmer_lib.annotate import annotation
-from ethnicmer_lib.annotate.faces import open_detector
 from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
 from ethnicmer_lib.annotate.facexformer.pixels import prepare
+from ethnicmer_lib.clips.faces import open_detector
 
 CORES = os.cpu_count() or 1
 

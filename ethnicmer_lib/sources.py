@@ -11,8 +11,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ethnicmer_lib.clips.entries import PUBLISHABLE, Manifest, Place, place
+from ethnicmer_lib.clips.entries import FACE_MODEL, PSEUDONYMS, PUBLISHABLE, Manifest, Place, place
+from ethnicmer_lib.clips.labels import CASME2, SAMM
 from ethnicmer_lib.clips.policies import AS_WRITTEN, Policies
+from ethnicmer_lib.clips.pseudonyms import secret
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError, check_name, checked
 from ethnicmer_lib.simulator.knobs import described
@@ -21,6 +23,7 @@ from ethnicmer_lib.store import lock, project_root, workspace
 
 if TYPE_CHECKING:
     from ethnicmer_lib.clips.check import Report
+    from ethnicmer_lib.clips.reading import Copy
 
 Mapped = Literal["paper", "others_non_asian", "asian_only", "drop_others", "drop_conflicting", "flip_tie"]
 
@@ -30,9 +33,20 @@ def _copy(path: Path | None) -> Path | None:
     return None if path is None or "$" in str(place(path)) else place(path)
 
 
-Copy = Annotated[Path | None, AfterValidator(_copy)]
+Folder = Annotated[Path | None, AfterValidator(_copy)]
 #: Entries that say where data lie on this machine, and change no result.
-PLACES = {"folder", "casme2", "samm", "annotations", "table", "frames", "flow"}
+PLACES = {
+    "folder",
+    "casme2",
+    "samm",
+    "casme2_coding",
+    "samm_coding",
+    "annotations",
+    "table",
+    "frames",
+    "flow",
+}
+PLACES |= {"face_model"}
 MAPPING = Field("paper", description="how the released ethnic labels become two groups")
 
 
@@ -68,14 +82,20 @@ class Licensed(_Source):
     """The reader's own copies of CASME II and SAMM."""
 
     kind: Literal["licensed"] = "licensed"
-    casme2: Copy = Field(None, description="your CASME II folder")
-    samm: Copy = Field(None, description="your SAMM folder")
+    casme2: Folder = Field(None, description="your CASME II folder")
+    samm: Folder = Field(None, description="your SAMM folder")
+    casme2_coding: Folder = Field(
+        None, description="path of CASME II's coding file; default: it is found in the folder"
+    )
+    samm_coding: Folder = Field(None, description="the same for SAMM")
     annotations: Place | None = Field(
         None, description="CSV of group labels per clip; default: the released label table"
     )
     mapping: Mapped = MAPPING
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+    face_model: Place | None = FACE_MODEL
     publishable: tuple[str, ...] = PUBLISHABLE
+    pseudonyms: bool = PSEUDONYMS
 
 
 #: Names that need no checkout; ``book/sources.yml`` adds to them.
@@ -121,19 +141,32 @@ def check_source(source: Any, n_subjects: int | None = None, progress: bool = Tr
     ``n_subjects`` is how many subjects of each group a scenario of the study takes. StudyError for a source that is
     none, or simulated.
     """
-    from ethnicmer_lib.clips import check
-    from ethnicmer_lib.clips.manifest import read_manifest
-    from ethnicmer_lib.clips.published import read_flow
+    from ethnicmer_lib.clips.check import report
 
     wanted = source_of(source)
+    if isinstance(wanted, Simulated):
+        raise StudyError(
+            "simulated clips are made, and checked whenever they are opened: check your own copies"
+        )
+    copy, policies = _read(wanted)
+    return report(copy, policies, progress, n_subjects)
+
+
+def _read(wanted: Published | Licensed | Manifest) -> tuple[Copy, Policies]:
+    """What was found in the files of a source, and the policies by which it is settled."""
+    # Imported here so that a page of simulated clips needs no spreadsheets.
+    from ethnicmer_lib.clips.manifest import read_manifest
+    from ethnicmer_lib.clips.published import read_flow
+    from ethnicmer_lib.clips.reading import read_copy
+
     if isinstance(wanted, Published):
-        return check.report(read_flow(wanted.folder, wanted.mapping), AS_WRITTEN, progress, n_subjects)
+        return read_flow(wanted.folder, wanted.mapping), AS_WRITTEN
     if isinstance(wanted, Manifest):
-        return check.report(read_manifest(wanted), wanted.policies, progress, n_subjects)
-    if isinstance(wanted, Licensed):
-        copies = (wanted.casme2, wanted.samm, wanted.annotations, wanted.policies)
-        return check.check(*copies, progress, n_subjects, wanted.mapping)
-    raise StudyError("simulated clips are made, and checked whenever they are opened: check your own copies")
+        return read_manifest(wanted), wanted.policies
+    folders = {CASME2: wanted.casme2, SAMM: wanted.samm}
+    coding = {CASME2: wanted.casme2_coding, SAMM: wanted.samm_coding}
+    about = (wanted.annotations, wanted.policies, wanted.mapping, coding, wanted.face_model)
+    return read_copy(folders, *about), wanted.policies
 
 
 def open_clips(
@@ -153,23 +186,15 @@ def open_clips(
     ['A', 'B']
     """
     wanted = source_of(source)
-    # Imported here so that a page of other clips needs neither the simulator nor spreadsheets.
-    if isinstance(wanted, Published):
-        from ethnicmer_lib.clips.published import open_flow
-
-        return open_flow(wanted.folder, wanted.mapping)
     from ethnicmer_lib.clips.licensed import open_copy, open_licensed
 
-    if isinstance(wanted, Manifest):
-        from ethnicmer_lib.clips.manifest import read_manifest
-
-        clips = open_copy(read_manifest(wanted), wanted.policies)
-        clips.publish(wanted.publishable)
+    if not isinstance(wanted, Simulated):
+        clips = open_copy(*_read(wanted))
+        clips.publish(getattr(wanted, "publishable", ()))
+        if getattr(wanted, "pseudonyms", False):
+            clips.hide(secret())
         return clips
-    if isinstance(wanted, Licensed):
-        clips = open_licensed(wanted.casme2, wanted.samm, wanted.annotations, wanted.policies, wanted.mapping)
-        clips.publish(wanted.publishable)
-        return clips
+    # Imported here so that a page of other clips does not need the simulator.
     from ethnicmer_lib.simulator.layout import FOLDERS, GROUPS
     from ethnicmer_lib.simulator.write import fingerprint, write_cohort
 

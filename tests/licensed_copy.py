@@ -44,6 +44,19 @@ SAMM_ROWS = [
 ]
 
 
+# One stage, one weak classifier: a bright square in the middle of a dark window.
+CASCADE = """<?xml version="1.0"?>
+<opencv_storage><cascade type_id="opencv-cascade-classifier">
+<stageType>BOOST</stageType><featureType>HAAR</featureType><height>20</height><width>20</width>
+<stageParams><maxWeakCount>1</maxWeakCount></stageParams>
+<featureParams><maxCatCount>0</maxCatCount></featureParams><stageNum>1</stageNum>
+<stages><_><maxWeakCount>1</maxWeakCount><stageThreshold>0.5</stageThreshold><weakClassifiers><_>
+<internalNodes>0 -1 0 1.5</internalNodes><leafValues>0. 1.</leafValues></_></weakClassifiers></_></stages>
+<features><_><rects><_>0 0 20 20 -1.</_><_>5 5 10 10 4.</_></rects><tilted>0</tilted></_></features>
+</cascade></opencv_storage>
+"""
+
+
 @dataclass
 class Study:
     """A pair of folders; change ``casme2_rows`` or ``samm_rows`` before ``write``."""
@@ -132,6 +145,14 @@ def picture(path: Path, value: int, colour: bool) -> None:
     if colour:
         image = np.dstack([np.zeros_like(image), np.zeros_like(image), np.full_like(image, 250)])
     assert cv2.imwrite(str(path), image)
+
+
+def squares(*places: tuple[int, int], size=(120, 160), side=30) -> np.ndarray:
+    """A dark frame with bright squares, which the cascade of :data:`CASCADE` takes for faces."""
+    frame = np.full(size, 10, np.uint8)
+    for x, y in places:
+        frame[y : y + side, x : x + side] = 200
+    return frame
 
 
 def refused(copy: Study, *words: str, **policies: object) -> None:

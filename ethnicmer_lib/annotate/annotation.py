@@ -20,12 +20,12 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from ethnicmer_lib.annotate.faces import FaceDetector, open_detector
 from ethnicmer_lib.annotate.facexformer import checkpoint as weights
 from ethnicmer_lib.annotate.facexformer.network import FaceXFormer
 from ethnicmer_lib.annotate.facexformer.pixels import prepare
 from ethnicmer_lib.annotate.records import CLASSES, PROBABILITIES, check_name, typed, write_records
 from ethnicmer_lib.annotate.screening import SUBJECT, Screening, groups_table, read_corrections, screen
+from ethnicmer_lib.clips.faces import FaceDetector, open_detector
 from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.table import Clips
 from ethnicmer_lib.errors import StudyError
@@ -115,6 +115,8 @@ def write_annotation(
     ``screening.read_corrections``; file names are looked at before the work begins.
     """
     check_name(out)
+    if cohort.hidden:
+        raise StudyError("records under pseudonyms fit no clip: annotate without -p source.pseudonyms=true")
     corrected = None if corrections is None else read_corrections(corrections)
     about = annotator(checkpoint, detectors) | {"moment": "onset"} | asdict(cohort.provenance)
     records = annotate(cohort, checkpoint, detectors, progress=True)

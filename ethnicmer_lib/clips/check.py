@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,28 @@ def look(
         if wide := [size for size in sizes[name] if size[1] >= UNCROPPED * size[0]]:
             value = f"{wide[0][1]} x {wide[0][0]} px and such: {sum(sizes[name][one] for one in wide)} clips"
             copy.problems.append(Problem("not_cropped", name, file=there.root, value=value))
+            if copy.detector:
+                _crop(copy, name, there, policies)
     return sizes
+
+
+def _crop(copy: Copy, name: str, there: FrameFolders, policies: Policies) -> None:
+    """Crop the wide frames of a database's kept clips, all of a clip by the box of the face in its onset frame."""
+    clips, boxes, faceless = copy.clips[name], {}, []
+    for row in clips[clips["kept"] & clips["onset"].notna()].itertuples():
+        frame = there.read(row.subject, row.clip, int(row.onset), "onset")
+        if isinstance(frame, Problem) or frame.shape[1] < UNCROPPED * frame.shape[0]:
+            continue
+        box, _ = copy.detector.find(frame)
+        if box:
+            boxes[row.subject, row.clip] = box
+        else:
+            faceless.append(Problem("no_face", name, row.clip_id, there.folder(row.subject, row.clip)))
+    copy.folders[name] = replace(there, boxes=boxes)
+    rule = f"uncropped={policies.uncropped!r}"
+    new = f"by the faces of {len(boxes)} clips"
+    copy.decisions.append(Decision(name, "frames wider than a face", "as they are", new, rule))
+    add_missing(copy, name, faceless, policies)
 
 
 def add_missing(copy: Copy, name: str, found: list[Problem], policies: Policies) -> None:
@@ -162,8 +183,8 @@ def add_missing(copy: Copy, name: str, found: list[Problem], policies: Policies)
 def _files(row: Any, there: FrameFolders) -> tuple[list[Problem], tuple[int, ...]]:
     """Problems with one clip's files, and the height and width of its frames; ``row`` is one of a clips table."""
     numbers = {moment: getattr(row, moment) for moment in MOMENTS if pd.notna(getattr(row, moment))}
-    read = {moment: there.read(row.subject, row.clip, int(one), moment) for moment, one in numbers.items()}
-    sizes = {moment: found.shape[:2] for moment, found in read.items() if not isinstance(found, Problem)}
+    read = {moment: there.size(row.subject, row.clip, int(one), moment) for moment, one in numbers.items()}
+    sizes = {moment: found for moment, found in read.items() if not isinstance(found, Problem)}
     bad = [found for found in read.values() if isinstance(found, Problem)]
     if bad and bad[-1] is read.get("offset") and bad[-1].code != "no_frames":
         # Of the offset little is seen: whatever is wrong with its file stops nothing.

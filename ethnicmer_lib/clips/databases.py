@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from ethnicmer_lib.clips.folders import FrameFolders, inside, same_name
 from ethnicmer_lib.clips.labels import CASME2, SAMM
-from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import Problem
+from ethnicmer_lib.clips.settling import Settled
 from ethnicmer_lib.clips.simulated import MARKER
 from ethnicmer_lib.clips.table import Decision
 
@@ -24,13 +23,19 @@ TABLES = (".xlsx", ".xls", ".csv")
 DEPTH = 3  #: folders below the given one in which frames are looked for: CASME2/Cropped-updated/Cropped
 
 
-def coding_file(name: str, directory: Path, choice: str, log: list[Decision]) -> Path | Problem:
-    """The table of a database to use, from the first folder that holds any, or why there is none.
+def coding_file(
+    name: str, directory: Path, choice: str, given: Path | None = None
+) -> tuple[Path | Problem, list[Decision]]:
+    """The table of a database to use, from the first folder that holds any, or why there is none; and what was decided.
 
     Looked into are the given folder, those in it, and the one above. Among several tables ``choice`` 'only' gives
     none, 'newest' the one with the latest date in its name (eight digits), any other text the one whose name holds
-    it, whatever else it is called; which one it was is added to ``log``.
+    it, whatever else it is called. A path that is ``given`` is used as it is.
     """
+    if given is not None:
+        log = [Decision(name, "coding file", "looked for in the folder", given.name, "named by its path")]
+        there = given if os.path.isfile(given) else Problem("no_coding_file", name, file=given)
+        return there, log
     below = [directory, *(path for path in inside(directory) if path.is_dir())]
     tables, found = [], []
     for place in (*below, directory.parent):
@@ -43,23 +48,23 @@ def coding_file(name: str, directory: Path, choice: str, log: list[Decision]) ->
         dates = [max(re.findall(r"(?<!\d)\d{8}(?!\d)", path.stem), default="") for path in found]
         fitting = [path for path, date in zip(found, dates, strict=True) if all(dates) and date == max(dates)]
     if len(fitting) != 1 and len(found) == 1:
-        return found[0]
+        return found[0], []
     names = ", ".join(path.name for path in found or tables)
     if len(fitting) == 1:
-        if found != fitting:
-            log.append(Decision(name, "coding file", names, fitting[0].name, f"coding_file={choice!r}"))
-        return fitting[0]
+        chosen = Decision(name, "coding file", names, fitting[0].name, f"coding_file={choice!r}")
+        return fitting[0], [chosen] if found != fitting else []
     if found:
         value = f"coding_file={choice!r} fits {len(fitting)} of {names}"
-        return Problem("several_coding_files", name, file=found[0].parent, value=value)
+        return Problem("several_coding_files", name, file=found[0].parent, value=value), []
     value = f"{CODING[name][0]}; there: {names or _there(directory)}"
-    return Problem("no_coding_file", name, file=directory, value=value)
+    return Problem("no_coding_file", name, file=directory, value=value), []
 
 
 def frame_folders(
-    name: str, directory: Path, clips: pd.DataFrame, policies: Policies, log: list[Decision]
-) -> FrameFolders | Problem:
-    """Where the frames of ``clips`` are, or why they are nowhere; what was decided is added to ``log``."""
+    name: str, directory: Path, found: Settled, chosen: str
+) -> tuple[FrameFolders | Problem, list[Decision]]:
+    """Where the frames of clips are, or why they are nowhere, and what was decided by the policy ``casme2_frames``."""
+    clips = found.clips
     subjects, names = (set(clips[column].map(same_name)) for column in ("subject", "clip"))
     held = {
         place: [one for one in inside(place) if same_name(one.name) in subjects and one.is_dir()]
@@ -68,7 +73,6 @@ def frame_folders(
     # The other database may have subjects of these numbers, but not these clips.
     full = [p for p in held if names & {same_name(clip.name) for one in held[p] for clip in inside(one)}]
     full = full or [place for place in held if held[place]]
-    chosen = policies.casme2_frames if name == CASME2 else "any"
     there = sorted(
         (place for place in full if chosen == "any" or _kind(place, directory) in ("", chosen)),
         key=lambda place: (["cropped", "", "raw"].index(_kind(place, directory)), len(place.parts), place),
@@ -76,11 +80,11 @@ def frame_folders(
     if not there:
         first = "/".join(clips[["subject", "clip"]].iloc[0])
         value = f"no {first}/ to a depth of {DEPTH}; there: {_there(directory, held)}"
-        return Problem("no_frame_folder", name, file=directory, value=value)
-    names = [f"{place.relative_to(directory).as_posix()}/" for place in there]
+        return Problem("no_frame_folder", name, file=directory, value=value), []
+    names, log = [f"{place.relative_to(directory).as_posix()}/" for place in there], []
     if len(there) > 1 or (chosen == "any" and _kind(there[0], directory) == "raw"):
-        log.append(Decision(name, "frames", " and ".join(names), names[0], f"casme2_frames={chosen!r}"))
-    return FrameFolders(name, there[0])
+        log = [Decision(name, "frames", " and ".join(names), names[0], f"casme2_frames={chosen!r}")]
+    return FrameFolders(name, there[0]), log
 
 
 def _below(folder: Path, subjects: set[str], depth: int = DEPTH) -> Iterator[Path]:

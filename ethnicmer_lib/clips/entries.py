@@ -40,7 +40,9 @@ def _texts(given: Any) -> Any:
 
 Place = Annotated[Path, AfterValidator(place)]
 Texts = BeforeValidator(_texts)
-#: Entry of sources with frames of real people.
+#: Entries of sources with frames of real people.
+PSEUDONYMS = Field(False, description="whether subjects and clips go by pseudonyms, in pages and results")
+FACE_MODEL = Field(None, description="model file of the face detector that policies.uncropped names")
 PUBLISHABLE = Field(
     (),
     description="'DATABASE/SUBJECT' of those whom your agreement lets you show; of no other a frame is drawn",
@@ -67,7 +69,9 @@ class Manifest(BaseModel):
         {}, description="header: values; only these rows are read"
     )
     policies: Policies = Field(Policies(), description="what to do with quirks of a copy")
+    face_model: Place | None = FACE_MODEL
     publishable: tuple[str, ...] = PUBLISHABLE
+    pseudonyms: bool = PSEUDONYMS
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

@@ -51,16 +51,16 @@ class FrameClips(Clips):
         return self._read(row, int(row[moment]), moment)
 
     def _read(self, row: pd.Series, number: int, moment: str) -> np.ndarray:
-        found = self.folders[row["database"]].read(row["subject"], row["clip"], number, moment)
+        clip_id = self.own_name(row["clip_id"])
+        found = self.folders[row["database"]].read(*clip_id.split("/")[1:], number, moment)
         if isinstance(found, Problem):
             raise StudyError(found.message)
-        clip_id = row["clip_id"]
         return found if self.provenance.simulated else Frame.of(found, clip_id, self.may_show(clip_id))
 
     def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)
-        at, found = int(row[moment]), {}
-        for number in self.folders[row["database"]].around(row["subject"], row["clip"], at, before, after):
+        at, found, names = int(row[moment]), {}, self.own_name(clip_id).split("/")[1:]
+        for number in self.folders[row["database"]].around(*names, at, before, after):
             image = self._read(row, number, f"neighbour of {moment}")
             if image.shape != first.shape:
                 raise StudyError(
@@ -91,7 +91,7 @@ def open_licensed(
 
 def open_copy(copy: Copy, policies: Policies) -> FrameClips | FlowClips:
     """The kept clips of a copy; StudyError for the first thing in it that stops the study."""
-    if policies.missing_frames == "drop":
+    if policies.missing_frames == "drop" or copy.detector:
         look(copy, policies, everything=False)
     look_at_groups(copy, policies)
     for problem in copy.problems:
@@ -135,6 +135,8 @@ def _provenance(clips: pd.DataFrame, copy: Copy) -> Provenance:
         # What differs between the groups by construction; findings say it.
         built = [f", {n}={settings[n]:g}" for n in ("texture_cue", "action_unit_effect") if settings.get(n)]
         line = f"simulated cohort (seed {settings.get('seed', 'unknown')}{''.join(built)})"
+    if copy.detector:
+        content = [content, copy.detector.name, copy.detector.model_sha256]
     identity = digest([clips.astype(str).to_dict("records"), content])
     return Provenance(line, copy.marker is not None, identity, copy.others)
 

@@ -19,9 +19,10 @@ from ethnicmer_lib.clips.coding import HEADERS, coded, header, table_cells
 from ethnicmer_lib.clips.databases import frame_folders
 from ethnicmer_lib.clips.entries import Column, Manifest
 from ethnicmer_lib.clips.folders import FrameFolders, flow_image, is_inside, same_name
-from ethnicmer_lib.clips.labels import EMOTION_LABEL, database_name, subject_name
+from ethnicmer_lib.clips.labels import CASME2, EMOTION_LABEL, database_name, subject_name
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.clips.reading import Copy, one_row_each, settle, two_groups
+from ethnicmer_lib.clips.reading import Copy, face_detector, settle, two_groups
+from ethnicmer_lib.clips.settling import Settled, one_row_each
 from ethnicmer_lib.clips.table import LABELS, MOMENTS, Decision, Moment
 from ethnicmer_lib.errors import StudyError
 
@@ -42,7 +43,7 @@ def read_manifest(source: Manifest) -> Copy:
         raise StudyError(
             "a manifest needs source.frames or source.flow, the folder of its pictures, and not both"
         )
-    copy, table, folder = Copy(source=source.table.name), source.table, source.frames or source.flow
+    copy, table, folder = Copy(), source.table, source.frames or source.flow
     moments = MOMENTS if source.frames else ()
     wrong = partial(Problem, database="manifest")
     if not folder.is_dir():
@@ -56,7 +57,10 @@ def read_manifest(source: Manifest) -> Copy:
     found: list[Problem] = []
     clips = coded(cells, cells["subject"][cells["subject"] != ""], table, found, known, moments)
     found += _name_problems(clips, table)
-    clips = one_row_each(copy, clips, source.policies)
+    once = one_row_each(clips, source.policies.double_rows)
+    clips, copy.decisions = once.clips, [*copy.decisions, *once.decisions]
+    if source.frames:
+        copy.detector = face_detector(source.policies, source.face_model)
     copy.images = None if source.frames else {}
     names, what = " + ".join(clips["database"].unique()), "frames" if source.frames else "flow images"
     copy.title, copy.others = f"{names}, {what} of a manifest", True
@@ -208,9 +212,12 @@ def _add(
         paths = {(row.subject, row.clip): Path(row.path) for row in clips.itertuples()}
         there = FrameFolders(name, folder, paths, folder)
     else:
-        there = frame_folders(name, folder, clips, policies, copy.decisions)
+        there, log = frame_folders(
+            name, folder, Settled(clips), policies.casme2_frames if name == CASME2 else "any"
+        )
         there = replace(there, fence=folder) if isinstance(there, FrameFolders) else there
-    settle(copy, name, clips, wrong, source.table, policies, there)
+        copy.decisions += log
+    settle(copy, name, Settled(clips, tuple(wrong)), source.table, policies, there)
 
 
 def _read_flow(copy: Copy, clips: pd.DataFrame, folder: Path) -> Iterator[Problem]:

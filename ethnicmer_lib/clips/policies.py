@@ -23,6 +23,8 @@ class Policies:
     double_rows: Literal["refuse", "first", "last"] = "refuse"  #: two rows of a clip in the coding file
     #: of several coding files: none ('only' one may be there), the 'newest', or one by part of its name
     coding_file: Annotated[str, BeforeValidator(str), Field(min_length=1)] = "only"
+    #: frames that are much wider than a face: cropped by a detector of faces, whose file is source.face_model
+    uncropped: Literal["as_is", "yunet", "cascade"] = "as_is"
     casme2_frames: Literal["any", "cropped", "raw"] = "any"  #: 'any': the cropped ones where they are there
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +14,29 @@ import pandas as pd
 from ethnicmer_lib.clips import labels
 from ethnicmer_lib.clips.coding import read_coding
 from ethnicmer_lib.clips.databases import coding_file, frame_folders
+from ethnicmer_lib.clips.faces import FaceDetector, open_detector
 from ethnicmer_lib.clips.folders import FrameFolders
 from ethnicmer_lib.clips.label_tables import read_groups
-from ethnicmer_lib.clips.labels import CLIP_KEY, GROUP_COLUMNS
+from ethnicmer_lib.clips.labels import CASME2, CLIP_KEY, GROUP_COLUMNS
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.problems import Problem
-from ethnicmer_lib.clips.settling import correct_known, settle_apexes, settle_numbers
+from ethnicmer_lib.clips.settling import Settled, one_row_each, settle_apexes, settle_numbers
 from ethnicmer_lib.clips.simulated import read_marker, simulated_root, unsealed
-from ethnicmer_lib.clips.table import DROPPED, Decision, facts
+from ethnicmer_lib.clips.table import Decision, facts
 from ethnicmer_lib.errors import StudyError
 
 GROUPS = "groups.csv"
 RELEASED = "the released label table"
 FEW = 5  #: so many clips may lack a row before the coding file counts as cut short
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """A table of group labels, where it comes from, and by which mapping."""
+
+    table: pd.DataFrame
+    source: str
+    mapping: str
 
 
 @dataclass
@@ -34,9 +45,8 @@ class Copy:
 
     ``coding`` holds the coding files; ``clips`` every coded clip once, with ethnicity and group (<NA> without one),
     its settled apex and ``kept`` (bool: whether the study uses it); ``images`` their flow by clip_id where there are no
-    frames; ``title`` says what the clips of a manifest are, ``others`` whether they are not the paper's; ``groups`` the
-    table of group labels, None where there is none, and ``source`` where it comes from; ``root`` and ``marker`` those
-    of a simulated cohort.
+    frames; ``title`` says what the clips of a manifest are, ``others`` whether they are not the paper's; ``root`` and
+    ``marker`` those of a simulated cohort; ``detector`` crops frames that are wider than a face.
     """
 
     coding: dict[str, Path] = field(default_factory=dict)
@@ -45,31 +55,46 @@ class Copy:
     images: dict[str, np.ndarray] | None = None
     title: str = ""
     others: bool = False
-    groups: pd.DataFrame | None = None
-    source: str = ""
     root: Path | None = None
     marker: dict[str, Any] | None = None
+    detector: FaceDetector | None = None
     problems: list[Problem] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
 
 def read_copy(
-    folders: Mapping[str, Path | None], groups: Path | None, policies: Policies, mapping: str = "paper"
+    folders: Mapping[str, Path | None],
+    groups: Path | None,
+    policies: Policies,
+    mapping: str = "paper",
+    coding: Mapping[str, Path | None] | None = None,
+    face_model: Path | None = None,
 ) -> Copy:
     """Walk through the reader's folders, by database (one may be None): every row, every folder, every file name.
 
-    Nothing is refused but what leaves nothing to read: StudyError when no folder is given.
+    ``coding`` are paths of coding files by database, where they are not to be looked for; ``face_model`` is the file of
+    the detector that the policy ``uncropped`` names. Nothing is refused but what leaves nothing to read: StudyError
+    when no folder is given, or a coding file without one, or the detector cannot be opened.
     """
+    coding = {name: path for name, path in (coding or {}).items() if path}
     given = {name: Path(folder).expanduser().resolve() for name, folder in folders.items() if folder}
     if not given:
         raise StudyError("your own copy is needed: give --casme2 DIR, --samm DIR or both")
-    copy = Copy()
+    for name in [name for name in coding if name not in given]:
+        raise StudyError(f"{name}: its coding file {coding[name]} is given, and no folder of its frames")
+    copy = Copy(detector=face_detector(policies, face_model))
     present = {name: folder for name, folder in given.items() if folder.is_dir()}
     copy.problems += [Problem("no_folder", name, file=given[name]) for name in given if name not in present]
     if present:
-        _read_groups(copy, present, groups, mapping)
+        _read_simulated(copy, present)
+    if groups is None and copy.root is not None:
+        groups = copy.root / GROUPS
+    known = read_labels(groups and Path(groups).expanduser(), mapping) if present else None
+    if isinstance(known, StudyError):
+        copy.problems.append(Problem("labels_unreadable", " and ".join(present), value=str(known)))
+        known = None
     for name, folder in present.items():
-        _read_database(copy, name, folder, policies, mapping)
+        _read_database(copy, name, folder, policies, known, coding.get(name))
     names = ", ".join(path.name for path in copy.coding.values())
     if policies.coding_file not in ("only", "newest") and names and policies.coding_file not in names:
         value = f"coding_file={policies.coding_file!r} fits none of {names}"
@@ -77,91 +102,88 @@ def read_copy(
     return copy
 
 
-def _read_groups(copy: Copy, given: Mapping[str, Path], groups: Path | None, mapping: str) -> None:
-    """Marker and seal of a simulated cohort; the group labels: a reader's, the cohort's own, or the released ones."""
-    both = " and ".join(given)
+def face_detector(policies: Policies, model: Path | None) -> FaceDetector | None:
+    """The detector by which frames are cropped, None where they are not; StudyError as ``faces.open_detector``."""
+    return None if policies.uncropped == "as_is" else open_detector(policies.uncropped, model)
+
+
+def _read_simulated(copy: Copy, given: Mapping[str, Path]) -> None:
+    """Marker and seal of a simulated cohort, added to ``copy``."""
     try:
         copy.root = simulated_root(given)
         if copy.root is not None:
-            groups = groups or copy.root / GROUPS
             copy.marker = read_marker(copy.root)
             copy.problems += unsealed(copy.root, given)
     except StudyError as error:
-        copy.problems.append(Problem("not_simulated", both, value=str(error)))
+        copy.problems.append(Problem("not_simulated", " and ".join(given), value=str(error)))
+
+
+def read_labels(groups: Path | None, mapping: str) -> Labels | StudyError:
+    """The group labels of a table, or the released ones by a mapping; or why they cannot be used."""
     try:
         if groups is None:
-            copy.groups, copy.source = labels.coded_clips(mapping), RELEASED
-        elif mapping != "paper":
+            return Labels(labels.coded_clips(mapping), RELEASED, mapping)
+        if mapping != "paper":
             raise StudyError(
                 f"mapping={mapping!r} maps the released labels, and the groups here come from "
                 f"{groups}; write the groups you want there, or leave mapping at 'paper'"
             )
-        else:
-            path = Path(groups).expanduser()
-            copy.groups, copy.source = read_groups(path), str(path)
+        return Labels(read_groups(groups), str(groups), mapping)
     except StudyError as error:
-        copy.problems.append(Problem("labels_unreadable", both, value=str(error)))
+        return error
 
 
-def _read_database(copy: Copy, name: str, directory: Path, policies: Policies, mapping: str) -> None:
+def labelled(name: str, coding: Path, double_rows: str, groups: Labels | None) -> Settled:
+    """The clips of a coding file, each once as the policy ``double_rows`` says, with their groups where there are."""
+    rows, wrong = read_coding(coding, name)
+    found = one_row_each(rows, double_rows)
+    if groups is None:
+        return found.then(found.clips, wrong)
+    given, problems = groups.table[groups.table["database"] == name], []
+    clips = found.clips.merge(given[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
+    if len(clips):
+        problems = list(_label_problems(clips, given, name, groups.source, coding))
+    clips, left_out = labels.drop_left_out(clips, groups.mapping)
+    return found.then(clips, [*problems, *wrong], left_out)
+
+
+def _read_database(
+    copy: Copy, name: str, directory: Path, policies: Policies, groups: Labels | None, table: Path | None
+) -> None:
     """Coding file, labels and frames of one database, all added to ``copy``."""
-    coding = coding_file(name, directory, policies.coding_file, copy.decisions)
+    coding, log = coding_file(name, directory, policies.coding_file, table)
+    copy.decisions += log
     if isinstance(coding, Problem):
         copy.problems.append(coding)
         return
-    rows, wrong = read_coding(coding, name)
-    clips = one_row_each(copy, rows, policies)
-    if copy.groups is not None:
-        groups = copy.groups[copy.groups["database"] == name]
-        clips = clips.merge(groups[list(GROUP_COLUMNS)], on=CLIP_KEY, how="left", validate="one_to_one")
-        if len(clips):
-            copy.problems += _label_problems(clips, groups, name, copy.source, coding)
-        clips, left_out = labels.drop_left_out(clips, mapping)
-        copy.decisions += left_out
-    there = None if clips.empty else frame_folders(name, directory, clips, policies, copy.decisions)
-    settle(copy, name, clips, wrong, coding, policies, there)
-
-
-def one_row_each(copy: Copy, rows: pd.DataFrame, policies: Policies) -> pd.DataFrame:
-    """The clips of a table's rows, each once as ``double_rows`` says, and ``kept`` where it has a label."""
-    rule = f"double_rows={policies.double_rows!r}"
-    lost = rows["clip_id"].duplicated(keep="last" if policies.double_rows == "last" else "first")
-    for row in rows[lost].itertuples():
-        copy.decisions.append(Decision(row.clip_id, "coding row", f"row {row.row}", DROPPED, rule))
-    clips = rows[~lost].drop(columns="row").reset_index(drop=True)
-    return clips.assign(kept=clips["label"].notna())  # an unknown emotion stops the study by itself
+    found, there, log = labelled(name, coding, policies.double_rows, groups), None, []
+    if len(found.clips):
+        there, log = frame_folders(
+            name, directory, found, policies.casme2_frames if name == CASME2 else "any"
+        )
+    copy.decisions += log
+    settle(copy, name, found, coding, policies, there)
 
 
 def settle(
     copy: Copy,
     name: str,
-    clips: pd.DataFrame,
-    wrong: list[Problem],
+    found: Settled,
     coding: Path,
     policies: Policies,
     there: FrameFolders | Problem | None,
 ) -> None:
-    """Settle the clips of one database, whose frames are ``there``, and add them to ``copy``; ``wrong``: its table."""
-    corrected, settled = correct_known(clips, policies), []
-    mended = [("apex_outside", one.clip) for one in corrected]
-    copy.problems += [one for one in wrong if (one.code, one.clip) not in mended]
-    copy.problems += [one._replace(file=coding) for one in settle_apexes(clips, policies, copy.decisions)]
-    copy.coding[name], copy.clips[name] = coding, clips
+    """Settle the clips of one database, whose frames are ``there``, and add them to ``copy``."""
+    found = settle_apexes(found, coding, policies.known_errors, policies.apex, policies.missing_apex)
     if isinstance(there, FrameFolders):
-        copy.folders[name] = there
-        copy.problems += _folder_problems(clips, there)
-        settled = settle_numbers(clips, there, policies)
-        extents = [there.extent(*one.clip.split("/")[1:]) for one in corrected]
-        corrected = [
-            one._replace(value=f"{one.value}; {it}") for one, it in zip(corrected, extents, strict=True)
-        ]
+        copy.problems += folder_problems(found, there)
+        numbers = policies.renumbered, policies.missing_frames, policies.nearest_within
+        found, copy.folders[name] = settle_numbers(found, there, *numbers)
     elif there:
         copy.problems.append(there)
-    copy.problems += [*settled, *(one._replace(file=coding) for one in corrected)]
-    for one in (*settled, *corrected):
-        if "; used: " in one.value:
-            old, new = one.value.split("; used: ")
-            copy.decisions.append(Decision(one.clip, one.code, old, new, one.settled_by(policies)))
+    copy.coding[name], copy.clips[name] = coding, found.clips.copy()
+    copy.problems += found.problems
+    copy.decisions += found.decisions
 
 
 def _label_problems(
@@ -180,10 +202,20 @@ def _label_problems(
         yield Problem("clip_not_coded", name, clip_id, coding, "as in every public copy" if nowhere else "")
     yield from two_groups(groups, name, source)
     if source == RELEASED:
-        both = clips.merge(groups[["clip_id", "emotion"]], on="clip_id", suffixes=("", "_released"))
+        told = ["clip_id", "emotion", "action_units"]
+        both = clips.merge(groups[told], on="clip_id", suffixes=("", "_released"))
         for row in both[both["emotion"] != both["emotion_released"]].itertuples():
             value = f"{row.emotion}, not {row.emotion_released}"
             yield Problem("emotion_differs", name, row.clip_id, coding, value)
+        units, released = (both[column].map(_units) for column in ("action_units", "action_units_released"))
+        for row in both[units.ne(released) & both["action_units"].ne("")].itertuples():
+            value = f"{row.action_units}, not {row.action_units_released or 'none'}"
+            yield Problem("units_differ", name, row.clip_id, coding, value, row.kept)
+
+
+def _units(text: str) -> str:
+    """The Action Units of a coder's text with their sides, without intensities, in one order."""
+    return "+".join(sorted(re.findall(r"[LR]?\d+", re.sub(r"([LR])[ABT]", r"\1", text.upper()))))
 
 
 def two_groups(clips: pd.DataFrame, name: str, source: object) -> Iterator[Problem]:
@@ -193,17 +225,19 @@ def two_groups(clips: pd.DataFrame, name: str, source: object) -> Iterator[Probl
             yield Problem("two_groups", name, "", source, f"{subject}: {', '.join(found)}")
 
 
-def _folder_problems(clips: pd.DataFrame, there: FrameFolders) -> Iterator[Problem]:
+def folder_problems(settled: Settled, there: FrameFolders) -> list[Problem]:
     """Folders that are there twice or oddly spelled, and files of one number."""
-    for subject in clips["subject"].unique() if there.paths is None else ():
-        yield from _spelled(there.spellings(subject), subject, there.database)
-    for row in clips.itertuples():
+    problems: list[Problem] = []
+    for subject in settled.clips["subject"].unique() if there.paths is None else ():
+        problems += _spelled(there.spellings(subject), subject, there.database)
+    for row in settled.clips.itertuples():
         found = there.spellings(row.subject, row.clip)
         wanted = row.clip if there.paths is None or not found else found[0].name
-        problems = list(_spelled(found, wanted, there.database, row.clip_id))
+        odd = list(_spelled(found, wanted, there.database, row.clip_id))
         twice = there.scan(row.subject, row.clip)[1]
-        problems += [Problem("double_frame", there.database, row.clip_id, found[0], names) for names in twice]
-        yield from (problem._replace(kept=row.kept) for problem in problems)
+        odd += [Problem("double_frame", there.database, row.clip_id, found[0], names) for names in twice]
+        problems += [problem._replace(kept=row.kept) for problem in odd]
+    return problems
 
 
 def _spelled(found: list[Path], wanted: str, database: str, clip: str = "") -> Iterator[Problem]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ethnicmer_lib.clips.pseudonyms import pseudonym, pseudonyms
 from ethnicmer_lib.errors import StudyError, check_name
 from ethnicmer_lib.store.provenance import Provenance
 
@@ -80,6 +83,27 @@ class Clips(ABC):
         self.provenance = provenance
         self.decisions = pd.DataFrame(list(decisions), columns=list(Decision._fields), dtype=str)
         self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
+        self._own: dict[str, str] = {}
+
+    def hide(self, key: bytes) -> None:
+        """Give every subject and clip a pseudonym made with a secret ``key``, in the table and in the decisions."""
+        own = self.table["clip_id"].tolist()
+        self.table = pseudonyms(self.table, key)
+        self._own = dict(zip(self.table["clip_id"], own, strict=True))
+        self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
+        self.decisions["clip"] = [pseudonym(clip_id, key) for clip_id in self.decisions["clip"]]
+        # What is kept of the same clips holds their names.
+        fingerprint = hashlib.sha256(key + self.provenance.fingerprint.encode()).hexdigest()[:16]
+        self.provenance = replace(self.provenance, fingerprint=fingerprint)
+
+    def own_name(self, clip_id: str) -> str:
+        """The clip_id of a clip as its database has it, where ``clip_id`` may be a pseudonym."""
+        return self._own.get(clip_id, clip_id)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether subjects and clips have pseudonyms."""
+        return bool(self._own)
 
     def row(self, clip_id: str) -> pd.Series:
         """The clip's row; StudyError when the cohort has no such clip."""
@@ -89,13 +113,15 @@ class Clips(ABC):
 
     def may_show(self, clip_id: str) -> bool:
         """Whether a frame of a clip may go on a page: of simulated people, and of those that the reader has listed."""
-        return self.provenance.simulated or clip_id.rpartition("/")[0] in self.publishable
+        return self.provenance.simulated or self.own_name(clip_id).rpartition("/")[0] in self.publishable
 
     def publish(self, subjects: Collection[str]) -> None:
         """Let the frames of some subjects, 'DATABASE/SUBJECT', be shown; StudyError for one that has no clip here."""
         for subject in subjects:
             check_name(
-                "publishable subject", subject, sorted(set(self.table["clip_id"].str.rpartition("/")[0]))
+                "publishable subject",
+                subject,
+                sorted({self.own_name(one).rpartition("/")[0] for one in self._row}),
             )
         self.publishable = frozenset(subjects)
 

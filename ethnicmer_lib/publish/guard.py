@@ -82,7 +82,9 @@ class Guard:
             ids.iloc[:: -(-len(ids) // CLIPS)] for _, ids in rows.groupby(["database", "subject"])["clip_id"]
         ]
         return (
-            cls({clip_id: clips.frames(clip_id, "onset") for ids in own for clip_id in ids}) if own else None
+            cls({clips.own_name(clip_id): clips.frames(clip_id, "onset") for ids in own for clip_id in ids})
+            if own
+            else None
         )
 
     def look(self, picture: np.ndarray) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from ethnicmer_lib.networks.recipe import Recipe
 from ethnicmer_lib.networks.switches import Switches
@@ -55,6 +55,12 @@ def _allowed(about: Mapping[str, Any]) -> str:
     return ", ".join([about["type"], *limits])
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name is given twice")
+    return names
+
+
 class Known(Parameters):
     """Every parameter; a chapter has some of them."""
 
@@ -90,7 +96,7 @@ class Known(Parameters):
         min_length=1,
         description="what networks start from: 'none', 'imagenet' (downloaded) or a file",
     )
-    variants: tuple[Variant, ...] = Field(
+    variants: Annotated[tuple[Variant, ...], AfterValidator(_each_once)] = Field(
         ("resnet18", "dual_motion", "dual_rgb", "tinyvit"),
         min_length=1,
         description="rows of Table V to train",

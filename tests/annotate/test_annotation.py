@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ethnicmer_lib.annotate import annotation
 from ethnicmer_lib.annotate.annotation import annotate, annotator, groups_from, screened
-from ethnicmer_lib.annotate.faces import FaceDetector, Found, open_detector
 from ethnicmer_lib.annotate.records import CLASSES, COLUMNS, PROBABILITIES, check_name, typed, write_records
+from ethnicmer_lib.clips.faces import FaceDetector, Found, open_detector
 from ethnicmer_lib.clips.label_tables import read_groups
 from ethnicmer_lib.clips.labels import GROUP_COLUMNS, annotations, coded_clips
 from ethnicmer_lib.errors import StudyError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ import licensed_copy
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from ethnicmer_lib.clips import labels
@@ -98,6 +100,18 @@ def move(old: str, new: str):
 def jpeg(height: int, width: int, colour: bool = True) -> bytes:
     shape = (height, width, 3) if colour else (height, width)
     return cv2.imencode(".jpg", np.full(shape, 90, np.uint8))[1].tobytes()
+
+
+def noted(orientation: int, kind: str = "JPEG") -> bytes:
+    """A picture with a note of how it is to be turned."""
+    note = Image.Exif()
+    note[ExifTags.Base.Orientation] = orientation
+    Image.new("RGB", (40, 48), "gray").save(file := io.BytesIO(), kind, exif=note)
+    return file.getvalue()
+
+
+def png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def huge() -> bytes:
@@ -255,6 +269,10 @@ PLANTS = {
     "no_offset_file": file("reg_img86.jpg"),
     "not_an_image (empty)": file("reg_img59.jpg", b""),
     "not_an_image (huge)": file("reg_img59.jpg", huge()),
+    "turned_image": file("reg_img59.jpg", noted(6)),
+    "turned_image (upside down, PNG)": file("reg_img59.jpg", noted(3, "PNG")),
+    "deep_image": file("reg_img59.jpg", png(np.full((48, 40), 4000, np.uint16))),
+    "transparent_image": file("reg_img59.jpg", png(np.full((48, 40, 4), 90, np.uint8))),
     "truncated_file": file("reg_img59.jpg", jpeg(48, 40)[:-40]),
     "not_an_image": file("reg_img59.jpg", b"no picture at all"),
     "sizes_differ": file("reg_img59.jpg", jpeg(50, 40)),
@@ -267,7 +285,9 @@ GIVEN = {
     "nothing_left": {"policies": Policies(apex="drop")},
 }
 #: Only the released labels come with emotions.
-RELEASED_ONLY = {"emotion_differs"}
+RELEASED_ONLY = {"emotion_differs", "units_differ"}
+#: Of frames that are cropped by a detector, planted in test_policies.py.
+CROPPED_ONLY = {"no_face"}
 #: Of manifests and flow features, planted in test_manifest.py.
 LISTED_ONLY = {
     "no_manifest", "wrong_manifest", "not_released", "label_differs", "bad_name", "outside", "same_subject",
@@ -291,7 +311,9 @@ def test_a_sound_copy_is_silent(sound):
 
 
 def test_there_is_a_plant_for_every_kind():
-    assert {plant.split(" (")[0] for plant in PLANTS} | RELEASED_ONLY | LISTED_ONLY == set(KINDS)
+    assert {plant.split(" (")[0] for plant in PLANTS} | RELEASED_ONLY | CROPPED_ONLY | LISTED_ONLY == set(
+        KINDS
+    )
     assert all(kind.meaning and kind.fix for kind in KINDS.values())
     assert all(hasattr(Policies(), kind.policy) for kind in KINDS.values() if kind.policy)
 
@@ -469,6 +491,19 @@ def test_another_emotion_than_the_released_one_is_named(complete):
     assert [one.code for one in report.problems] == ["emotion_differs"]
     assert "fear, not happiness" in report.text()
     assert report.exit_code == WARNINGS
+
+
+def test_other_action_units_than_the_released_ones_are_named(complete):
+    rows = complete.casme2_rows[:2]
+    changed = [(*row[:-2], units, row[-1]) for row, units in zip(rows, ("12B", "R18"), strict=True)]
+    complete.casme2_rows[:2] = changed
+    complete.write_coding()
+    try:
+        report = check(complete.casme2, complete.samm)
+    finally:
+        complete.casme2_rows[:2] = rows
+        complete.write_coding()
+    assert [(one.code, one.value) for one in report.problems] == [("units_differ", "R18, not 18")]
 
 
 def test_the_command_prints_the_report_and_its_exit_code_tells(sound, tmp_path):

@@ -177,6 +177,7 @@ def given_on_the_command_line(*pairs: str):
         "seed=" + "9" * 5000, "seed=0x10", "seed={a: 1}", "seed=" + "[" * 5000, "=3", "seed", "seed.x=3", "recipe=3",
         "recipe.learning_rate=true", "recipe.learning_rate=.nan", "recipe.learning_rate=.inf",
         "recipe.learning_rate=-1", "recipe.epochs=1e9", "n_seeds=0", "source=", "source.seed=-1", "folds=one",
+        "variants=[resnet18, resnet18]",
     ],
     ids=lambda pair: pair[:30],
 )  # fmt: skip

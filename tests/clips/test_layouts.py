@@ -10,10 +10,13 @@ import openpyxl
 import pandas as pd
 import pytest
 from licensed_copy import refused
+from PIL import ExifTags, Image
 
-from ethnicmer_lib.clips.check import WARNINGS, check
+from ethnicmer_lib.clips.check import UNUSABLE, WARNINGS, check
 from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
+from ethnicmer_lib.errors import StudyError
+from ethnicmer_lib.sources import check_source, open_clips
 
 CODING = "CASME2-coding-20140508.xlsx"
 
@@ -104,6 +107,17 @@ def test_frames_are_known_by_the_last_number_of_any_image(copy, name):
     assert use(copy) == 6
 
 
+@pytest.mark.catalogue
+def test_an_opaque_alpha_channel_and_a_note_that_turns_nothing_do_no_harm(copy):
+    for number, path in enumerate(sorted((copy.casme2 / "Cropped").rglob("*.jpg"))):
+        image = Image.open(path).convert("RGBA" if number % 2 else "RGB")
+        note = Image.Exif()
+        note[ExifTags.Base.Orientation] = 1
+        path.unlink()
+        image.save(path.with_suffix(".png"), exif=note)
+    assert use(copy) == 6
+
+
 def test_a_copied_file_is_a_second_one_of_its_frame(copy):
     path = copy.casme2 / "Cropped/sub01/EP02_01f/reg_img59.jpg"
     shutil.copy(path, path.with_name("reg_img59 (1).jpg"))
@@ -152,6 +166,27 @@ def test_another_name_is_listed_and_can_be_chosen(copy):
     assert use(copy, coding_file="of 2018") == 6
 
 
+def test_a_coding_file_is_named_by_its_path(copy, tmp_path):
+    path = tmp_path / "elsewhere" / "my codes.xlsx"
+    path.parent.mkdir()
+    shutil.copy(copy.casme2 / CODING, path)
+    shutil.copy(path, copy.casme2 / "CASME2-coding-20190701.xlsx")
+    refused(copy, "it is not clear which coding file to use")
+    source = {"kind": "licensed", "casme2": copy.casme2, "samm": copy.samm, "casme2_coding": path}
+    text = check_source(source, progress=False).text()
+    assert "coding file: looked for in the folder; used: my codes.xlsx (named by its path)" in text
+    assert len(open_clips(source)) == 6
+    for wrong, words in (
+        (source | {"casme2_coding": path.parent}, r"no coding file .*source\.casme2_coding=FILE"),
+        (source | {"casme2": None}, "CASME II: its coding file .*my codes.xlsx is given, and no folder"),
+        (source | {"policies": {"coding_file": "2019"}}, "coding_file='2019' fits none of my codes.xlsx"),
+    ):
+        with pytest.raises(StudyError, match=words):
+            open_clips(wrong)
+        if wrong["casme2"]:
+            assert check_source(wrong, progress=False).exit_code == UNUSABLE
+
+
 def test_a_choice_that_fits_no_coding_file_is_not_passed_over(copy):
     refused(copy, "coding_file='20190701' fits none of CASME2-coding-20140508.xlsx", coding_file="20190701")
     assert use(copy, coding_file="20140508") == 6
@@ -176,7 +211,7 @@ def test_short_headers_and_other_sheets_are_read(copy):
 
 def test_a_coding_file_that_is_cut_short_is_noticed_with_numbers(copy):
     report = check(copy.casme2, copy.samm)
-    assert report.table()["kind"].tolist() == ["short_table", "short_table"]
+    assert report.table()["kind"].tolist().count("short_table") == 2
     assert (
         "4 clips in the file, 256 in the released label table, 253 of them not in the file" in report.text()
     )

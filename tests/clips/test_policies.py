@@ -18,7 +18,7 @@ from ethnicmer_lib.clips.licensed import open_licensed
 from ethnicmer_lib.clips.policies import Policies
 from ethnicmer_lib.clips.table import MOMENTS, Decision
 from ethnicmer_lib.errors import StudyError
-from ethnicmer_lib.sources import open_clips
+from ethnicmer_lib.sources import check_source, open_clips
 
 OUT = "CASME II/sub01/EP02_01f"  # its apex is after its offset
 NONE = "CASME II/sub01/EP19_05f"  # it has no apex
@@ -225,3 +225,41 @@ def test_what_a_file_holds_is_decoded_or_named(tmp_path_factory, height, width, 
     for broken in (b"", b"no picture"):
         path.write_bytes(broken)
         assert decode(path) == "not_an_image"
+
+
+def test_wide_frames_are_cropped_to_the_face_by_a_named_detector(study, cascade):
+    study.write()
+    places = {}
+    for number, path in enumerate(sorted((study.casme2 / "Cropped").rglob("*.jpg"))):
+        place = places.setdefault(path.parent, (40 + 10 * len(places), 40))  # the head moves, the box stays
+        cv2.imwrite(str(path), licensed_copy.squares((place[0] + number % 2, place[1])))
+    source = {"kind": "licensed", "casme2": study.casme2, "policies": {"missing_apex": "drop"}}
+    raw = open_clips(source, progress=False)
+    report = check_source(source, progress=False)
+    assert "not_cropped" in report.table()["kind"].tolist()
+    assert "uncropped='yunet' or 'cascade'" in report.text()
+    cut = source | {"policies": {"missing_apex": "drop", "uncropped": "cascade"}, "face_model": cascade}
+    clips = open_clips(cut, progress=False)
+    assert clips.provenance.fingerprint != raw.provenance.fingerprint
+    assert "uncropped='cascade'" in clips.decisions["rule"].tolist()
+    assert (
+        "frames wider than a face: as they are; used: by the faces of 2 clips"
+        in check_source(cut, progress=False).text()
+    )
+    for clip_id in clips.table["clip_id"]:
+        onset, apex = (clips.frames(clip_id, moment) for moment in ("onset", "apex"))
+        whole = raw.frames(clip_id, "onset")
+        box = clips.folders["CASME II"].boxes[tuple(clip_id.split("/")[1:])]
+        assert onset.shape == apex.shape == (box.height, box.width, *whole.shape[2:])
+        assert np.array_equal(onset, whole[box.y : box.y + box.height, box.x : box.x + box.width])
+        assert onset.shape[1] < whole.shape[1]
+    faceless = study.casme2 / "Cropped/sub01/EP02_01f/reg_img46.jpg"
+    cv2.imwrite(str(faceless), licensed_copy.squares())
+    assert "no face is found in the onset frame" in check_source(cut, progress=False).text()
+    with pytest.raises(StudyError, match="EP02_01f: no face is found in the onset frame"):
+        open_clips(cut, progress=False)
+    cut["policies"]["missing_frames"] = "drop"
+    assert open_clips(cut, progress=False).table["clip_id"].tolist() == [PLAIN]
+    for read in (open_clips, check_source):
+        with pytest.raises(StudyError, match=r"'cascade': no model file was given \(source\.face_model"):
+            read(cut | {"face_model": None}, progress=False)

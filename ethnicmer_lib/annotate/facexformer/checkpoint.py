@@ -38,7 +38,9 @@ def load(path: Path) -> FaceXFormer:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)[KEY]
         network.load_state_dict(state, strict=True, assign=True)
     except _WRONG as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+        # Torch goes on to say how to run what is in it.
+        said = "it holds more than tensors" if isinstance(error, pickle.UnpicklingError) else error
+        reason = " ".join(f"{type(error).__name__}: {said}".split())[:400]
         raise StudyError(
             f"checkpoint {path} is truncated or not FaceXFormer's ({reason}); {GET_IT}"
         ) from error

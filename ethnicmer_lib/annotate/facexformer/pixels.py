@@ -8,8 +8,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from ethnicmer_lib.annotate.faces import Box
 from ethnicmer_lib.annotate.facexformer.network import SIDE
+from ethnicmer_lib.clips.faces import Box
 
 _MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # of ImageNet's RGB images
 

@@ -78,7 +78,7 @@ def annotate(
     Class 2 is named Asian and 3 Indian, as in the paper's release; the order is disputed, see the dataset chapter.
     """
     from ethnicmer_lib.annotate.annotation import write_annotation
-    from ethnicmer_lib.annotate.faces import open_detector
+    from ethnicmer_lib.clips.faces import open_detector
     from ethnicmer_lib.clips.labels import CASME2, SAMM
     from ethnicmer_lib.sources import open_clips
 

@@ -96,7 +96,8 @@ def open_detector(name: str, model: Path | None = None) -> FaceDetector:
     if name == "whole":
         return FaceDetector(name, "", None)
     if model is None or not model.is_file():
-        given = "no --face-model was given" if model is None else f"there is no file {model}"
+        asked = "no model file was given (source.face_model; of data annotate --face-model)"
+        given = asked if model is None else f"there is no file {model}"
         raise StudyError(f"face detector {name!r}: {given}. It is {DETECTORS[name]}")
     try:
         detect = {"yunet": _yunet, "cascade": _cascade}[name](model)

@@ -7,36 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from licensed_copy import squares
 
-from ethnicmer_lib.annotate import faces as facebox
-from ethnicmer_lib.annotate.faces import Box, enlarged, open_detector
+from ethnicmer_lib.clips import faces as facebox
+from ethnicmer_lib.clips.faces import Box, enlarged, open_detector
 from ethnicmer_lib.errors import StudyError
-
-# One stage, one weak classifier: a bright square in the middle of a dark window.
-CASCADE = """<?xml version="1.0"?>
-<opencv_storage><cascade type_id="opencv-cascade-classifier">
-<stageType>BOOST</stageType><featureType>HAAR</featureType><height>20</height><width>20</width>
-<stageParams><maxWeakCount>1</maxWeakCount></stageParams>
-<featureParams><maxCatCount>0</maxCatCount></featureParams><stageNum>1</stageNum>
-<stages><_><maxWeakCount>1</maxWeakCount><stageThreshold>0.5</stageThreshold><weakClassifiers><_>
-<internalNodes>0 -1 0 1.5</internalNodes><leafValues>0. 1.</leafValues></_></weakClassifiers></_></stages>
-<features><_><rects><_>0 0 20 20 -1.</_><_>5 5 10 10 4.</_></rects><tilted>0</tilted></_></features>
-</cascade></opencv_storage>
-"""
-
-
-@pytest.fixture
-def cascade(tmp_path):
-    path = tmp_path / "squares.xml"
-    path.write_text(CASCADE)
-    return path
-
-
-def squares(*places, size=(120, 160), side=30):
-    frame = np.full(size, 10, np.uint8)
-    for x, y in places:
-        frame[y : y + side, x : x + side] = 200
-    return frame
 
 
 def test_a_cropped_frame_is_taken_whole():
@@ -122,7 +97,8 @@ def test_a_detector_says_what_it_needs(tmp_path):
     with pytest.raises(StudyError, match="no face detector 'mtcnn'; allowed: whole, yunet, cascade"):
         open_detector("mtcnn")
     with pytest.raises(
-        StudyError, match=r"'yunet': no --face-model was given\. .*needs face_detection_yunet"
+        StudyError,
+        match=r"'yunet': no model file was given \(source\.face_model; .*needs face_detection_yunet",
     ):
         open_detector("yunet")
     with pytest.raises(StudyError, match=r"'cascade': there is no file .*none.xml\. .*haarcascade"):
