@@ -50,7 +50,7 @@ def record_atlas(
     n_null: int = 1500,
     n_draws: int = 10,
     resamples: int = 500,
-    cohorts: int = 3,
+    cohorts: int = 2,
     runs: int = 5,
     folds: int = 3,
     recipe: Recipe = AS_PRINTED,

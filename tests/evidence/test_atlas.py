@@ -230,9 +230,7 @@ def test_where_nothing_is_planted_both_judge_more_studies(workspace, monkeypatch
 
 def test_a_cell_of_the_recording_is_computed_again(recorded):
     found, tables = recorded
-    if "studies" not in tables:
-        pytest.skip("no studies are recorded yet: ethnicmer record atlas")
-    known = tables["studies"]
+    known = atlas_shown.at(tables["studies"], negative=0.0)
     about = {
         name: found.parts["studies"]["parameters"][name]
         for name in ("n_ours", "n_draws", "resamples", "seed")
@@ -245,6 +243,20 @@ def test_a_cell_of_the_recording_is_computed_again(recorded):
     rows = known[where & (known["design"] == cell.design)].reset_index(drop=True)
     assert done.rows["rule"].tolist() == rows["rule"].tolist()
     assert done.rows["claimed"].tolist() == rows["claimed"].tolist()
+    assert np.allclose(done.rows["value"], rows["value"], atol=1e-5, equal_nan=True)
+
+
+def test_a_cell_of_the_recorded_codes_is_computed_again(recorded):
+    found, tables = recorded
+    asked = found.parts["codes"]["parameters"]
+    about = {name: asked[name] for name in ("n_ours", "n_draws", "resamples", "seed")}
+    cell = Cell(1.0, 1.0, 1.0, atlas.JOINT, 112)
+    pool_of_codes = atlas_pool.coded_pool(max(asked["sizes"]))
+    done = atlas_runs.judged(atlas_runs.Block("again", cell, range(2), about), pool_of_codes)
+    known = atlas_shown.at(tables["codes"], strength=1.0, design=atlas.JOINT, subjects=112)
+    rows = known[known["study"] < 2].reset_index(drop=True)
+    columns = ["by", "rule", "claimed", "opposite"]
+    assert done.rows[columns].to_numpy().tolist() == rows[columns].astype(object).to_numpy().tolist()
     assert np.allclose(done.rows["value"], rows["value"], atol=1e-5, equal_nan=True)
 
 
