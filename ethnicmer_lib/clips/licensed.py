@@ -52,14 +52,14 @@ class FrameClips(Clips):
 
     def _read(self, row: pd.Series, number: int, moment: str) -> np.ndarray:
         clip_id = self.own_name(row["clip_id"])
-        found = self.folders[row["database"]].read(*clip_id.split("/")[1:], number, moment)
+        found = self.folders[row["database"]].read(*self.own_place(row["clip_id"]), number, moment)
         if isinstance(found, Problem):
             raise StudyError(found.message)
         return found if self.provenance.simulated else Frame.of(found, clip_id, self.may_show(clip_id))
 
     def _others(self, clip_id: str, moment: Moment, before: int, after: int) -> dict[int, np.ndarray]:
         row, first = self.row(clip_id), self.frames(clip_id, moment)
-        at, found, names = int(row[moment]), {}, self.own_name(clip_id).split("/")[1:]
+        at, found, names = int(row[moment]), {}, self.own_place(clip_id)
         for number in self.folders[row["database"]].around(*names, at, before, after):
             image = self._read(row, number, f"neighbour of {moment}")
             if image.shape != first.shape:

@@ -31,7 +31,7 @@ def _private(path: str, flags: int) -> int:
 
 def pseudonym(clip_id: str, key: bytes) -> str:
     """Another 'DATABASE/SUBJECT/CLIP', or 'DATABASE/SUBJECT', or the same where there is but a database."""
-    database, *names = clip_id.split("/")
+    database, *names = clip_id.split("/", 2)  # the name of a clip may hold more
     below = ["/".join([database, *names[: n + 1]]) for n in range(len(names))]
     hidden = (hmac.new(key, name.encode(), "sha256").hexdigest()[:DIGITS] for name in below)
     return "/".join([database, *(f"{kind}-{name}" for kind, name in zip("sc", hidden, strict=False))])

@@ -83,11 +83,11 @@ class Clips(ABC):
         self.provenance = provenance
         self.decisions = pd.DataFrame(list(decisions), columns=list(Decision._fields), dtype=str)
         self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
-        self._own: dict[str, str] = {}
+        self._own: dict[str, tuple[str, str, str]] = {}
 
     def hide(self, key: bytes) -> None:
         """Give every subject and clip a pseudonym made with a secret ``key``, in the table and in the decisions."""
-        own = self.table["clip_id"].tolist()
+        own = self.table[["clip_id", "subject", "clip"]].itertuples(index=False, name=None)
         self.table = pseudonyms(self.table, key)
         self._own = dict(zip(self.table["clip_id"], own, strict=True))
         self._row = {clip_id: i for i, clip_id in enumerate(self.table["clip_id"])}
@@ -98,7 +98,11 @@ class Clips(ABC):
 
     def own_name(self, clip_id: str) -> str:
         """The clip_id of a clip as its database has it, where ``clip_id`` may be a pseudonym."""
-        return self._own.get(clip_id, clip_id)
+        return self._own.get(clip_id, (clip_id,))[0]
+
+    def own_place(self, clip_id: str) -> tuple[str, str]:
+        """Subject and clip as the database has them."""
+        return self._own[clip_id][1:] if self.hidden else tuple(self.row(clip_id)[["subject", "clip"]])
 
     @property
     def hidden(self) -> bool:
