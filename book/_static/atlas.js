@@ -10,10 +10,10 @@
     return made;
   }
 
-  function slider(host, name, values, said) {
+  function slider(host, name, values, said, start = 0) {
     const label = element(null, "label", { class: "atlas-slider" }, `${name}: `);
     const shown = element(null, "output", {});
-    const input = element(null, "input", { type: "range", min: 0, max: values.length - 1, step: 1, value: 0, "aria-label": name });
+    const input = element(null, "input", { type: "range", min: 0, max: values.length - 1, step: 1, value: start, "aria-label": name });
     input.addEventListener("input", said);
     label.append(shown, input);
     host.append(label);
@@ -40,7 +40,7 @@
     for (const [value, text, style] of lines) {
       svg.append(element(SVG, "line", { x1: x(value), x2: x(value), y1: top - 2, y2: top + tall, class: style }));
       const side = value < (low + high) / 2 ? { "text-anchor": "end", x: x(value) - 4 } : { "text-anchor": "start", x: x(value) + 4 };
-      svg.append(element(SVG, "text", { ...side, y: top + 10 }, text));
+      svg.append(element(SVG, "text", { ...side, y: top - 4 }, text));
     }
     svg.append(element(SVG, "line", { x1: NAMES, x2: WIDTH, y1: top + tall, y2: top + tall, class: "atlas-zero" }));
     svg.append(element(SVG, "text", { x: 0, y: top + tall - 2 }, name));
@@ -76,7 +76,7 @@
     };
     const chosen = [
       slider(host, "Clips with an effect of the group", data.strengths, update),
-      slider(host, "Group and laboratory coincide", data.confoundings, update),
+      slider(host, "Group and laboratory coincide", data.confoundings, update, data.confoundings.length - 1),
     ];
     host.append(svg, words);
     update();
