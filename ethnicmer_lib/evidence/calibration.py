@@ -262,10 +262,10 @@ def _crossed(real: Clusters, runs: Runs, resamples: int, rng: np.random.Generato
 
 def record_statistics(
     command: str,
-    part: Literal["calibration", "pairs"] = "calibration",
     tables: int = 1000,
     resamples: int = 500,
     seed: int = 0,
+    part: Literal["calibration", "pairs"] = "calibration",
 ) -> Path:
     """Simulate every design, from the run store where it is there already, and write ``results/statistics/``.
 

@@ -111,7 +111,7 @@ def test_mistakes_are_one_line(casme2, checkpoint, tmp_path, workspace, monkeypa
     assert "no checkpoint at" in failing(monkeypatch, capsys, *options, "--out", tmp_path / "a.csv")
     assert "kept as .csv or .parquet" in failing(monkeypatch, capsys, *options, "--out", tmp_path / "a.xlsx")
     said = failing(monkeypatch, capsys, *options, "--out", tmp_path / "a.csv", "--casme2-faces", "yunet")
-    assert "'yunet': no --face-model was given" in said
+    assert "'yunet': no model file was given" in said
     assert said.count("\n") == 1
 
 

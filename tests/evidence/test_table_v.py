@@ -1,6 +1,7 @@
 """Table V's recording: one fold of it is trained again, and more runs are added to those that are recorded."""
 
 import os
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -88,13 +89,15 @@ def test_more_runs_are_added_to_those_recorded(monkeypatch):
     for name, stub in {
         "train_and_predict": train,
         "record": keep,
-        "recording": lambda name: written["now"],
         "motion_images": lambda *about: None,
         "subject_folds": lambda *about, **more: [],
         "forest_baseline": baseline,
         "majority_rule": baseline,
     }.items():
         monkeypatch.setattr(table_v, name, stub)
+    monkeypatch.setattr(
+        sys.modules["ethnicmer_lib.store.recording"], "recording", lambda name: written["now"]
+    )
     asked = {"arms": ["resnet18", "dual_motion"], "image_size": 28}
     both = ("resnet18", "dual_motion")
     for more, expected, kept in (

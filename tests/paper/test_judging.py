@@ -20,7 +20,7 @@ SIMULATED = Provenance("simulated cohort (seed 1, texture_cue=0.3)", True, "2")
 ABOUT = {
     "first": "Asian", "second": "Non-Asian", "draws": 10, "subjects": 16, "features": "flow", "classifier": "forest",
 }  # fmt: skip
-DROP = (Estimate(-0.2, -0.3, -0.1), {"draws_below": 9})
+DROP = (Estimate(-0.2, -0.3, -0.1), {"draws_below": 9, "p_holm": 0.01, "permutations": 199})
 
 
 def _drop(of=REAL, departures=(), about=ABOUT, value=DROP):
@@ -170,7 +170,7 @@ def test_unknown_keys_and_missing_names_are_refused():
         judge("prima_facie", REAL, drop=1.0)
     with pytest.raises(StudyError, match="no findings of chapter 'epilogue'"):
         judge("epilogue", REAL, drop=1.0)
-    with pytest.raises(StudyError, match="give 'draws_below'"):
+    with pytest.raises(StudyError, match="give 'permutations'"):
         _drop(value=DROP[0])
 
 
